@@ -1,0 +1,61 @@
+# libpidfile. `make help` lists what can be made.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= cc
+
+# Wherever cargo is told to build elsewhere: the paths below hold.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+unexport CARGO_BUILD_TARGET
+# rustup puts itself on the PATH only at the next login.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+LIB     := target/release/libpidfile.so
+C_TESTS := $(patsubst c-tests/%.c,target/c-tests/%,$(wildcard c-tests/*.c))
+SCRIPTS  = $(shell find . \( -name target -o -name .git \) -prune -o -type f -exec \
+             awk 'FNR == 1 { if (/^\#!.*sh( |$$)/) print FILENAME; nextfile }' {} +)
+
+all: ## build the library: target/release/libpidfile.so
+	@scripts/setup --check build
+	cargo build --release --locked
+
+run: ## see it work: a PID file for a real redis-server, step by step (installs what it needs)
+	@scripts/setup build run
+	@$(MAKE) --no-print-directory all
+	@scripts/demo $(LIB)
+
+test: ## run the tests, or some: T=part_of_a_name, T='--test NAME' (installs what it needs)
+	@scripts/setup build run test
+	@$(MAKE) --no-print-directory all c-tests
+	@scripts/test $(T)
+
+c-tests: $(C_TESTS) ## build the small C programs that the tests preload the library into
+
+# A host may ask for more in a comment: /* CFLAGS: -fno-plt */, /* LDFLAGS: -static -lbsd */
+asks = $(shell sed -n 's,^/\* $(1): \(.*\) \*/$$,\1,p' $<)
+target/c-tests/%: c-tests/%.c $(wildcard c-tests/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) -O1 -g -Wall -Wextra -Werror -pthread $(call asks,CFLAGS) -o $@ $< $(call asks,LDFLAGS)
+
+lint: ## check format and style of the Rust code and the shell scripts (installs what it needs)
+	@scripts/setup build lint
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	shellcheck $(SCRIPTS)
+
+# Never builds where make has built before: root may have no cargo. Running programs have the library mapped, and others
+# start meanwhile: so the new file takes the old one's place in one step.
+install: ## copy the library to PREFIX/lib (PREFIX=/usr/local DESTDIR=)
+	test -f $(LIB) || $(MAKE) all
+	install -D -m 644 $(LIB) "$(DESTDIR)$(PREFIX)/lib/libpidfile.so.new"
+	mv -f "$(DESTDIR)$(PREFIX)/lib/libpidfile.so.new" "$(DESTDIR)$(PREFIX)/lib/libpidfile.so"
+	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile" README.md CHANGELOG.md LICENSE
+
+clean: ## remove what was built
+	rm -rf target
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: all run test c-tests lint install clean help
+.DELETE_ON_ERROR:

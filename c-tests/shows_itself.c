@@ -1,0 +1,331 @@
+/* CFLAGS: -D_GNU_SOURCE -Wno-deprecated-declarations */
+/* Prints everything it can learn about itself by asking libc and the kernel: dispositions through every function, masks,
+ * descriptors, limits, threads, timers, the environment; then has a child print the same. Addresses and PIDs are left
+ * out, as are the variables with which a test preloads a library. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Not declared for every standard. */
+extern sighandler_t bsd_signal(int, sighandler_t);
+extern sighandler_t __sysv_signal(int, sighandler_t);
+
+static void own(int signal)
+{
+    (void)signal;
+}
+
+static void other(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info, (void)context;
+}
+
+static const char *name_of(sighandler_t handler)
+{
+    if (handler == SIG_DFL)
+        return "SIG_DFL";
+    if (handler == SIG_IGN)
+        return "SIG_IGN";
+    if (handler == SIG_ERR)
+        return "SIG_ERR";
+    if (handler == SIG_HOLD)
+        return "SIG_HOLD";
+    if (handler == own)
+        return "own";
+    if ((void *)handler == (void *)other)
+        return "other";
+    return "a stranger's";
+}
+
+/* Bit for bit, with what libc leaves untouched. */
+static void show_action(const char *what, int number)
+{
+    struct sigaction action;
+    const unsigned char *mask = (void *)&action.sa_mask;
+    size_t at;
+    int result;
+
+    memset(&action, 0xa5, sizeof action);
+    errno = 99;
+    result = sigaction(number, NULL, &action);
+    printf("%s %d: %d errno %d", what, number, result, errno);
+    if (result == 0) {
+        printf(" %s flags %x restorer %d mask ", name_of(action.sa_handler), (unsigned)action.sa_flags, action.sa_restorer != NULL);
+        for (at = 0; at < 8; at++)
+            printf("%02x", mask[at]);
+        for (at = 8; at < sizeof action.sa_mask && mask[at] == 0xa5; at++)
+            continue;
+        printf(" untouched from %zu", at == sizeof action.sa_mask ? (size_t)8 : at);
+    }
+    putchar('\n');
+}
+
+static void show_mask(const char *what)
+{
+    sigset_t set, pending;
+    int number;
+
+    sigprocmask(SIG_SETMASK, NULL, &set);
+    sigpending(&pending);
+    printf("%s: blocked", what);
+    for (number = 1; number <= 64; number++)
+        if (sigismember(&set, number) == 1)
+            printf(" %d", number);
+    printf("; pending");
+    for (number = 1; number <= 64; number++)
+        if (sigismember(&pending, number) == 1)
+            printf(" %d", number);
+    putchar('\n');
+}
+
+/* Every way of setting a disposition by sigaction, and what is told of it: when it is asked for, and when it is replaced. */
+static void try_sigaction(int number)
+{
+    static const int flags[] = { 0, SA_SIGINFO, SA_ONSTACK, SA_RESTART, SA_NODEFER, SA_RESETHAND, SA_NOCLDSTOP, SA_NOCLDWAIT,
+        SA_SIGINFO | SA_ONSTACK, SA_ONSTACK | SA_RESTART, SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND,
+        0x800, 0x400, 0x04000000, 0x20000000, 0x1000 };
+    const sighandler_t handlers[] = { SIG_DFL, SIG_IGN, own, (sighandler_t)(void *)other };
+    const struct sigaction *volatile same;
+    size_t handler, flag;
+    int mask;
+
+    for (handler = 0; handler < sizeof handlers / sizeof handlers[0]; handler++)
+        for (flag = 0; flag < sizeof flags / sizeof flags[0]; flag++)
+            for (mask = 0; mask < 6; mask++) {
+                struct sigaction new = { .sa_handler = handlers[handler], .sa_flags = flags[flag] }, old;
+                int result;
+
+                sigemptyset(&new.sa_mask);
+                if (mask == 1 || mask == 3)
+                    sigaddset(&new.sa_mask, number);
+                if (mask == 2 || mask == 3)
+                    sigaddset(&new.sa_mask, number == SIGUSR2 ? SIGUSR1 : SIGUSR2);
+                if (mask == 4)
+                    sigfillset(&new.sa_mask);
+                if (mask == 5)
+                    memset(&new.sa_mask, 0xff, sizeof new.sa_mask);
+                memset(&old, 0xa5, sizeof old);
+                errno = 98;
+                result = sigaction(number, &new, &old);
+                printf("set %s %x %d: %d errno %d was %s %x; ", name_of(handlers[handler]), (unsigned)flags[flag], mask, result,
+                       errno, name_of(old.sa_handler), (unsigned)old.sa_flags);
+                show_action("now", number);
+                /* In place: the answer goes to where the question was. */
+                same = &new;
+                result = sigaction(number, same, (struct sigaction *)same);
+                printf("in place: %d %s %x\n", result, name_of(new.sa_handler), (unsigned)new.sa_flags);
+            }
+}
+
+static void try_functions(int number)
+{
+    static const struct {
+        const char *name;
+        sighandler_t (*set)(int, sighandler_t);
+    } functions[] = { { "signal", signal },           { "bsd_signal", bsd_signal },       { "ssignal", ssignal },
+                      { "sysv_signal", sysv_signal }, { "__sysv_signal", __sysv_signal }, { "sigset", sigset } };
+    const sighandler_t handlers[] = { SIG_DFL, own, SIG_DFL, SIG_IGN, SIG_DFL, SIG_ERR, SIG_DFL, SIG_HOLD, SIG_DFL };
+    size_t function, handler;
+    int interrupts, result;
+
+    for (function = 0; function < sizeof functions / sizeof functions[0]; function++)
+        for (handler = 0; handler < sizeof handlers / sizeof handlers[0]; handler++) {
+            sighandler_t old;
+
+            /* The others would take it for an address. */
+            if (handlers[handler] == SIG_HOLD && functions[function].set != sigset)
+                continue;
+            errno = 97;
+            old = functions[function].set(number, handlers[handler]);
+            printf("%s(%d, %s): %s errno %d\n", functions[function].name, number, name_of(handlers[handler]), name_of(old), errno);
+            show_action("now", number);
+        }
+    show_mask("after sigset");
+    for (interrupts = 1; interrupts >= 0; interrupts--) {
+        errno = 96;
+        result = siginterrupt(number, interrupts);
+        printf("siginterrupt(%d, %d): %d errno %d\n", number, interrupts, result, errno);
+        show_action("now", number);
+        signal(number, own);
+        show_action("then signal", number);
+        signal(number, SIG_DFL);
+        show_action("then signal", number);
+    }
+    errno = 95;
+    result = sigignore(number);
+    printf("sigignore(%d): %d errno %d\n", number, result, errno);
+    show_action("now", number);
+    result = sighold(number);
+    printf("sighold(%d): %d errno %d\n", number, result, errno);
+    show_mask("held");
+    result = sigrelse(number);
+    printf("sigrelse(%d): %d errno %d\n", number, result, errno);
+    show_mask("released");
+    sigset(number, SIG_DFL);
+    show_action("at last", number);
+}
+
+static void show_signals(void)
+{
+    stack_t stack = { .ss_flags = 99 };
+    int number;
+
+    for (number = -1; number <= 66; number++)
+        show_action("at first", number);
+    show_mask("mask");
+    printf("alternate stack: %d flags %d size %zu pointer %p\n", sigaltstack(NULL, &stack), stack.ss_flags, stack.ss_size, stack.ss_sp);
+}
+
+static void show_descriptors(void)
+{
+    struct stat status;
+    int fd, first;
+
+    for (fd = 0; fd < 1024; fd++)
+        if (fcntl(fd, F_GETFD) != -1 && fstat(fd, &status) == 0)
+            printf("descriptor %d: type %o, flags %x %x, at %ld\n", fd, status.st_mode & S_IFMT, fcntl(fd, F_GETFD),
+                   fcntl(fd, F_GETFL), fd == 1 ? 0L : (long)lseek(fd, 0, SEEK_CUR));
+    first = open("/dev/null", O_RDONLY);
+    printf("first open: %d\n", first);
+    close(first);
+}
+
+static void show_process(void)
+{
+    static const unsigned long auxiliary[] = { AT_HWCAP, AT_PAGESZ, AT_CLKTCK, AT_PHENT, AT_PHNUM, AT_FLAGS, AT_UID, AT_EUID,
+                                               AT_GID, AT_EGID, AT_SECURE, AT_HWCAP2, AT_MINSIGSTKSZ };
+    static const int options[] = { PR_GET_DUMPABLE, PR_GET_KEEPCAPS, PR_GET_TIMERSLACK, PR_GET_SECCOMP, PR_GET_SECUREBITS,
+                                   PR_GET_NO_NEW_PRIVS, PR_GET_THP_DISABLE, PR_GET_TIMING };
+    char directory[4096];
+    mode_t mask = umask(0);
+    struct rlimit limit;
+    struct rusage usage;
+    struct itimerval timer;
+    struct itimerspec spec;
+    struct sigevent event = { .sigev_notify = SIGEV_NONE };
+    timer_t id;
+    int resource, which, value, status;
+    size_t at;
+    char **variable;
+
+    umask(mask);
+    printf("umask %o, directory %s\n", mask, getcwd(directory, sizeof directory));
+    for (resource = 0; resource < RLIM_NLIMITS; resource++)
+        if (getrlimit(resource, &limit) == 0)
+            printf("limit %d: %ld %ld\n", resource, (long)limit.rlim_cur, (long)limit.rlim_max);
+    value = waitpid(-1, &status, WNOHANG | __WALL);
+    printf("children: %d errno %d\n", value, errno);
+    getrusage(RUSAGE_CHILDREN, &usage);
+    printf("children used %ld %ld\n", usage.ru_maxrss, usage.ru_nvcsw);
+    for (at = 0; at < sizeof auxiliary / sizeof auxiliary[0]; at++)
+        printf("auxv %lu: %lx\n", auxiliary[at], getauxval(auxiliary[at]));
+    for (at = 0; at < sizeof options / sizeof options[0]; at++)
+        printf("prctl %d: %d\n", options[at], prctl(options[at], 0, 0, 0, 0));
+    prctl(PR_GET_PDEATHSIG, &value);
+    printf("death signal %d\n", value);
+    prctl(PR_GET_CHILD_SUBREAPER, &value);
+    printf("subreaper %d\n", value);
+    for (which = ITIMER_REAL; which <= ITIMER_PROF; which++) {
+        getitimer(which, &timer);
+        printf("timer %d: %ld.%06ld\n", which, (long)timer.it_value.tv_sec, (long)timer.it_value.tv_usec);
+    }
+    if (timer_create(CLOCK_MONOTONIC, &event, &id) == 0) {
+        printf("first timer: %ld, %d\n", (long)(intptr_t)id, timer_gettime(id, &spec));
+        timer_delete(id);
+    }
+    printf("session %d, group %d, terminal %d, users %d %d %d %d, nice %d\n", getsid(0) == getpid(), getpgrp() == getpgid(getppid()),
+           (int)tcgetpgrp(0), (int)getuid(), (int)geteuid(), (int)getgid(), (int)getegid(), getpriority(PRIO_PROCESS, 0));
+    for (variable = environ; *variable; variable++)
+        if (strncmp(*variable, "LD_PRELOAD=", 11) != 0 && strncmp(*variable, "PIDFILE", 7) != 0 && strncmp(*variable, "LIBPIDFILE", 10) != 0)
+            printf("environment: %s\n", *variable);
+}
+
+static void show_thread(void)
+{
+    pthread_attr_t attributes;
+    struct sched_param parameter;
+    cpu_set_t set;
+    size_t size = 0, guard = 0;
+    int policy, detached, scope, inherits, state;
+    char name[32];
+    pthread_key_t key;
+
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    pthread_getschedparam(pthread_self(), &policy, &parameter);
+    pthread_getaffinity_np(pthread_self(), sizeof set, &set);
+    printf("thread %s, policy %d %d, processors %d, first %d\n", name, policy, parameter.sched_priority, CPU_COUNT(&set),
+           gettid() == getpid());
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getguardsize(&attributes, &guard);
+    pthread_attr_getdetachstate(&attributes, &detached);
+    pthread_attr_getscope(&attributes, &scope);
+    pthread_attr_getinheritsched(&attributes, &inherits);
+    printf("guard %zu, detached %d, scope %d, inherits %d\n", guard, detached, scope, inherits);
+    pthread_attr_destroy(&attributes);
+    pthread_getattr_default_np(&attributes);
+    pthread_attr_getstacksize(&attributes, &size);
+    printf("stacks of %zu\n", size);
+    pthread_attr_destroy(&attributes);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    printf("cancel state %d, processors %ld, smallest stack %ld\n", state, sysconf(_SC_NPROCESSORS_ONLN), sysconf(_SC_THREAD_STACK_MIN));
+    if (pthread_key_create(&key, NULL) == 0) {
+        printf("first key %u\n", key);
+        pthread_key_delete(key);
+    }
+}
+
+static void show_all(const char *who)
+{
+    printf("---- %s\n", who);
+    show_signals();
+    show_descriptors();
+    show_process();
+    show_thread();
+}
+
+int main(int argc, char **argv)
+{
+    int number, argument, status = -1;
+    pid_t child;
+
+    /* The first thing of all: what libc and the kernel have left behind. */
+    printf("errno %d\n", errno);
+    for (argument = 1; argument < argc; argument++)
+        printf("argument %s\n", argv[argument]);
+    show_all("at first");
+    for (number = -1; number <= 66; number++) {
+        try_sigaction(number);
+        try_functions(number);
+    }
+    show_all("at last");
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        show_all("child");
+        for (number = 1; number <= 66; number += 5)
+            try_functions(number);
+        fflush(stdout);
+        _exit(3);
+    }
+    waitpid(child, &status, 0);
+    printf("child ended with %x\n", status);
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* LDFLAGS: -lbsd */
+/* Keeps a PID file with pidfile_open(3bsd), as daemons from the BSDs do: refuses to run if another instance does, says
+ * that it is ready, and removes the file at the end of its input. */
+#include <bsd/libutil.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    pid_t other = -1;
+    struct pidfh *file;
+    char byte;
+
+    if (argc != 2)
+        return 1;
+    file = pidfile_open(argv[1], 0600, &other);
+    if (!file) {
+        fprintf(stderr, "%s: PID %d\n", errno == EEXIST ? "runs already" : "error", (int)other);
+        return 2;
+    }
+    if (pidfile_write(file) != 0 || write(STDOUT_FILENO, "ready\n", 6) != 6)
+        return 3;
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        continue;
+    return pidfile_remove(file) == 0 ? 0 : 4;
+}

@@ -1,0 +1,165 @@
+//! The host that changes its user or group.
+//!
+//! The kernel has credentials per thread, so libc has every thread of the process make the same
+//! system call, and aborts the process when one of them gets another answer (nptl/setxid). Our
+//! threads are among them, and may well get another: a host that keeps some capabilities
+//! (PR_SET_KEEPCAPS, capset(2)) keeps them in its own thread only. Without us it would have one
+//! thread, and libc would just make the call.
+//!
+//! So that is what happens here as long as the host has no threads of its own: the calling thread
+//! makes the call, and then ours make it too, as far as they may. Nobody keeps more rights than the
+//! host has by these functions. A host with threads gets libc's way.
+
+use std::ffi::{CStr, c_int, c_long, c_void};
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::mailbox::{self, phase, request};
+use crate::sys::{self, SignalsBlocked};
+
+/// How long the host waits for our threads to follow.
+const FOLLOWING: Duration = Duration::from_secs(2);
+
+/// The call that our threads are to make.
+static NUMBER: AtomicI64 = AtomicI64::new(0);
+static ARGUMENTS: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+
+/// How far it is.
+static STEP: AtomicU32 = AtomicU32::new(step::IDLE);
+mod step {
+    pub const IDLE: u32 = 0;
+    /// The keeper is asked whether the host has threads.
+    pub const ASKED: u32 = 1;
+    pub const ALONE: u32 = 2;
+    pub const NOT_ALONE: u32 = 3;
+    /// The host has made the call.
+    pub const MADE: u32 = 4;
+    /// The thread of `notify` has it still to make, and then the keeper.
+    pub const WATCHER: u32 = 5;
+    pub const KEEPER: u32 = 6;
+}
+
+/// One of libc's functions behind ours.
+pub struct Real {
+    name: &'static CStr,
+    address: AtomicPtr<c_void>,
+}
+
+impl Real {
+    pub const fn new(name: &'static CStr) -> Self {
+        Self {
+            name,
+            address: AtomicPtr::new(std::ptr::null_mut()),
+        }
+    }
+
+    /// Its address; null if there is none.
+    pub fn address(&self) -> *mut c_void {
+        let mut address = self.address.load(Ordering::Relaxed);
+        if address.is_null() {
+            // SAFETY: a C string.
+            address = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
+            self.address.store(address, Ordering::Relaxed);
+        }
+        address
+    }
+}
+
+/// Makes the system call `number` in the host's thread and in ours, or does what libc does.
+pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c_int) -> c_int {
+    if !mailbox::is_owner() || mailbox::phase() != phase::KEPT {
+        return by_libc();
+    }
+    // No handler of the host's may come between the question and the call.
+    let blocked = SignalsBlocked::new();
+    if !sys::guarded(false, host_is_alone) {
+        drop(blocked);
+        return by_libc();
+    }
+    // SAFETY: the host's own call.
+    let result = unsafe { libc::syscall(number, arguments[0], arguments[1], arguments[2]) };
+    sys::guarded((), || {
+        if result == 0 {
+            NUMBER.store(number, Ordering::SeqCst);
+            for (slot, argument) in ARGUMENTS.iter().zip(arguments) {
+                slot.store(argument, Ordering::SeqCst);
+            }
+            ask(step::MADE);
+        }
+        go(step::IDLE);
+    });
+    result as c_int
+}
+
+/// Asks the keeper. Another thread that is asking is an answer too.
+fn host_is_alone() -> bool {
+    let idle = STEP.compare_exchange(step::IDLE, step::ASKED, Ordering::SeqCst, Ordering::SeqCst);
+    if idle.is_err() {
+        return false;
+    }
+    ask(step::ASKED);
+    let alone = STEP.load(Ordering::SeqCst) == step::ALONE;
+    if !alone {
+        go(step::IDLE);
+    }
+    alone
+}
+
+/// Takes a step that the keeper answers, and waits for the answer, with a bound.
+fn ask(question: u32) {
+    go(question);
+    mailbox::post(request::CREDENTIALS);
+    sys::wait_until(&STEP, FOLLOWING, |step| {
+        matches!(step, step::IDLE | step::ALONE | step::NOT_ALONE)
+    });
+}
+
+fn go(step: u32) {
+    STEP.store(step, Ordering::SeqCst);
+    sys::futex_wake_all(&STEP);
+}
+
+/// In the keeper, when it is asked. `is_alone` counts; `rouse` makes the thread of `notify` see an
+/// event, and tells whether there is such a thread.
+pub fn answer(is_alone: impl FnOnce() -> bool, rouse: impl FnOnce() -> bool) {
+    match STEP.load(Ordering::SeqCst) {
+        step::ASKED => go(if is_alone() {
+            step::ALONE
+        } else {
+            step::NOT_ALONE
+        }),
+        step::MADE => {
+            go(step::WATCHER);
+            if rouse() {
+                // It answers in `follow`. Where it does not, it goes by what the host makes later.
+                sys::wait_until(&STEP, FOLLOWING / 2, |step| step != step::WATCHER);
+            }
+            go(step::KEEPER);
+            make_it();
+            go(step::IDLE);
+        }
+        _ => {}
+    }
+}
+
+/// In the thread of `notify`, on every event.
+pub fn follow() {
+    if STEP.load(Ordering::SeqCst) == step::WATCHER {
+        make_it();
+        go(step::KEEPER);
+    }
+}
+
+/// As far as this thread may: it can have fewer rights than the host's has kept.
+fn make_it() {
+    let [first, second, third] = [0, 1, 2].map(|which| ARGUMENTS[which].load(Ordering::SeqCst));
+    // SAFETY: the host's own call, with arguments that it waits with.
+    unsafe {
+        libc::syscall(
+            NUMBER.load(Ordering::SeqCst) as c_long,
+            first,
+            second,
+            third,
+        )
+    };
+}

@@ -1,0 +1,70 @@
+//! How the process ends, and that the file goes first.
+//!
+//! | ending | seen by |
+//! | --- | --- |
+//! | return from main, `exit` | atexit(3), registered before main and so run after the host's own |
+//! | `quick_exit` | at_quick_exit(3), likewise |
+//! | `_exit`, `_Exit` | interposed |
+//! | a signal whose action is the default | [`crate::signals`] |
+//! | SIGKILL, power loss, a raw exit_group(2) | nothing: the file stays, its lock is free |
+
+use std::ffi::{c_int, c_void};
+
+use crate::mailbox::{self, phase};
+use crate::{sys, unattended};
+
+unsafe extern "C" {
+    // What at_quick_exit(3) calls; that one lives in each program's own part of libc.
+    fn __cxa_at_quick_exit(handler: extern "C" fn(*mut c_void), dso: *mut c_void) -> c_int;
+}
+
+/// Called before main.
+pub fn register() {
+    // SAFETY: both functions live as long as the process (-z nodelete). Where the lists cannot
+    // grow, the file stays behind at such an end and is recognised as stale.
+    unsafe {
+        libc::atexit(at_exit);
+        __cxa_at_quick_exit(at_quick_exit, std::ptr::null_mut());
+    }
+}
+
+extern "C" fn at_exit() {
+    sys::guarded((), || release(How::OfItsOwnAccord));
+}
+
+extern "C" fn at_quick_exit(_: *mut c_void) {
+    sys::guarded((), || release(How::OfItsOwnAccord));
+}
+
+/// How a process ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// By `exit` or the like: a launcher leaves so when its daemon runs, and the file follows it.
+    OfItsOwnAccord,
+    BySignal,
+}
+
+/// Gives up the file, if it is this process that owns it, and waits for that with a bound.
+///
+/// Async-signal-safe: atomic operations and system calls; no lock, no allocation.
+pub fn release(how: How) {
+    if mailbox::is_owner() {
+        match mailbox::phase() {
+            phase::STARTING | phase::KEPT => {
+                mailbox::wait_for_release(how == How::OfItsOwnAccord);
+            }
+            phase::UNATTENDED => unattended::remove(),
+            _ => {}
+        }
+    }
+}
+
+/// What `_exit` does in libc: every thread ends, nothing of the host runs any more.
+///
+/// Async-signal-safe.
+pub fn leave(status: c_int) -> ! {
+    loop {
+        // SAFETY: does not return.
+        unsafe { libc::syscall(libc::SYS_exit_group, status) };
+    }
+}

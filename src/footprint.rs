@@ -1,0 +1,47 @@
+//! What std would otherwise take from the host on our behalf.
+//!
+//! The linker sends our own calls of some libc functions to functions of ours (`--wrap`, see
+//! build.rs and [`crate::heap`]); the host's calls of them are not concerned.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+
+/// Makes functions of a module those that `--wrap` calls for. The symbols are hidden: nothing more
+/// is exported.
+macro_rules! wrap {
+    ($($name:ident),+) => {
+        core::arch::global_asm!(
+            $(
+                concat!(".globl __wrap_", stringify!($name)),
+                concat!(".hidden __wrap_", stringify!($name)),
+                concat!(".set __wrap_", stringify!($name), ", {", stringify!($name), "}"),
+            )+
+            $($name = sym $name),+
+        );
+    };
+}
+pub(crate) use wrap;
+
+/// Bytes of stack for each of our threads. std would take 2 MiB for the thread that notify
+/// starts, which a host under mlockall() or RLIMIT_AS pays for. std adds what the host's static
+/// TLS needs.
+const STACK: &CStr = c"65536";
+
+/// std asks the environment for the size of stacks (and for backtraces, which we never print).
+/// What a Rust host sets for itself is not meant for us.
+unsafe extern "C" fn getenv(name: *const c_char) -> *const c_char {
+    // SAFETY: getenv(3) takes a C string.
+    if unsafe { CStr::from_ptr(name) } == c"RUST_MIN_STACK" {
+        STACK.as_ptr()
+    } else {
+        ptr::null()
+    }
+}
+
+/// std registers destructors of thread locals. Our threads live as long as the process, so none
+/// ever runs; but libc's list of them comes from the host's malloc.
+extern "C" fn __cxa_thread_atexit_impl(_: *mut c_void, _: *mut c_void, _: *mut c_void) -> c_int {
+    0
+}
+
+wrap!(getenv, __cxa_thread_atexit_impl);

@@ -1,0 +1,164 @@
+//! A heap of our own, in the library's own data.
+//!
+//! The host's malloc may be anything: a leak checker, an arena allocator that takes 64 MiB of
+//! address space for each of our threads, one whose lock a forked child inherits locked. So the
+//! linker sends our own calls of malloc(3) and its relatives here (`--wrap`, see build.rs); the
+//! host's calls are not concerned. (A `#[global_allocator]` would not do: std takes some of what it
+//! keeps for threads from malloc directly.)
+//!
+//! All of it lies in [`RESERVE`] bytes that the loader maps with the library, so there is no system
+//! call that could fail, and pages that are not used cost nothing.
+
+use std::cell::UnsafeCell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dlmalloc::{Allocator, Dlmalloc};
+
+use crate::sys;
+
+/// Many times what we ever use.
+const RESERVE: usize = 512 * 1024;
+
+#[repr(align(4096))]
+struct Reserve(UnsafeCell<[u8; RESERVE]>);
+
+// SAFETY: handed out once, as a whole, to the one `Dlmalloc` behind the lock.
+unsafe impl Sync for Reserve {}
+
+static STORE: Reserve = Reserve(UnsafeCell::new([0; RESERVE]));
+
+static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Source::new())));
+static LOCKED: AtomicU32 = AtomicU32::new(0);
+
+struct Heap(UnsafeCell<Dlmalloc<Source>>);
+
+// SAFETY: used only under the lock.
+unsafe impl Sync for Heap {}
+
+/// Held around a fork(2) too, so that the child finds a heap that nobody was at work in.
+pub fn lock() {
+    const WAITED_FOR: u32 = 2;
+    let free = LOCKED.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
+    if free.is_err() {
+        while LOCKED.swap(WAITED_FOR, Ordering::Acquire) != 0 {
+            sys::futex_wait(&LOCKED, WAITED_FOR, None);
+        }
+    }
+}
+
+pub fn unlock() {
+    if LOCKED.swap(0, Ordering::Release) > 1 {
+        sys::futex_wake_all(&LOCKED);
+    }
+}
+
+/// Gives dlmalloc the reserve, once.
+struct Source {
+    taken: UnsafeCell<bool>,
+}
+
+impl Source {
+    const fn new() -> Self {
+        Self {
+            taken: UnsafeCell::new(false),
+        }
+    }
+}
+
+// SAFETY: the one region is handed out once, is zeroed, and stays.
+unsafe impl Allocator for Source {
+    fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
+        // SAFETY: under the heap's lock.
+        let taken = unsafe { self.taken.get().replace(true) };
+        if taken || size > RESERVE {
+            return (ptr::null_mut(), 0, 0);
+        }
+        (STORE.0.get().cast(), RESERVE, 0)
+    }
+
+    fn remap(&self, _: *mut u8, _: usize, _: usize, _: bool) -> *mut u8 {
+        ptr::null_mut()
+    }
+
+    fn free_part(&self, _: *mut u8, _: usize, _: usize) -> bool {
+        false
+    }
+
+    fn free(&self, _: *mut u8, _: usize) -> bool {
+        false
+    }
+
+    fn can_release_part(&self, _: u32) -> bool {
+        false
+    }
+
+    fn allocates_zeros(&self) -> bool {
+        true
+    }
+
+    fn page_size(&self) -> usize {
+        4096
+    }
+}
+
+fn with<T>(work: impl FnOnce(&mut Dlmalloc<Source>) -> T) -> T {
+    lock();
+    // SAFETY: under the lock.
+    let result = work(unsafe { &mut *HEAP.0.get() });
+    unlock();
+    result
+}
+
+/// std ends the whole process when an allocation fails, and the process is somebody else's. So the
+/// thread of ours that cannot go on stays where it is; whoever waits for it waits with a bound.
+fn or_stop_here(block: *mut u8) -> *mut c_void {
+    while block.is_null() {
+        // SAFETY: sleeps; our threads take no signals.
+        unsafe { libc::pause() };
+    }
+    block.cast()
+}
+
+extern "C" fn malloc(size: usize) -> *mut c_void {
+    // SAFETY: dlmalloc has malloc(3)'s contract, as has our caller; so in all that follows.
+    or_stop_here(with(|heap| unsafe { heap.c_malloc(size) }))
+}
+
+extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
+    let bytes = count.saturating_mul(size);
+    let block = malloc(bytes);
+    // SAFETY: the block has that many bytes. It may have been in use before.
+    unsafe { ptr::write_bytes(block.cast::<u8>(), 0, bytes) };
+    block
+}
+
+unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    // SAFETY: see `malloc`.
+    or_stop_here(with(|heap| unsafe { heap.c_realloc(block.cast(), size) }))
+}
+
+unsafe extern "C" fn posix_memalign(block: *mut *mut c_void, align: usize, size: usize) -> c_int {
+    // SAFETY: see `malloc`; the caller has room for a pointer.
+    unsafe { *block = or_stop_here(with(|heap| heap.c_memalign(align, size))) };
+    0
+}
+
+unsafe extern "C" fn free(block: *mut c_void) {
+    let start = STORE.0.get() as usize;
+    if (start..start + RESERVE).contains(&(block as usize)) {
+        // SAFETY: see `malloc`.
+        with(|heap| unsafe { heap.c_free(block.cast()) });
+    } else {
+        // SAFETY: libc itself has allocated it, for std to free.
+        unsafe { __real_free(block) };
+    }
+}
+
+unsafe extern "C" {
+    // The linker's name for what `free` would be without `--wrap`.
+    fn __real_free(block: *mut c_void);
+}
+
+crate::footprint::wrap!(malloc, calloc, realloc, posix_memalign, free);

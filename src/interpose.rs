@@ -1,0 +1,407 @@
+//! The C symbols that we export, in place of libc's: thin, and each family in one place.
+//!
+//! Within glibc `signal` and its relatives do not go through the exported `sigaction`, so each
+//! needs its own. What they do is told in their manual pages; all of it works on
+//! [`signals::sigaction`], which passes everything through until the library is active. They are
+//! async-signal-safe, as POSIX demands of `sigaction` and `signal` (signal-safety(7)).
+
+use std::ffi::{CStr, c_char, c_int};
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libc::{SIG_ERR, sighandler_t, sigset_t};
+
+use crate::credentials::{self, Real};
+use crate::ending::{self, How};
+use crate::{own_hands, signals, succession, sys};
+
+// ---- the process ends ----
+
+/// _exit(2).
+#[unsafe(no_mangle)]
+pub extern "C" fn _exit(status: c_int) -> ! {
+    sys::guarded((), || ending::release(How::OfItsOwnAccord));
+    ending::leave(status)
+}
+
+/// _Exit(3), the same by its C99 name.
+#[unsafe(no_mangle)]
+pub extern "C" fn _Exit(status: c_int) -> ! {
+    _exit(status)
+}
+
+// ---- it becomes a daemon ----
+
+/// setsid(2).
+#[unsafe(no_mangle)]
+pub extern "C" fn setsid() -> libc::pid_t {
+    // SAFETY: takes nothing.
+    let session = unsafe { libc::syscall(libc::SYS_setsid) } as libc::pid_t;
+    if session != -1 {
+        sys::guarded((), succession::session_begun);
+    }
+    session
+}
+
+/// daemon(3). libc's own calls its inner fork, setsid and _exit, which nobody else sees.
+#[unsafe(no_mangle)]
+pub extern "C" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c_int {
+    // SAFETY: what daemon(3) does, in its order. The child continues with one thread, as there.
+    unsafe {
+        match libc::fork() {
+            -1 => return -1,
+            0 => {}
+            _ => _exit(0),
+        }
+        if setsid() == -1 {
+            return -1;
+        }
+        if keep_directory == 0 {
+            // As there, a failure is not told.
+            libc::chdir(c"/".as_ptr());
+        }
+        if keep_streams != 0 {
+            return 0;
+        }
+        redirect_streams()
+    }
+}
+
+/// Makes /dev/null the standard streams, if it is what it should be.
+fn redirect_streams() -> c_int {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: system calls on a descriptor that was just opened; room for the answer.
+    unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+        if null == -1 || libc::fstat(null, stat.as_mut_ptr()) != 0 {
+            return -1;
+        }
+        let stat = stat.assume_init();
+        if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != libc::makedev(1, 3) {
+            libc::close(null);
+            sys::set_errno(libc::ENODEV);
+            return -1;
+        }
+        for stream in 0..3 {
+            libc::dup2(null, stream);
+        }
+        if null > 2 {
+            libc::close(null);
+        }
+    }
+    0
+}
+
+// ---- a file goes ----
+
+/// unlink(2).
+///
+/// # Safety
+///
+/// As for unlink(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
+    // The same system call that libc makes: a sandbox may know no other.
+    let call = || {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's promise.
+        return unsafe { libc::syscall(libc::SYS_unlink, path) };
+        #[cfg(not(target_arch = "x86_64"))]
+        // SAFETY: the caller's promise.
+        return unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) };
+    };
+    // SAFETY: the caller's promise.
+    unsafe { own_hands::take_away(libc::AT_FDCWD, path, call) }
+}
+
+/// unlinkat(2).
+///
+/// # Safety
+///
+/// As for unlinkat(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn unlinkat(from: c_int, path: *const c_char, flags: c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        own_hands::take_away(from, path, || {
+            libc::syscall(libc::SYS_unlinkat, from, path, flags)
+        })
+    }
+}
+
+/// remove(3): unlink(2) for files, rmdir(2) for directories.
+///
+/// # Safety
+///
+/// As for remove(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn remove(path: *const c_char) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let result = unlink(path);
+        if result != 0 && sys::errno() == libc::EISDIR {
+            return libc::rmdir(path);
+        }
+        result
+    }
+}
+
+/// rename(2).
+///
+/// # Safety
+///
+/// As for rename(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rename(path: *const c_char, to: *const c_char) -> c_int {
+    let here = libc::AT_FDCWD;
+    let call = || {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's promise.
+        return unsafe { libc::syscall(libc::SYS_rename, path, to) };
+        #[cfg(not(target_arch = "x86_64"))]
+        // SAFETY: the caller's promise.
+        return unsafe { libc::syscall(libc::SYS_renameat2, here, path, here, to, 0) };
+    };
+    // SAFETY: the caller's promise.
+    unsafe { own_hands::take_away(here, path, call) }
+}
+
+/// renameat(2).
+///
+/// # Safety
+///
+/// As for renameat(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn renameat(
+    from: c_int,
+    path: *const c_char,
+    to_from: c_int,
+    to: *const c_char,
+) -> c_int {
+    let call = || {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller's promise.
+        return unsafe { libc::syscall(libc::SYS_renameat, from, path, to_from, to) };
+        #[cfg(not(target_arch = "x86_64"))]
+        // SAFETY: the caller's promise.
+        return unsafe { libc::syscall(libc::SYS_renameat2, from, path, to_from, to, 0) };
+    };
+    // SAFETY: the caller's promise.
+    unsafe { own_hands::take_away(from, path, call) }
+}
+
+// ---- it changes its user or group ----
+
+macro_rules! change {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),+)
+        => $number:ident[$first:expr, $second:expr, $third:expr];)+) => { $(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// As in the manual page.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($argument: $type),+) -> c_int {
+            static REAL: Real = Real::new(
+                // SAFETY: the literal ends in a zero byte, and has no other.
+                unsafe { CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes()) }
+            );
+            let by_libc = || {
+                let real = REAL.address();
+                if real.is_null() {
+                    return refuse(-1);
+                }
+                // SAFETY: libc's function of that name and type; the caller's promise.
+                unsafe {
+                    let real: unsafe extern "C" fn($($type),+) -> c_int = std::mem::transmute(real);
+                    real($($argument),+)
+                }
+            };
+            let arguments = [$first as usize, $second as usize, $third as usize];
+            credentials::change(libc::$number, arguments, by_libc)
+        }
+    )+ };
+}
+
+/// "Leave it as it is."
+const SAME: u32 = u32::MAX;
+
+change! {
+    /// setuid(2).
+    setuid(id: libc::uid_t) => SYS_setuid[id, 0, 0];
+    /// setgid(2).
+    setgid(id: libc::gid_t) => SYS_setgid[id, 0, 0];
+    /// seteuid(2).
+    seteuid(id: libc::uid_t) => SYS_setresuid[SAME, id, SAME];
+    /// setegid(2).
+    setegid(id: libc::gid_t) => SYS_setresgid[SAME, id, SAME];
+    /// setreuid(2).
+    setreuid(real: libc::uid_t, effective: libc::uid_t) => SYS_setreuid[real, effective, 0];
+    /// setregid(2).
+    setregid(real: libc::gid_t, effective: libc::gid_t) => SYS_setregid[real, effective, 0];
+    /// setresuid(2).
+    setresuid(real: libc::uid_t, effective: libc::uid_t, saved: libc::uid_t)
+        => SYS_setresuid[real, effective, saved];
+    /// setresgid(2).
+    setresgid(real: libc::gid_t, effective: libc::gid_t, saved: libc::gid_t)
+        => SYS_setresgid[real, effective, saved];
+    /// setgroups(2).
+    setgroups(size: libc::size_t, list: *const libc::gid_t) => SYS_setgroups[size, list, 0];
+}
+
+// ---- dispositions ----
+
+/// sigaction(2).
+///
+/// # Safety
+///
+/// As for sigaction(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sigaction(
+    signal: c_int,
+    action: *const libc::sigaction,
+    old: *mut libc::sigaction,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { signals::sigaction(signal, action, old) }
+}
+
+/// The signals for which siginterrupt(3) wants no restart of interrupted system calls.
+static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
+
+/// signal(2): the handler stays, system calls are restarted.
+#[unsafe(no_mangle)]
+pub extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    let Some(only) = only(signal).filter(|_| handler != SIG_ERR) else {
+        return refuse(SIG_ERR);
+    };
+    let interrupting = INTERRUPTING.load(Ordering::Relaxed) & bit(signal) != 0;
+    let flags = if interrupting { 0 } else { libc::SA_RESTART };
+    exchange(signal, handler, flags, only)
+}
+
+/// signal(2) by its BSD name.
+#[unsafe(no_mangle)]
+pub extern "C" fn bsd_signal(number: c_int, handler: sighandler_t) -> sighandler_t {
+    signal(number, handler)
+}
+
+/// ssignal(3), which in glibc is signal(2).
+#[unsafe(no_mangle)]
+pub extern "C" fn ssignal(number: c_int, handler: sighandler_t) -> sighandler_t {
+    signal(number, handler)
+}
+
+/// sysv_signal(3): the handler serves once, and nothing is blocked or restarted.
+#[unsafe(no_mangle)]
+pub extern "C" fn __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    /// Linux's "no restart", which says nothing new; the host is told it was set.
+    const SA_INTERRUPT: c_int = 0x2000_0000;
+    if only(signal).is_none() || handler == SIG_ERR {
+        return refuse(SIG_ERR);
+    }
+    let flags = libc::SA_RESETHAND | libc::SA_NODEFER | SA_INTERRUPT;
+    exchange(signal, handler, flags, empty())
+}
+
+/// sysv_signal(3). (Programs built for strict X/Open get the name above for `signal`.)
+#[unsafe(no_mangle)]
+pub extern "C" fn sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    __sysv_signal(signal, handler)
+}
+
+/// sigset(3): sets the disposition and unblocks, or blocks for SIG_HOLD.
+#[unsafe(no_mangle)]
+pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler_t {
+    const SIG_HOLD: sighandler_t = 2;
+    let Some(only) = only(signal).filter(|_| disposition != SIG_ERR) else {
+        return refuse(SIG_ERR);
+    };
+    let (how, old) = if disposition == SIG_HOLD {
+        (libc::SIG_BLOCK, disposition_of(signal))
+    } else {
+        (libc::SIG_UNBLOCK, exchange(signal, disposition, 0, empty()))
+    };
+    let mut before = MaybeUninit::<sigset_t>::zeroed();
+    // SAFETY: both sets are ours; all zeroes is an empty one.
+    unsafe {
+        if old == SIG_ERR || libc::sigprocmask(how, &only, before.as_mut_ptr()) != 0 {
+            return SIG_ERR;
+        }
+        if libc::sigismember(before.as_ptr(), signal) == 1 {
+            SIG_HOLD
+        } else {
+            old
+        }
+    }
+}
+
+/// siginterrupt(3): whether the signal interrupts system calls, now and for later `signal` calls.
+#[unsafe(no_mangle)]
+pub extern "C" fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: room for the answer, which is used only on success.
+    unsafe {
+        if signals::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0 {
+            return -1;
+        }
+        let action = action.assume_init_mut();
+        if interrupts != 0 {
+            INTERRUPTING.fetch_or(bit(signal), Ordering::Relaxed);
+            action.sa_flags &= !libc::SA_RESTART;
+        } else {
+            INTERRUPTING.fetch_and(!bit(signal), Ordering::Relaxed);
+            action.sa_flags |= libc::SA_RESTART;
+        }
+        signals::sigaction(signal, action, ptr::null_mut())
+    }
+}
+
+/// Sets a disposition; answers the one before, or SIG_ERR with errno set.
+fn exchange(signal: c_int, handler: sighandler_t, flags: c_int, mask: sigset_t) -> sighandler_t {
+    let mut old = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: all zeroes is a valid action; room for the answer, which is used only on success.
+    unsafe {
+        let mut new = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
+        new.sa_sigaction = handler;
+        new.sa_flags = flags;
+        new.sa_mask = mask;
+        if signals::sigaction(signal, &new, old.as_mut_ptr()) != 0 {
+            return SIG_ERR;
+        }
+        old.assume_init().sa_sigaction
+    }
+}
+
+fn disposition_of(signal: c_int) -> sighandler_t {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: only asks; room for the answer, which is used only on success.
+    unsafe {
+        if signals::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0 {
+            return SIG_ERR;
+        }
+        action.assume_init().sa_sigaction
+    }
+}
+
+fn refuse<T>(answer: T) -> T {
+    sys::set_errno(libc::EINVAL);
+    answer
+}
+
+const fn bit(signal: c_int) -> u64 {
+    1 << (signal - 1)
+}
+
+fn empty() -> sigset_t {
+    // SAFETY: all zeroes is an empty set.
+    unsafe { MaybeUninit::zeroed().assume_init() }
+}
+
+/// The set of this one signal, if there is such a signal.
+fn only(signal: c_int) -> Option<sigset_t> {
+    let mut set = empty();
+    // SAFETY: the set is ours; a number that is no signal is refused.
+    ((1..=64).contains(&signal) && unsafe { libc::sigaddset(&mut set, signal) } == 0).then_some(set)
+}

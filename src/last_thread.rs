@@ -1,0 +1,93 @@
+//! The process whose main thread has left by pthread_exit(3).
+//!
+//! It lives on until its last thread ends, and that thread then calls exit(0). But libc counts our
+//! threads too, so no thread of the host would ever be the last. So when the main thread leaves, a
+//! stand-in is started: it shares the host's descriptors, as whoever runs the host's exit handlers
+//! must, and calls exit(0) when the keeper sees that only we are left.
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::mailbox::{self, request};
+use crate::sys::{self, SignalsBlocked};
+
+static ALONE: AtomicU32 = AtomicU32::new(0);
+
+/// Called in the main thread, before main.
+pub fn register() {
+    let mut key: libc::pthread_key_t = 0;
+    // SAFETY: the function lives as long as the process. The value only has to be other than null.
+    unsafe {
+        if libc::pthread_key_create(&mut key, Some(main_left)) == 0 {
+            libc::pthread_setspecific(key, ptr::dangling());
+        }
+    }
+}
+
+/// A destructor of thread-specific data: the main thread is about to end, the process is not.
+unsafe extern "C" fn main_left(_: *mut c_void) {
+    sys::guarded((), || {
+        if mailbox::is_owner() && mailbox::is_threaded() {
+            let stands_in = start_stand_in();
+            mailbox::post(if stands_in {
+                request::MAIN_LEFT
+            } else {
+                request::DISSOLVE
+            });
+        }
+    });
+}
+
+fn start_stand_in() -> bool {
+    // No signal of the host's is taken by the new thread.
+    let _blocked = SignalsBlocked::new();
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
+    // SAFETY: in the order of their manual pages. The stack is of the default size: it is the
+    // host's code that will run on it.
+    unsafe {
+        if libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
+            return false;
+        }
+        libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
+        let created = libc::pthread_create(
+            thread.as_mut_ptr(),
+            attributes.as_ptr(),
+            stand_in,
+            ptr::null_mut(),
+        );
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        created == 0
+    }
+}
+
+extern "C" fn stand_in(_: *mut c_void) -> *mut c_void {
+    while ALONE.load(Ordering::SeqCst) == 0 {
+        sys::futex_wait(&ALONE, 0, None);
+    }
+    // SAFETY: no thread of the host is left that this could race with. It is what libc's own last
+    // thread does (nptl/pthread_create.c, start_thread).
+    unsafe { libc::exit(0) }
+}
+
+/// Called by the keeper, once the main thread has left: lets the stand-in end the process if no
+/// thread of the host is left but the main one, which stays in the list as a zombie. `ours` is the
+/// number of our threads.
+///
+/// # Errors
+///
+/// If the threads cannot be counted.
+pub fn check(ours: usize) -> std::io::Result<()> {
+    if count()? <= 1 + ours {
+        ALONE.store(1, Ordering::SeqCst);
+        sys::futex_wake_all(&ALONE);
+    }
+    Ok(())
+}
+
+/// The number of threads in this process, ours among them.
+pub fn count() -> std::io::Result<usize> {
+    Ok(std::fs::read_dir("/proc/self/task")?.count())
+}

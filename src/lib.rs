@@ -1,0 +1,102 @@
+//! # libpidfile
+//!
+//! Gives any unmodified, dynamically linked Linux program a PID file:
+//!
+//! ```text
+//! LD_PRELOAD=libpidfile.so PIDFILE=/run/a.pid ./legacy
+//! ```
+//!
+//! The PID is in the file before `main` runs. Delete the file, and the program gets SIGTERM. The
+//! program ends, and the file is gone. A stale file is taken over; a file that a live owner holds
+//! is never touched. The program itself notices nothing.
+//!
+//! ## The picture
+//!
+//! ```text
+//! ctor ──► Config ──► claim ──► keeper thread ─────────────┐ owns: the file's fd and lock, the watcher
+//!   (environment, argv)          ▲    ▲    ▲               │ private descriptor table, all signals blocked
+//!                                │    │    │               ▼
+//!   exit, _exit, quick_exit ─────┘    │    └──── notify   deleted? ──► kill(getpid(), SIGTERM)
+//!   signals whose action was default ─┘          (any event: "look again")
+//! ```
+//!
+//! One thread, the *keeper*, owns the file. Everything else, in whatever context it runs, posts one
+//! bit to the keeper's mailbox and waits for the answer with a bound. So what runs in signal
+//! handlers and on exit paths is a handful of atomic operations and two system calls.
+//!
+//! ## Where things are
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`config`] | environment and command line → `Config` |
+//! | [`startup`] | from the constructor to the first instruction of the host |
+//! | [`mark`] | what an exec must not make us forget |
+//! | [`pidfile`] | the file: open, lock, publish, verify, remove, empty |
+//! | [`keeper`], [`mailbox`] | the thread, and all that handlers and exit paths touch |
+//! | [`unattended`] | the file without a keeper |
+//! | [`succession`] | fork, setsid, daemon: who inherits |
+//! | [`private_table`] | the keeper's own descriptor table |
+//! | [`watch`] | `notify`, and polling where inotify cannot serve |
+//! | [`ending`] | atexit, `_exit`, `quick_exit` |
+//! | [`last_thread`] | the process whose main thread has left by `pthread_exit` |
+//! | [`signals`], [`kernel_action`] | the handler and the virtual default disposition |
+//! | [`credentials`] | the host that changes its user or group |
+//! | [`own_hands`] | the host that writes a PID file of its own at the same path |
+//! | [`interpose`] | the exported C symbols |
+//! | [`report`] | what a person gets told, and where |
+//! | [`heap`], [`footprint`] | what keeps us out of the host's memory and environment |
+//! | [`sys`] | the few things libc offers no safe form of |
+
+#![deny(unsafe_op_in_unsafe_fn)]
+#![deny(clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "libpidfile is for Linux: it builds on inotify, futexes and private descriptor tables"
+);
+
+mod config;
+mod credentials;
+mod ending;
+// Unit tests are linked as programs, where nothing is wrapped.
+#[cfg(not(test))]
+mod footprint;
+#[cfg(not(test))]
+mod heap;
+mod interpose;
+mod keeper;
+mod kernel_action;
+mod last_thread;
+mod mailbox;
+mod mark;
+mod own_hands;
+mod pidfile;
+mod private_table;
+mod report;
+mod signals;
+mod startup;
+mod succession;
+mod sys;
+mod unattended;
+mod watch;
+
+/// Around a fork(2): see [`heap::lock`].
+fn heap_lock() {
+    #[cfg(not(test))]
+    heap::lock();
+}
+
+fn heap_unlock() {
+    #[cfg(not(test))]
+    heap::unlock();
+}
+
+/// Runs when the loader has loaded us, before `main`.
+#[ctor::ctor(unsafe)]
+fn load() {
+    sys::guarded((), startup::run);
+}

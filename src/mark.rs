@@ -1,0 +1,185 @@
+//! The mark: what an exec(2) must not make us forget, in the environment.
+//!
+//! Every descendant of an owner has the preload and the setting too. So the owner leaves one
+//! variable of ours, `LIBPIDFILE_MARK`, with a role, a PID and the path. Who finds it takes part
+//! only if it names its own PID, that is, if this very process had the role before it called exec;
+//! anybody else's child stays inert for good, also when the owner is long gone.
+//!
+//! The variable's text lies in memory of ours that `environ` points to, and all but the path has a
+//! fixed width, so it can be rewritten in place: after main has begun setenv(3) is the host's.
+
+use std::cell::UnsafeCell;
+use std::io::Write;
+
+use crate::pidfile::{FileId, Home};
+use crate::sys;
+
+pub const VARIABLE: &[u8] = b"LIBPIDFILE_MARK";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The PID in the file is this process's.
+    Owner,
+    /// It stands by for the file of another process.
+    Await,
+    /// It has found a live owner and told so: neither it nor its children need to say it again.
+    Aside,
+}
+
+impl Role {
+    /// All of one length.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Await => "await",
+            Self::Aside => "aside",
+        }
+    }
+}
+
+/// A mark that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark<'a> {
+    pub role: Role,
+    pub pid: libc::pid_t,
+    /// Where the file was put.
+    pub home: Home,
+    pub path: &'a [u8],
+}
+
+impl<'a> Mark<'a> {
+    /// Reads the value of the variable; anything that we would not have written is no mark.
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        let mut fields = value.splitn(7, |&byte| byte == b':');
+        let role = fields.next()?;
+        let role = [Role::Owner, Role::Await, Role::Aside]
+            .into_iter()
+            .find(|known| known.word().as_bytes() == role)?;
+        let pid = std::str::from_utf8(fields.next()?)
+            .ok()?
+            .parse()
+            .ok()
+            .filter(|pid| *pid > 0)?;
+        let mut hexadecimal =
+            || u64::from_str_radix(std::str::from_utf8(fields.next()?).ok()?, 16).ok();
+        let directory = FileId(hexadecimal()?, hexadecimal()?);
+        let root = FileId(hexadecimal()?, hexadecimal()?);
+        let home = Home { directory, root };
+        let path = fields.next().filter(|path| path.starts_with(b"/"))?;
+        Some(Self {
+            role,
+            pid,
+            home,
+            path,
+        })
+    }
+
+    /// Whether it is about the file that a setting names. A relative setting has been resolved by
+    /// whoever left the mark; the current directory may be another by now.
+    pub fn concerns(&self, setting: &[u8]) -> bool {
+        if setting.starts_with(b"/") {
+            self.path == setting
+        } else {
+            self.path
+                .strip_suffix(setting)
+                .is_some_and(|rest| rest.ends_with(b"/"))
+        }
+    }
+}
+
+/// The variable as `environ` points to it: text and a zero byte.
+struct Text(UnsafeCell<[u8; LONGEST]>);
+const LONGEST: usize = libc::PATH_MAX as usize + 128;
+
+// SAFETY: written before main, and where `rewrite` says.
+unsafe impl Sync for Text {}
+
+static TEXT: Text = Text(UnsafeCell::new([0; LONGEST]));
+
+/// Leaves a mark for what this process becomes, and for its descendants. Only before main.
+pub fn leave(role: Role, home: Home, path: &[u8]) {
+    let name = String::from_utf8_lossy(VARIABLE);
+    let (pid, role) = (sys::getpid(), role.word());
+    let [directory, root] = [home.directory, home.root]
+        .map(|FileId(device, inode)| format!("{device:016x}:{inode:016x}"));
+    // SAFETY: before main nobody else writes here.
+    let text = unsafe { &mut *TEXT.0.get() };
+    let mut rest = &mut text[..LONGEST - 1];
+    let room = rest.len();
+    let written = write!(rest, "{name}={role}:{pid:010}:{directory}:{root}:")
+        .and_then(|()| rest.write_all(path));
+    if written.is_err() {
+        return;
+    }
+    let length = room - rest.len();
+    text[length] = 0;
+    // SAFETY: the text is zero-terminated and lives as long as the process. The host's own threads,
+    // if a library has started some already, must not use the environment before main either.
+    unsafe { libc::putenv(text.as_mut_ptr().cast()) };
+}
+
+/// Changes role and PID of the mark that was left, in place: in a forked child, whose only thread
+/// calls this, or in the keeper, when nothing but an exec(2) of the host could read it. An image
+/// that finds a mixture of two roles finds no mark, and asks the lock.
+pub fn rewrite(role: Role) {
+    let mut pid = [b'0'; 10];
+    let mut rest = sys::getpid();
+    for digit in pid.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    let start = VARIABLE.len() + 1;
+    // SAFETY: see above.
+    let text = unsafe { &mut *TEXT.0.get() };
+    if text[0] != 0 {
+        let role = role.word().as_bytes();
+        text[start..start + role.len()].copy_from_slice(role);
+        let start = start + role.len() + 1;
+        text[start..start + pid.len()].copy_from_slice(&pid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALUE: &[u8] = b"owner:0000001234:000000000000fd00:0000000000000abc:\
+        000000000000fd01:0000000000000002:/run/a:b.pid";
+
+    #[test]
+    fn a_mark_is_read_back() {
+        let mark = Mark::parse(VALUE).unwrap();
+        assert_eq!((mark.role, mark.pid), (Role::Owner, 1234));
+        assert_eq!(mark.home.directory, FileId(0xfd00, 0xabc));
+        assert_eq!(mark.home.root, FileId(0xfd01, 2));
+        assert_eq!(mark.path, b"/run/a:b.pid");
+    }
+
+    #[test]
+    fn anything_else_is_no_mark() {
+        let broken: [&[u8]; 7] = [
+            b"",
+            b"owner",
+            b"owner:x:0:0:0:0:/a",
+            b"owner:0:0:0:0:0:/a",
+            b"king:1:0:0:0:0:/a",
+            b"owner:1:0:0:0:0:a",
+            b"owner:1:zz:0:0:0:/a",
+        ];
+        for value in broken {
+            assert_eq!(Mark::parse(value), None, "{value:?}");
+        }
+        for end in 0..VALUE.len() - 12 {
+            assert_eq!(Mark::parse(&VALUE[..end]), None);
+        }
+    }
+
+    #[test]
+    fn it_concerns_the_same_file_also_from_elsewhere() {
+        let mark = Mark::parse(VALUE).unwrap();
+        assert!(mark.concerns(b"/run/a:b.pid"));
+        assert!(mark.concerns(b"a:b.pid"));
+        assert!(!mark.concerns(b"b.pid"));
+        assert!(!mark.concerns(b"/srv/a:b.pid"));
+    }
+}

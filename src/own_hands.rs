@@ -1,0 +1,90 @@
+//! The host that writes a PID file of its own, at the same path.
+//!
+//! Many daemons do, and take the file away themselves when they end, or rename it when they are
+//! upgraded. That is no deletion to answer with SIGTERM, but the event looks like one. So the
+//! functions with which a host removes files are interposed, and before the host removes ours this
+//! is noted; the keeper then waits for what comes in its place.
+//!
+//! All but [`note`] is async-signal-safe, as unlink(2) and rename(2) are (signal-safety(7)).
+
+use std::ffi::{CStr, c_char, c_int, c_long};
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+
+use crate::pidfile::{FileId, PidFile};
+use crate::{mailbox, sys};
+
+/// Device and inode of the file.
+static FILE: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+/// Its path, which lives as long as the process.
+static PATH: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
+static REMOVED: AtomicBool = AtomicBool::new(false);
+
+/// Where the file will be.
+pub fn note_path(path: &'static CStr) {
+    PATH.store(path.as_ptr().cast_mut(), Ordering::SeqCst);
+}
+
+/// The file is ours: whatever the host did with one before is over.
+pub fn note(file: &PidFile) {
+    let FileId(device, inode) = file.id();
+    FILE[0].store(device, Ordering::SeqCst);
+    FILE[1].store(inode, Ordering::SeqCst);
+    REMOVED.store(false, Ordering::SeqCst);
+}
+
+/// Whether it was the host itself that removed or renamed the file.
+pub fn has_removed() -> bool {
+    REMOVED.load(Ordering::SeqCst)
+}
+
+/// Makes the call by which the host removes or renames what `path`, seen from the directory
+/// `from`, leads to. Answers, and leaves in errno, what the call does.
+///
+/// # Safety
+///
+/// `path` is null or a C string.
+pub unsafe fn take_away(from: c_int, path: *const c_char, call: impl FnOnce() -> c_long) -> c_int {
+    // SAFETY: the caller's promise.
+    let ours = sys::guarded(false, || unsafe { is_ours(from, path) });
+    if ours {
+        // Before the call: the event is seen at once.
+        REMOVED.store(true, Ordering::SeqCst);
+    }
+    let result = call() as c_int;
+    if ours && result != 0 {
+        REMOVED.store(false, Ordering::SeqCst);
+    }
+    result
+}
+
+unsafe fn is_ours(from: c_int, path: *const c_char) -> bool {
+    let ours = PATH.load(Ordering::SeqCst);
+    if path.is_null() || ours.is_null() || !mailbox::is_owner() {
+        return false;
+    }
+    // Nearly every call ends here.
+    // SAFETY: the caller's promise, and a path that was noted.
+    if unsafe { last_component(path) != last_component(ours) } {
+        return false;
+    }
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: a C string and room for the answer, which is read only on success.
+    let found = unsafe {
+        let flags = libc::AT_SYMLINK_NOFOLLOW;
+        (libc::fstatat(from, path, stat.as_mut_ptr(), flags) == 0).then(|| stat.assume_init())
+    };
+    let [device, inode] = [0, 1].map(|half| FILE[half].load(Ordering::SeqCst));
+    found.is_some_and(|found| FileId::from(&found) == FileId(device, inode))
+}
+
+/// # Safety
+///
+/// `path` is a C string that lives for `'a`.
+unsafe fn last_component<'a>(path: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(path) }
+        .to_bytes()
+        .rsplit(|&byte| byte == b'/')
+        .next()
+}

@@ -1,0 +1,185 @@
+//! What a person gets told, and where.
+//!
+//! One line: `libpidfile: <path>: <what happened>`. It goes to the host's stderr as it is at that
+//! moment, or to the system log. Nothing here ever blocks: a message that cannot be delivered at
+//! once is dropped. syslog(3) is not used: its state is the host's.
+
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::{Config, Log, shown};
+use crate::sys;
+
+/// Something the operator should know in any case.
+pub fn problem(config: &Config, what: &str) {
+    if config.log != Log::Off {
+        say(config, what);
+    }
+}
+
+/// Something for those who asked to see it work.
+pub fn detail(config: &Config, what: &str) {
+    if matches!(config.log, Log::Stderr | Log::Syslog) {
+        say(config, what);
+    }
+}
+
+/// A daemon that stops for no visible reason costs somebody a night.
+pub fn deleted(config: &Config) {
+    let (pid, signal) = (sys::getpid(), config.signal);
+    problem(
+        config,
+        &format!("was deleted: terminating PID {pid} with {}", name(signal)),
+    );
+}
+
+fn name(signal: c_int) -> String {
+    match signal {
+        libc::SIGTERM => "SIGTERM".to_owned(),
+        libc::SIGINT => "SIGINT".to_owned(),
+        libc::SIGQUIT => "SIGQUIT".to_owned(),
+        libc::SIGHUP => "SIGHUP".to_owned(),
+        libc::SIGKILL => "SIGKILL".to_owned(),
+        other => format!("signal {other}"),
+    }
+}
+
+/// A message before there is a configuration.
+pub fn unusable(setting: &[u8], why: &str) {
+    remember_stderr();
+    deliver_to_stderr(&line(setting, why));
+}
+
+fn say(config: &Config, what: &str) {
+    let line = line(config.path.to_bytes(), what);
+    if config.log == Log::Syslog || !deliver_to_stderr(&line) && config.log == Log::Auto {
+        deliver_to_syslog(&line);
+    }
+}
+
+fn line(path: &[u8], what: &str) -> String {
+    format!("libpidfile: {}: {what}\n", shown(path))
+}
+
+/// What fd 2 was when the host started: device and inode.
+static STDERR: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+
+/// Called at the start. Later the host may have closed fd 2 and got that number for a file of its
+/// own, into which a message must never go.
+pub fn remember_stderr() {
+    // SAFETY: whatever is there is not closed by us.
+    let stderr = unsafe { BorrowedFd::borrow_raw(2) };
+    if let Some(stat) = status(stderr.as_raw_fd()) {
+        STDERR[0].store(stat.st_dev, Ordering::Relaxed);
+        STDERR[1].store(stat.st_ino, Ordering::Relaxed);
+    }
+}
+
+/// Whether a message may go there: what it was at the start, or evidently a log or a terminal.
+/// /dev/null is no place for a message that somebody has to see.
+fn is_log(fd: c_int) -> bool {
+    let Some(stat) = status(fd) else { return false };
+    let same = stat.st_dev == STDERR[0].load(Ordering::Relaxed)
+        && stat.st_ino == STDERR[1].load(Ordering::Relaxed);
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFCHR => stat.st_rdev != libc::makedev(1, 3),
+        // SAFETY: asks for the flags of an open file.
+        libc::S_IFREG => same || unsafe { libc::fcntl(fd, libc::F_GETFL) } & libc::O_APPEND != 0,
+        _ => same,
+    }
+}
+
+fn deliver_to_stderr(line: &str) -> bool {
+    let fetched;
+    let fd = if keeps_hosts_table() {
+        2
+    } else if let Some(fd) = fetch_stderr() {
+        fetched = fd;
+        fetched.as_raw_fd()
+    } else {
+        return false;
+    };
+    is_log(fd) && is_ready(fd) && {
+        // SAFETY: reads from `line`. Where nobody reads, SIGPIPE is blocked.
+        unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) >= 0 }
+    }
+}
+
+/// The main thread runs us only before `main`; the others have a table of their own, or may not
+/// open anything and so have only the host's.
+fn keeps_hosts_table() -> bool {
+    sys::gettid() == sys::getpid() || !crate::private_table::is_entered()
+}
+
+/// The host's fd 2 as it is now (pidfd_getfd(2), Linux 5.6). A sandbox may answer an unusual
+/// system call by killing the process, so under seccomp it is not tried.
+fn fetch_stderr() -> Option<OwnedFd> {
+    if is_sandboxed() {
+        return None;
+    }
+    // SAFETY: by number: glibc has the functions only since 2.36. Both descriptors are new.
+    unsafe {
+        let host = libc::syscall(libc::SYS_pidfd_open, sys::getpid(), 0) as c_int;
+        let host = (host >= 0).then(|| OwnedFd::from_raw_fd(host))?;
+        let stderr = libc::syscall(libc::SYS_pidfd_getfd, host.as_raw_fd(), 2, 0) as c_int;
+        (stderr >= 0).then(|| OwnedFd::from_raw_fd(stderr))
+    }
+}
+
+fn is_sandboxed() -> bool {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    !status.lines().any(|line| {
+        line.strip_prefix("Seccomp:")
+            .is_some_and(|mode| mode.trim() == "0")
+    })
+}
+
+fn deliver_to_syslog(line: &str) {
+    const DAEMON_WARNING: c_int = (3 << 3) | 4;
+    let text = format!(
+        "<{DAEMON_WARNING}>libpidfile[{}]: {}",
+        sys::getpid(),
+        line.trim_end()
+    );
+    let flags = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let text = text.replacen("libpidfile: ", "", 1);
+    // SAFETY: the descriptor is new, the address is initialised and of the size given.
+    unsafe {
+        let socket = libc::socket(libc::AF_UNIX, flags, 0);
+        if socket < 0 {
+            return;
+        }
+        let socket = OwnedFd::from_raw_fd(socket);
+        let mut address = MaybeUninit::<libc::sockaddr_un>::zeroed().assume_init();
+        address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        for (to, from) in address.sun_path.iter_mut().zip(b"/dev/log") {
+            *to = *from as libc::c_char;
+        }
+        libc::sendto(
+            socket.as_raw_fd(),
+            text.as_ptr().cast(),
+            text.len(),
+            libc::MSG_NOSIGNAL,
+            std::ptr::from_ref(&address).cast(),
+            size_of::<libc::sockaddr_un>() as libc::socklen_t,
+        );
+    }
+}
+
+fn is_ready(fd: c_int) -> bool {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: one entry; the call does not wait.
+    unsafe { libc::poll(&mut poll, 1, 0) == 1 && poll.revents & libc::POLLOUT != 0 }
+}
+
+fn status(fd: c_int) -> Option<libc::stat> {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: room for the answer, which is read only on success.
+    unsafe { (libc::fstat(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) }
+}

@@ -1,0 +1,154 @@
+//! From the constructor to the first instruction of the host.
+
+use std::ffi::{c_char, c_int};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use once_cell::sync::OnceCell;
+
+use crate::config::{Config, Variables};
+use crate::keeper::Claim;
+use crate::mark::{self, Mark, Role};
+use crate::pidfile::{Home, Refusal};
+use crate::sys::{self, SignalsBlocked};
+use crate::{ending, keeper, last_thread, own_hands, report, signals, succession};
+
+unsafe extern "C" {
+    static environ: *const *const c_char;
+}
+
+static CONFIG: OnceCell<Config> = OnceCell::new();
+
+/// The host's argument vector. glibc hands it to every constructor, but the ones of the `ctor`
+/// crate take no arguments; /proc/self/cmdline would cost every process three system calls.
+static ARGV: AtomicPtr<*const c_char> = AtomicPtr::new(std::ptr::null_mut());
+
+#[used]
+#[unsafe(link_section = ".init_array.00099")]
+static BEFORE: extern "C" fn(c_int, *mut *const c_char) = remember_arguments;
+
+extern "C" fn remember_arguments(_: c_int, argv: *mut *const c_char) {
+    // Other C libraries hand over nothing: then there is no argument vector to look at.
+    if cfg!(target_env = "gnu") {
+        ARGV.store(argv, Ordering::Relaxed);
+    }
+}
+
+/// Nothing to do: no allocation, no thread, no system call. This much runs in every child process
+/// of every host.
+pub fn run() {
+    // SAFETY: cannot fail; a value that is not there is 0.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return;
+    }
+    // SAFETY: before main nothing changes either vector, and nothing of them is kept.
+    unsafe {
+        let variables = Variables::read(environ);
+        let Some(setting) = variables.setting(ARGV.load(Ordering::Relaxed)) else {
+            return;
+        };
+        // Others' children, and launchers that are not meant.
+        let mark = variables.mark_for(setting);
+        if mark.is_some_and(|mark| mark.pid != sys::getpid()) || !variables.wants_this_program() {
+            return;
+        }
+        take_part(setting, mark, &variables);
+    }
+}
+
+fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
+    // Our threads inherit this mask.
+    let _blocked = SignalsBlocked::new();
+    std::panic::set_hook(Box::new(|_| {}));
+    report::remember_stderr();
+
+    let mut complaints = Vec::new();
+    let config = Config::new(setting, mark.as_ref(), variables, |line| {
+        complaints.push(line)
+    });
+    let config = match config {
+        Ok(config) => CONFIG.get_or_init(|| config),
+        Err(why) => {
+            report::unusable(setting, &why);
+            if variables.strict == Some(b"1") {
+                ending::leave(1);
+            }
+            return;
+        }
+    };
+    // The first image of this process has said it.
+    if mark.is_none() {
+        for complaint in complaints {
+            report::problem(config, &complaint);
+        }
+    }
+    if let Some(Mark {
+        role: Role::Await,
+        home,
+        ..
+    }) = mark
+    {
+        return stand_by_again(config, home);
+    }
+    let claim = match mark {
+        Some(Mark {
+            role: Role::Owner,
+            home,
+            ..
+        }) => Claim::Resume(home),
+        _ => Claim::Fresh,
+    };
+    // All hooks are in place before anybody can see the file.
+    signals::hook(config.signal);
+    match keeper::start(config, claim) {
+        Ok(()) => {
+            at_the_end();
+            leave_mark(config, Role::Owner);
+            succession::register(config);
+            report::detail(config, &format!("names PID {} now", sys::getpid()));
+        }
+        Err(refusal) => {
+            signals::unhook();
+            let is_known = mark.is_some() && matches!(refusal, Refusal::Held(_));
+            stand_aside(config, &refusal, is_known);
+        }
+    }
+}
+
+/// This process stood by for the file of another one before it called exec(2).
+fn stand_by_again(config: &'static Config, home: Home) {
+    signals::hook(config.signal);
+    own_hands::note_path(&config.path);
+    at_the_end();
+    mark::leave(Role::Await, home, config.path.to_bytes());
+    succession::register(config);
+    succession::resume(config);
+}
+
+fn at_the_end() {
+    ending::register();
+    last_thread::register();
+}
+
+fn leave_mark(config: &Config, role: Role) {
+    if let Some(home) = Home::of(&config.path) {
+        mark::leave(role, home, config.path.to_bytes());
+    }
+}
+
+/// The file is not ours: the program runs without one, or not at all.
+fn stand_aside(config: &Config, refusal: &Refusal, is_known: bool) {
+    let consequence = match refusal {
+        _ if config.strict => "the program is not run (PIDFILE_STRICT)",
+        Refusal::Held(_) => "this program runs beside it, without a PID file",
+        _ => "this program runs without a PID file",
+    };
+    if config.strict || !is_known {
+        report::problem(config, &format!("{refusal}; {consequence}"));
+    }
+    if config.strict {
+        ending::leave(1);
+    }
+    if matches!(refusal, Refusal::Held(_)) {
+        leave_mark(config, Role::Aside);
+    }
+}

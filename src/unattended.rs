@@ -1,0 +1,84 @@
+//! The file without a keeper: no thread, or none that may have descriptors of its own.
+//!
+//! Nobody holds the lock then. The thread that ends the process removes the file itself.
+
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+
+use crate::config::{Config, POLL, Watch};
+use crate::keeper::{self, Claim};
+use crate::mailbox::{self, phase, request};
+use crate::own_hands;
+use crate::pidfile::{Lock, PidFile, Refusal, Sight};
+
+static FILE: OnceCell<PidFile> = OnceCell::new();
+
+/// Claims the file in the calling thread.
+///
+/// # Errors
+///
+/// Why the file is not ours.
+pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
+    match claim.make(config, Lock::Dropped) {
+        Ok(file) => {
+            own_hands::note(&file);
+            set(file);
+            Ok(())
+        }
+        Err(Refusal::Deleted) => {
+            mailbox::enter(phase::GONE);
+            keeper::terminate(config);
+            Ok(())
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// From now on nobody attends to the file.
+pub fn set(file: PidFile) {
+    if FILE.set(file).is_ok() {
+        mailbox::enter(phase::UNATTENDED);
+    }
+}
+
+/// Removes the file, in one of the threads that end the process at once.
+///
+/// Async-signal-safe.
+pub fn remove() {
+    if mailbox::leave_for(phase::UNATTENDED, phase::GONE)
+        && let Some(file) = FILE.get()
+    {
+        file.remove();
+    }
+}
+
+/// The life of a keeper that has no descriptor table of its own: nothing may be opened, so there is
+/// only the path to look at.
+pub fn poll(config: &Config) {
+    let interval = match config.watch {
+        Watch::Poll(interval) => interval,
+        _ => POLL,
+    };
+    while mailbox::phase() == phase::UNATTENDED {
+        let Some(file) = FILE.get() else { return };
+        if file.look() == Sight::Deleted
+            && !own_hands::has_removed()
+            && mailbox::leave_for(phase::UNATTENDED, phase::GONE)
+        {
+            keeper::terminate(config);
+            if let Some(after) = config.kill_after {
+                wait(after);
+                keeper::send(libc::SIGKILL);
+            }
+            return;
+        }
+        if wait(interval) & (request::MAIN_LEFT | request::DISSOLVE) != 0 {
+            return;
+        }
+    }
+}
+
+fn wait(time: Duration) -> u32 {
+    mailbox::take_requests(Some(time)) & !request::DELETED
+}

@@ -1,0 +1,57 @@
+//! `notify`: tells that something has happened to the file, which only means "look again".
+//!
+//! The file itself is watched, not its directory: notify 8 wakes for every open and close of
+//! whatever is in a watched directory, and /run is busy. While we hold the file open, its unlink
+//! shows as a change of attributes (the link count, inotify(7) IN_ATTRIB), a rename as a move.
+
+use std::ffi::{CStr, OsStr};
+use std::mem::ManuallyDrop;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use crate::sys;
+
+/// Never dropped: notify's destructor panics when its thread is gone, and closing is the kernel's
+/// business when the process ends.
+pub struct Watcher(ManuallyDrop<RecommendedWatcher>);
+
+impl Watcher {
+    /// Has `on_event` called, in notify's thread, for each event on what is at `path` now. A
+    /// watcher that is there already is used again.
+    ///
+    /// # Errors
+    ///
+    /// Why inotify cannot serve. notify panics where it could not start its thread: that is caught
+    /// here, and is such a reason too.
+    pub fn arm(
+        watcher: &mut Option<Self>,
+        path: &CStr,
+        on_event: impl Fn() + Send + 'static,
+    ) -> Result<(), String> {
+        let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+        let armed = catch_unwind(AssertUnwindSafe(|| {
+            if watcher.is_none() {
+                let on_event = move |_| sys::guarded((), &on_event);
+                let new = notify::recommended_watcher(on_event)?;
+                *watcher = Some(Self(ManuallyDrop::new(new)));
+            }
+            match watcher {
+                Some(Self(watcher)) => watcher.watch(path, RecursiveMode::NonRecursive),
+                None => Ok(()),
+            }
+        }));
+        armed
+            .map_err(|_| "notify has no thread".to_owned())?
+            .map_err(|error| error.to_string())
+    }
+
+    /// Ends notify's thread.
+    pub fn stop(self) {
+        let watcher = ManuallyDrop::into_inner(self.0);
+        // Its destructor panics where the thread is gone already.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(watcher)));
+    }
+}

@@ -1,0 +1,170 @@
+use super::process::{Ended, Process};
+use super::scene::{Scene, library};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// How much of the library a program gets. A difference between any two of them is what the library did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Without the library.
+    Plain,
+    /// With the library but without a setting.
+    Inert,
+    /// With the library and a PID file.
+    Active,
+}
+
+/// A program that is about to be started. It is active unless told otherwise.
+pub struct Host<'scene> {
+    scene: &'scene Scene,
+    command: Command,
+    name: String,
+    umask: libc::mode_t,
+    dumps_core: bool,
+}
+
+impl<'scene> Host<'scene> {
+    pub(super) fn new(scene: &'scene Scene, program: &Path) -> Host<'scene> {
+        let mut command = Command::new(program);
+        // Whatever the person who runs the tests has in the environment, the program gets this and no more.
+        command
+            .env_clear()
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .env("LANG", "C.UTF-8")
+            .env("LD_PRELOAD", library())
+            .env("PIDFILE", scene.pidfile())
+            .current_dir(scene.path("data"));
+        Host {
+            scene,
+            command,
+            name: program
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into(),
+            umask: 0o022,
+            dumps_core: false,
+        }
+    }
+
+    pub fn plain(self) -> Self {
+        self.without("LD_PRELOAD").without("PIDFILE")
+    }
+
+    pub fn inert(self) -> Self {
+        self.without("PIDFILE")
+    }
+
+    pub fn mode(self, mode: Mode) -> Self {
+        match mode {
+            Mode::Plain => self.plain(),
+            Mode::Inert => self.inert(),
+            Mode::Active => self,
+        }
+    }
+
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    pub fn current_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    pub fn umask(mut self, umask: libc::mode_t) -> Self {
+        self.umask = umask;
+        self
+    }
+
+    /// Lets a fatal signal write a core file into the current directory, whatever the limit of this test is.
+    pub fn dumps_core(mut self) -> Self {
+        self.dumps_core = true;
+        self
+    }
+
+    pub fn run_by_nobody(mut self) -> Self {
+        const NOBODY: u32 = 65534;
+        self.command.uid(NOBODY).gid(NOBODY);
+        self
+    }
+
+    pub fn spawn(self) -> Process {
+        let stdout = self.scene.output("stdout");
+        let stderr = self.scene.output("stderr");
+        let (umask, dumps_core) = (self.umask, self.dumps_core);
+        let mut command = self.command;
+        command
+            .stdin(Stdio::piped())
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(File::create(&stderr).unwrap());
+        // SAFETY: only async-signal-safe calls, on plain values that the closure owns.
+        unsafe {
+            command.pre_exec(move || {
+                start_like_a_daemon(umask, dumps_core);
+                Ok(())
+            })
+        };
+        match command.spawn() {
+            Ok(child) => Process::new(self.name, child, stdout, stderr),
+            Err(error) => panic!("cannot run {:?}: {error}", command.get_program()),
+        }
+    }
+
+    /// Starts the program and waits until it has ended.
+    pub fn run(self) -> Ended {
+        self.spawn().wait()
+    }
+}
+
+/// Makes a child the same wherever the tests run: under nohup, in a shell's background, with a umask of somebody's own, by a
+/// program that leaves its descriptors open.
+fn start_like_a_daemon(umask: libc::mode_t, dumps_core: bool) {
+    // SAFETY: closes nothing before exec, and then nothing that the host was meant to have.
+    unsafe {
+        libc::close_range(
+            3,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC.cast_signed(),
+        )
+    };
+    // All zero is what the kernel calls the default action. Not by sigaction(3): that hides two signals that glibc keeps for
+    // itself, and a parent with another libc may well have set them.
+    let default = [0_u64; 8];
+    for signal in 1..=64 {
+        // SAFETY: no less than what the kernel reads; it refuses SIGKILL and SIGSTOP, which does no harm.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0, 8) };
+    }
+    let core = if dumps_core { libc::RLIM_INFINITY } else { 0 };
+    let limit = libc::rlimit {
+        rlim_cur: core,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` lives through the call. Where the hard limit cannot be raised, no core is written, and the scenario
+    // that needs one says so.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) };
+    // SAFETY: always succeeds.
+    unsafe { libc::umask(umask) };
+}

@@ -1,0 +1,41 @@
+//! What the scenarios are told with.
+//!
+//! A scenario sets a [`Scene`] (a private directory with a place for a PID file), starts unmodified programs in it, and
+//! looks at them from outside, as an operator would: the file, the wait status, the output, `/proc`. Nothing here loads
+//! the library into the test itself, and nothing here knows how it works inside.
+//!
+//! ```ignore
+//! let scene = Scene::new();
+//! let mut host = scene.host("waits_for_eof").spawn();
+//! host.wait_until_ready();
+//! assert_eq!(scene.content(), host.pid_line());
+//! host.close_stdin();
+//! assert_eq!(host.wait().status, exited(0));
+//! assert_eq!(scene.leftovers(), NOTHING);
+//! ```
+//!
+//! Scenarios run in parallel on machines with few processors and a noisy clock. So none asserts a time and none sleeps to
+//! let something happen: [`wait_for`] waits for what can be observed, with a bound that only a failure reaches.
+
+// Every file in tests/ is a program of its own, and none of them uses all of this.
+#![allow(dead_code, unused_imports)]
+
+mod host;
+mod lab;
+mod process;
+mod procfs;
+mod reader;
+mod scene;
+mod trace;
+mod twins;
+mod wait;
+
+pub use host::{Host, Mode};
+pub use lab::{Lab, Unit, is_locked};
+pub use process::{Ended, Process, exited, killed_by};
+pub use procfs::*;
+pub use reader::Reader;
+pub use scene::{NOTHING, Scene, library};
+pub use trace::{calls_in, trace};
+pub use twins::{Twins, WITH_US};
+pub use wait::wait_for;

@@ -1,0 +1,118 @@
+//! What the kernel tells about a process. A process that has gone has nothing of anything.
+
+use super::process::Process;
+use super::wait::wait_for;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+fn numbers_in(dir: String) -> Vec<i32> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let mut numbers: Vec<i32> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// The descriptors in the host's own table, and what each leads to.
+pub fn fds_of(pid: i32) -> BTreeMap<i32, PathBuf> {
+    numbers_in(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .filter_map(|fd| Some((fd, fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?)))
+        .collect()
+}
+
+/// All threads, the first one included.
+pub fn tasks_of(pid: i32) -> Vec<i32> {
+    numbers_in(format!("/proc/{pid}/task"))
+}
+
+/// The threads beside the first one. In a host with one thread these are ours.
+pub fn extra_tasks_of(pid: i32) -> Vec<i32> {
+    let mut tasks = tasks_of(pid);
+    tasks.retain(|task| *task != pid);
+    tasks
+}
+
+/// The children of all its threads.
+pub fn children_of(pid: i32) -> Vec<i32> {
+    tasks_of(pid)
+        .into_iter()
+        .filter_map(|task| fs::read_to_string(format!("/proc/{pid}/task/{task}/children")).ok())
+        .flat_map(|children| {
+            let children = children.split_ascii_whitespace();
+            children
+                .filter_map(|child| child.parse().ok())
+                .collect::<Vec<i32>>()
+        })
+        .collect()
+}
+
+/// One line of `/proc/TASK/status`, without its name; empty if there is none. `task` is any thread of any process.
+pub fn status_line(task: i32, name: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{task}/status")).unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+/// How often these threads have run and stopped running, all together.
+pub fn context_switches(tasks: &[i32]) -> u64 {
+    tasks
+        .iter()
+        .flat_map(|task| {
+            ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"]
+                .map(|name| status_line(*task, name).parse().unwrap_or(0))
+        })
+        .sum()
+}
+
+/// Whether the process runs. One that has ended and that nobody has waited for does not.
+pub fn is_alive(pid: i32) -> bool {
+    !matches!(
+        status_line(pid, "State").chars().next(),
+        None | Some('Z' | 'X')
+    )
+}
+
+/// Waits until no thread of the process has run for a good while: it has started, and all that was to happen happened.
+#[track_caller]
+pub fn wait_until_idle(host: &Process) {
+    let (mut last, mut looks) = (0, 0);
+    wait_for(
+        || {
+            let now = context_switches(&tasks_of(host.pid()));
+            looks = if now == last { looks + 1 } else { 0 };
+            last = now;
+            looks == 100
+        },
+        "the process is idle",
+    );
+}
+
+/// One bit per blocked signal, signal 1 lowest.
+pub fn blocked_signals(task: i32) -> u64 {
+    u64::from_str_radix(&status_line(task, "SigBlk"), 16).unwrap_or(0)
+}
+
+/// The size of the address space, in KiB.
+pub fn address_space(pid: i32) -> u64 {
+    let size = status_line(pid, "VmSize");
+    size.trim_end_matches("kB").trim().parse().unwrap_or(0)
+}
+
+/// Whether some thread holds an inotify watch: a deletion from now on is an event.
+pub fn is_watching(pid: i32) -> bool {
+    tasks_of(pid).into_iter().any(|task| {
+        let dir = format!("/proc/{pid}/task/{task}/fdinfo");
+        numbers_in(dir.clone()).into_iter().any(|fd| {
+            fs::read_to_string(format!("{dir}/{fd}")).is_ok_and(|info| info.contains("inotify wd:"))
+        })
+    })
+}

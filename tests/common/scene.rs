@@ -1,0 +1,169 @@
+use super::host::Host;
+use std::env;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::UNIX_EPOCH;
+use tempfile::TempDir;
+
+/// What [`Scene::leftovers`] is when no file was left.
+pub const NOTHING: [&str; 0] = [];
+
+/// The library under test: the built file, as a user gets it.
+pub fn library() -> PathBuf {
+    built("LIBPIDFILE", "target/release/libpidfile.so")
+}
+
+fn built(variable: &str, default: &str) -> PathBuf {
+    let path = match env::var_os(variable) {
+        Some(path) => PathBuf::from(path),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join(default),
+    };
+    path.canonicalize().unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}; `make test` builds what the tests need",
+            path.display()
+        )
+    })
+}
+
+/// A private directory in which one scenario happens.
+///
+/// `run/` is the directory of the PID file and holds nothing else; the output of the programs goes to `out/`; servers find
+/// an empty `data/`. All of it goes with the scene.
+pub struct Scene {
+    dir: TempDir,
+    programs: AtomicUsize,
+}
+
+impl Scene {
+    pub fn new() -> Scene {
+        let dir = TempDir::with_prefix("pidfile-scene-").expect("a temporary directory");
+        // Some scenarios run programs as nobody.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["run", "out", "data", "bin"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        let scene = Scene {
+            dir,
+            programs: AtomicUsize::new(0),
+        };
+        scene.directory_has_changed();
+        scene
+    }
+
+    /// One of our own small programs from `c-tests/`, with the library and its setting.
+    pub fn host(&self, name: &str) -> Host<'_> {
+        self.program(self.host_path(name))
+    }
+
+    /// Any program, with the library and its setting.
+    pub fn program(&self, path: impl AsRef<Path>) -> Host<'_> {
+        Host::new(self, path.as_ref())
+    }
+
+    /// One of our own small programs, run as nobody. It and the library are copied to where nobody can read them.
+    pub fn host_as_nobody(&self, name: &str) -> Host<'_> {
+        let host = self.copy(&self.host_path(name), "755");
+        self.program(host)
+            .env("LD_PRELOAD", self.copy(&library(), "755"))
+            .run_by_nobody()
+    }
+
+    pub fn host_path(&self, name: &str) -> PathBuf {
+        built("C_TESTS", "target/c-tests").join(name)
+    }
+
+    /// A copy of `file` in the scene, with a mode of its own.
+    pub fn copy(&self, file: &Path, mode: &str) -> PathBuf {
+        let copy = self.path("bin").join(file.file_name().unwrap());
+        // By another process: were the copy open for writing here, a program that another test starts at this moment
+        // could inherit the descriptor, and the kernel would refuse to run the copy ("text file busy").
+        let done = Command::new("install")
+            .args(["-m", mode])
+            .arg(file)
+            .arg(&copy)
+            .status();
+        assert!(
+            done.is_ok_and(|status| status.success()),
+            "cannot install {}",
+            copy.display()
+        );
+        copy
+    }
+
+    /// A place in the scene.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn pidfile(&self) -> PathBuf {
+        self.path("run/a.pid")
+    }
+
+    /// What the PID file holds now: the empty string if there is none, so that it compares with [`Process::pid_line`].
+    ///
+    /// [`Process::pid_line`]: super::Process::pid_line
+    pub fn content(&self) -> String {
+        match fs::read(self.pidfile()) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => panic!("{}: {error}", self.pidfile().display()),
+        }
+    }
+
+    /// Which file the PID file is, and what has happened to it: equal for as long as nobody has touched it.
+    #[track_caller]
+    pub fn identity(&self) -> impl PartialEq + std::fmt::Debug + use<> {
+        let file = fs::symlink_metadata(self.pidfile()).expect("the PID file should be there");
+        (
+            (file.dev(), file.ino(), file.mode(), file.uid()),
+            (file.mtime(), file.mtime_nsec()),
+            (file.ctime(), file.ctime_nsec()),
+        )
+    }
+
+    pub fn remove_pidfile(&self) {
+        fs::remove_file(self.pidfile()).expect("the PID file should be there");
+    }
+
+    /// The names in the directory of the PID file. After a program has ended there should be none.
+    pub fn leftovers(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.path("run"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Whether a name came to the directory of the PID file or left it since the last time that this was asked. So a file
+    /// can be known to have been there after it has gone.
+    pub fn directory_has_changed(&self) -> bool {
+        let directory = File::open(self.path("run")).unwrap();
+        let changed = directory.metadata().unwrap().modified().unwrap() != UNIX_EPOCH;
+        directory.set_modified(UNIX_EPOCH).unwrap();
+        changed
+    }
+
+    /// Whether somebody who knows nothing of us can lock the PID file, that is: nobody owns it.
+    pub fn an_outsider_can_lock(&self) -> bool {
+        let flock = Command::new("flock")
+            .args(["--nonblock", "--conflict-exit-code", "77"])
+            .arg(self.pidfile())
+            .arg("true")
+            .status()
+            .expect("flock from util-linux");
+        assert!(matches!(flock.code(), Some(0 | 77)), "flock: {flock}");
+        flock.success()
+    }
+
+    /// The file that takes one stream of one program.
+    pub(super) fn output(&self, stream: &str) -> PathBuf {
+        let number = self.programs.fetch_add(1, Ordering::Relaxed);
+        self.path(format!("out/{number}.{stream}"))
+    }
+}

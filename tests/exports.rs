@@ -1,0 +1,91 @@
+//! The finished file: what it brings into a process, and what it needs there.
+
+mod common;
+
+use common::library;
+use std::process::Command;
+
+/// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
+const INTERPOSED: [&str; 26] = [
+    "_Exit",
+    "__sysv_signal",
+    "_exit",
+    "bsd_signal",
+    "daemon",
+    "remove",
+    "rename",
+    "renameat",
+    "setegid",
+    "seteuid",
+    "setgid",
+    "setgroups",
+    "setregid",
+    "setresgid",
+    "setresuid",
+    "setreuid",
+    "setsid",
+    "setuid",
+    "sigaction",
+    "siginterrupt",
+    "signal",
+    "sigset",
+    "ssignal",
+    "sysv_signal",
+    "unlink",
+    "unlinkat",
+];
+
+/// What a tool of binutils says about the library.
+fn says(tool: &str, options: &[&str]) -> String {
+    let output = Command::new(tool)
+        .args(options)
+        .arg(library())
+        .output()
+        .unwrap_or_else(|error| panic!("{tool}, from Debian's binutils: {error}"));
+    assert!(output.status.success(), "{tool}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The part in brackets of each line of the dynamic section with this tag.
+fn dynamic(tag: &str) -> Vec<String> {
+    says("readelf", &["--wide", "--dynamic"])
+        .lines()
+        .filter(|line| line.contains(tag))
+        .map(|line| line.rsplit_once(['[', ':']).expect(tag).1.replace(']', ""))
+        .collect()
+}
+
+#[test]
+fn it_exports_what_it_interposes_and_nothing_else() {
+    let symbols = says(
+        "nm",
+        &["--dynamic", "--defined-only", "--format=just-symbols"],
+    );
+    let mut names: Vec<&str> = symbols.lines().collect();
+    names.sort_unstable();
+    assert_eq!(names, INTERPOSED);
+}
+
+#[test]
+fn it_needs_libc_and_the_loader_only() {
+    for needed in dynamic("(NEEDED)") {
+        assert!(
+            needed == "libc.so.6" || needed.starts_with("ld-linux"),
+            "{needed}"
+        );
+    }
+}
+
+#[test]
+fn it_can_never_be_unloaded() {
+    let flags = dynamic("(FLAGS_1)").concat();
+    assert!(flags.contains("NODELETE"), "{flags}");
+}
+
+#[test]
+fn its_stack_is_not_executable_and_its_code_not_writable() {
+    let segments = says("readelf", &["--wide", "--segments"]);
+    assert!(segments.contains("GNU_STACK"), "{segments}");
+    assert!(!segments.contains("RWE"), "{segments}");
+    assert_eq!(dynamic("(TEXTREL)"), [""; 0]);
+}

@@ -1,0 +1,99 @@
+//! What an owner looks like from outside: a host that cannot tell that it is one, and that sleeps when it sleeps.
+
+mod common;
+
+use common::{
+    Mode, Process, Scene, address_space, blocked_signals, context_switches, extra_tasks_of, fds_of,
+    is_watching, tasks_of, wait_until_idle,
+};
+use std::thread::sleep;
+use std::time::Duration;
+
+fn start(scene: &Scene, mode: Mode) -> Process {
+    let host = scene.host("waits_for_signal").mode(mode).spawn();
+    host.wait_until_ready();
+    host
+}
+
+/// An owner for which everything has happened that happens before a deletion.
+fn settled_owner(scene: &Scene) -> Process {
+    let owner = start(scene, Mode::Active);
+    owner.wait_until(|owner| is_watching(owner.pid()), "watching");
+    wait_until_idle(&owner);
+    owner
+}
+
+#[test]
+fn the_host_has_no_descriptor_of_ours() {
+    let scene = Scene::new();
+    let plain: Vec<i32> = fds_of(start(&scene, Mode::Plain).pid())
+        .into_keys()
+        .collect();
+    let owner = settled_owner(&scene);
+    let fds = fds_of(owner.pid());
+    let numbers: Vec<i32> = fds.keys().copied().collect();
+    assert_eq!(numbers, plain, "{fds:?}");
+}
+
+#[test]
+fn none_of_our_threads_holds_a_descriptor_of_the_host() {
+    let scene = Scene::new();
+    let owner = settled_owner(&scene);
+    let of_the_host: Vec<_> = fds_of(owner.pid()).into_values().collect();
+    assert_eq!(of_the_host.len(), 3, "{of_the_host:?}");
+    for task in extra_tasks_of(owner.pid()) {
+        for (fd, leads_to) in fds_of(task) {
+            assert!(!of_the_host.contains(&leads_to), "{fd}: {leads_to:?}");
+        }
+    }
+}
+
+#[test]
+fn two_threads_at_most() {
+    let scene = Scene::new();
+    let owner = settled_owner(&scene);
+    let ours = extra_tasks_of(owner.pid());
+    assert!((1..=2).contains(&ours.len()), "{ours:?}");
+}
+
+#[test]
+fn our_threads_block_every_signal() {
+    // Nobody can block SIGKILL and SIGSTOP. glibc keeps 32 and 33 for itself and lets nobody block them: with 33 it asks
+    // every thread to change its user when the host calls setuid.
+    let can_be_blocked = !(1_u64 << 8 | 1 << 18 | 1 << 31 | 1 << 32);
+    let scene = Scene::new();
+    let owner = settled_owner(&scene);
+    for task in extra_tasks_of(owner.pid()) {
+        let blocked = blocked_signals(task);
+        assert_eq!(
+            blocked & can_be_blocked,
+            can_be_blocked,
+            "thread {task} blocks {blocked:016x}"
+        );
+    }
+    assert_eq!(blocked_signals(owner.pid()), 0, "the host blocked none");
+}
+
+#[test]
+fn little_address_space() {
+    let scene = Scene::new();
+    let plain = address_space(start(&scene, Mode::Plain).pid());
+    let owner = settled_owner(&scene);
+    let active = address_space(owner.pid());
+    assert!(
+        active < plain + 16 * 1024,
+        "{plain} KiB without us, {active} KiB with us"
+    );
+}
+
+#[test]
+fn nobody_wakes_up_while_nothing_happens() {
+    let scene = Scene::new();
+    let owner = settled_owner(&scene);
+    let tasks = tasks_of(owner.pid());
+    let before = context_switches(&tasks);
+    // Not a wait for something: these seconds are what is measured.
+    sleep(Duration::from_secs(5));
+    assert_eq!(context_switches(&tasks), before);
+    assert_eq!(tasks_of(owner.pid()), tasks);
+}
