@@ -187,7 +187,7 @@ static void fault(void)
         break;
     }
     case 5:
-        zero = 1 / zero;
+        __asm__ volatile("xorl %%edx, %%edx; divl %0" : : "m"(zero) : "eax", "edx", "cc");
         break;
     case 6:
         __asm__ volatile("ud2");
@@ -767,11 +767,12 @@ static void by_owned_pipe(void)
 
 /* ---- the main thread leaves, the process goes on ---- */
 
-static void *output_later(void *unused)
+/* A chain of threads: each waits for the one before, and the first for main. */
+static pthread_t chain[9];
+static void *output_later(void *before)
 {
-    (void)unused;
-    pthread_join(main_thread, NULL);
-    printf("main has left\n");
+    pthread_join(*(pthread_t *)before, NULL);
+    printf("after %d\n", (int)((pthread_t *)before - chain));
     return NULL;
 }
 static void *end_later(void *unused)
@@ -814,8 +815,9 @@ static void by_main_leaving(void)
     case 0: /* nobody else */
         break;
     case 1:
+        chain[0] = main_thread;
         for (at = 0; at < 8; at++)
-            pthread_create(&thread, NULL, output_later, NULL);
+            pthread_create(&chain[at + 1], NULL, output_later, &chain[at]);
         break;
     case 9: /* the test closes the input */
         pthread_create(&thread, NULL, wait_for_input, NULL);

@@ -9,9 +9,13 @@
 //! | SIGKILL, power loss, a raw exit_group(2) | nothing: the file stays, its lock is free |
 
 use std::ffi::{c_int, c_void};
+use std::time::Duration;
 
 use crate::mailbox::{self, phase};
-use crate::{sys, unattended};
+use crate::{succession, sys, unattended};
+
+/// How long a process that ends waits for a file that is being passed on to it.
+const TAKING: Duration = Duration::from_secs(2);
 
 unsafe extern "C" {
     // What at_quick_exit(3) calls; that one lives in each program's own part of libc.
@@ -48,6 +52,9 @@ pub enum How {
 ///
 /// Async-signal-safe: atomic operations and system calls; no lock, no allocation.
 pub fn release(how: How) {
+    if mailbox::phase() == phase::STANDBY && succession::withdraw() {
+        mailbox::wait_beyond(phase::STANDBY, TAKING);
+    }
     if mailbox::is_owner() {
         match mailbox::phase() {
             phase::STARTING | phase::KEPT => {

@@ -93,7 +93,7 @@ fn redirect_streams() -> c_int {
     0
 }
 
-// ---- a file goes ----
+// ---- it has a PID file of its own ----
 
 /// unlink(2).
 ///
@@ -189,6 +189,14 @@ pub unsafe extern "C" fn renameat(
     };
     // SAFETY: the caller's promise.
     unsafe { own_hands::take_away(from, path, call) }
+}
+
+/// flock(2).
+#[unsafe(no_mangle)]
+pub extern "C" fn flock(fd: c_int, operation: c_int) -> c_int {
+    // SAFETY: takes numbers only.
+    let by_kernel = || unsafe { libc::syscall(libc::SYS_flock, fd, operation) as c_int };
+    sys::guarded(None, || own_hands::lock(fd)).unwrap_or_else(by_kernel)
 }
 
 // ---- it changes its user or group ----

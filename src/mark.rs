@@ -44,13 +44,15 @@ pub struct Mark<'a> {
     pub pid: libc::pid_t,
     /// Where the file was put.
     pub home: Home,
+    /// When the role was taken on, in seconds since boot.
+    pub since: u64,
     pub path: &'a [u8],
 }
 
 impl<'a> Mark<'a> {
     /// Reads the value of the variable; anything that we would not have written is no mark.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
-        let mut fields = value.splitn(7, |&byte| byte == b':');
+        let mut fields = value.splitn(8, |&byte| byte == b':');
         let role = fields.next()?;
         let role = [Role::Owner, Role::Await, Role::Aside]
             .into_iter()
@@ -65,13 +67,22 @@ impl<'a> Mark<'a> {
         let directory = FileId(hexadecimal()?, hexadecimal()?);
         let root = FileId(hexadecimal()?, hexadecimal()?);
         let home = Home { directory, root };
+        let since = hexadecimal()?;
         let path = fields.next().filter(|path| path.starts_with(b"/"))?;
         Some(Self {
             role,
             pid,
             home,
+            since,
             path,
         })
+    }
+
+    /// Whether this very process has left it, before it called exec(2). The PID alone does not tell:
+    /// it may be in use again, and then this process has started later.
+    pub fn is_of_this_process(&self) -> bool {
+        let pid = sys::getpid();
+        self.pid == pid && sys::started(pid).is_none_or(|start| start <= self.since)
     }
 
     /// Whether it is about the file that a setting names. A relative setting has been resolved by
@@ -99,15 +110,18 @@ static TEXT: Text = Text(UnsafeCell::new([0; LONGEST]));
 /// Leaves a mark for what this process becomes, and for its descendants. Only before main.
 pub fn leave(role: Role, home: Home, path: &[u8]) {
     let name = String::from_utf8_lossy(VARIABLE);
-    let (pid, role) = (sys::getpid(), role.word());
+    let (pid, role, since) = (sys::getpid(), role.word(), sys::since_boot());
     let [directory, root] = [home.directory, home.root]
         .map(|FileId(device, inode)| format!("{device:016x}:{inode:016x}"));
     // SAFETY: before main nobody else writes here.
     let text = unsafe { &mut *TEXT.0.get() };
     let mut rest = &mut text[..LONGEST - 1];
     let room = rest.len();
-    let written = write!(rest, "{name}={role}:{pid:010}:{directory}:{root}:")
-        .and_then(|()| rest.write_all(path));
+    let written = write!(
+        rest,
+        "{name}={role}:{pid:010}:{directory}:{root}:{since:016x}:"
+    )
+    .and_then(|()| rest.write_all(path));
     if written.is_err() {
         return;
     }
@@ -144,7 +158,7 @@ mod tests {
     use super::*;
 
     const VALUE: &[u8] = b"owner:0000001234:000000000000fd00:0000000000000abc:\
-        000000000000fd01:0000000000000002:/run/a:b.pid";
+        000000000000fd01:0000000000000002:00000000000000ff:/run/a:b.pid";
 
     #[test]
     fn a_mark_is_read_back() {
@@ -152,6 +166,7 @@ mod tests {
         assert_eq!((mark.role, mark.pid), (Role::Owner, 1234));
         assert_eq!(mark.home.directory, FileId(0xfd00, 0xabc));
         assert_eq!(mark.home.root, FileId(0xfd01, 2));
+        assert_eq!(mark.since, 255);
         assert_eq!(mark.path, b"/run/a:b.pid");
     }
 
@@ -160,11 +175,11 @@ mod tests {
         let broken: [&[u8]; 7] = [
             b"",
             b"owner",
-            b"owner:x:0:0:0:0:/a",
-            b"owner:0:0:0:0:0:/a",
-            b"king:1:0:0:0:0:/a",
-            b"owner:1:0:0:0:0:a",
-            b"owner:1:zz:0:0:0:/a",
+            b"owner:x:0:0:0:0:0:/a",
+            b"owner:0:0:0:0:0:0:/a",
+            b"king:1:0:0:0:0:0:/a",
+            b"owner:1:0:0:0:0:0:a",
+            b"owner:1:zz:0:0:0:0:/a",
         ];
         for value in broken {
             assert_eq!(Mark::parse(value), None, "{value:?}");

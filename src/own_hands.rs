@@ -58,6 +58,24 @@ pub unsafe fn take_away(from: c_int, path: *const c_char, call: impl FnOnce() ->
     result
 }
 
+/// flock(2), as the host sees it: what its own process has locked it can lock too. So a host that
+/// keeps its PID file with pidfile_open(3bsd), at the same path, does not take us for another
+/// instance of itself. Answers `None` for any other file.
+pub fn lock(fd: c_int) -> Option<c_int> {
+    if !mailbox::is_owner() {
+        return None;
+    }
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: room for the answer, which is read only on success.
+    let found = unsafe { (libc::fstat(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) };
+    found.filter(is_file).map(|_| 0)
+}
+
+fn is_file(found: &libc::stat) -> bool {
+    let [device, inode] = [0, 1].map(|half| FILE[half].load(Ordering::SeqCst));
+    FileId::from(found) == FileId(device, inode)
+}
+
 unsafe fn is_ours(from: c_int, path: *const c_char) -> bool {
     let ours = PATH.load(Ordering::SeqCst);
     if path.is_null() || ours.is_null() || !mailbox::is_owner() {
@@ -74,8 +92,7 @@ unsafe fn is_ours(from: c_int, path: *const c_char) -> bool {
         let flags = libc::AT_SYMLINK_NOFOLLOW;
         (libc::fstatat(from, path, stat.as_mut_ptr(), flags) == 0).then(|| stat.assume_init())
     };
-    let [device, inode] = [0, 1].map(|half| FILE[half].load(Ordering::SeqCst));
-    found.is_some_and(|found| FileId::from(&found) == FileId(device, inode))
+    found.as_ref().is_some_and(is_file)
 }
 
 /// # Safety

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use crate::sys::{self, check, describe};
 
+/// Between two attempts.
+const MOMENT: Duration = Duration::from_millis(2);
 /// How long a claim tries again while others change the file under its eyes.
 const CONTENTION: Duration = Duration::from_secs(2);
 /// exec(2) drops the lock of an owner for an instant: so long is a free file that names a living
@@ -144,8 +146,8 @@ impl Baton {
     /// Blocks until the lock is free, and takes it.
     pub fn wait(&self) -> Result<Found, c_int> {
         let Self(_, fd) = self;
-        // SAFETY: the descriptor is ours. Interrupted when the host changes its user (nptl/setxid).
-        while let Err(errno) = check(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX) }) {
+        // Interrupted when the host changes its user (nptl/setxid).
+        while let Err(errno) = flock_by_kernel(fd, libc::LOCK_EX) {
             if errno != libc::EINTR {
                 return Err(errno);
             }
@@ -155,7 +157,7 @@ impl Baton {
         }
         Ok(match read_pid(fd) {
             Some(pid) if pid == sys::getpid() => Found::Ours,
-            Some(pid) if sys::is_alive(pid) => Found::Others,
+            Some(pid) if sys::is_running(pid) => Found::Others,
             Some(_) => Found::Stale,
             None => Found::Removed,
         })
@@ -208,7 +210,7 @@ impl PidFile {
             if waited > CONTENTION {
                 return Err(Refusal::Unsafe("does not stay the same for long enough"));
             }
-            nap();
+            sys::pause(MOMENT);
         }
     }
 
@@ -245,7 +247,7 @@ impl PidFile {
             if sys::now().saturating_sub(start) > CONTENTION {
                 return Err(Refusal::Held(None));
             }
-            nap();
+            sys::pause(MOMENT);
         }
     }
 
@@ -301,8 +303,9 @@ impl PidFile {
     /// Async-signal-safe: system calls only.
     pub fn remove(&self) {
         match lstat(&self.path) {
-            Ok(stat) if FileId::from(&stat) != self.id => return,
-            Ok(_) if !self.names_us() => return,
+            // The host may have written it anew just now: then it names us.
+            Ok(stat) if FileId::from(&stat) != self.id && !names_us_at(&self.path) => return,
+            Ok(stat) if FileId::from(&stat) == self.id && !self.names_us() => return,
             // SAFETY: the path is a C string.
             Ok(_) if unsafe { libc::unlink(self.path.as_ptr()) } == 0 => return,
             Ok(_) => {}
@@ -327,19 +330,23 @@ impl PidFile {
         }
         let end = sys::now() + bound;
         unlock(fd);
-        while sys::is_alive(heir) && sys::now() < end {
-            // Held: by the heir, or for a moment by one who will see that the file names the heir.
-            if wait() || flock(fd).is_err() {
+        loop {
+            if wait() {
                 return true;
             }
-            unlock(fd);
+            let (living, late) = (sys::is_running(heir), sys::now() >= end);
+            match flock(fd) {
+                // By the heir, or for a moment by one who will see that the file names the heir.
+                Err(_) if living || late => return true,
+                Err(_) => {}
+                Ok(()) if living && !late => unlock(fd),
+                Ok(()) => {
+                    // Where that fails the file names another process, and is not removed by us.
+                    let _ = replace(fd, sys::getpid());
+                    return false;
+                }
+            }
         }
-        if flock(fd).is_err() {
-            return true;
-        }
-        // Where that fails the file names a process that is not the owner; it is removed next.
-        let _ = replace(fd, sys::getpid());
-        false
     }
 
     /// Takes away what a dead owner has left. The lock is ours, so nobody else does.
@@ -358,18 +365,10 @@ impl PidFile {
 
     /// Whether our PID is what is in it.
     fn names_us(&self) -> bool {
-        let opened;
-        let fd = match &self.fd {
-            Some(fd) => fd,
-            None => match open(&self.path, libc::O_RDONLY) {
-                Ok(fd) => {
-                    opened = fd;
-                    &opened
-                }
-                Err(_) => return false,
-            },
-        };
-        read_pid(fd) == Some(sys::getpid())
+        match &self.fd {
+            Some(fd) => read_pid(fd) == Some(sys::getpid()),
+            None => names_us_at(&self.path),
+        }
     }
 
     /// The same file without its descriptor, and so without the lock.
@@ -587,6 +586,11 @@ fn fill(fd: &OwnedFd) -> Result<(), Refusal> {
         .map_err(|errno| Refusal::Failed("write it", errno))
 }
 
+/// Whether our PID is in the file that the path leads to.
+fn names_us_at(path: &CStr) -> bool {
+    open(path, libc::O_RDONLY).is_ok_and(|fd| read_pid(&fd) == Some(sys::getpid()))
+}
+
 /// Makes a file that readers may be looking at name a process: the first line is right from the
 /// first instant.
 fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), c_int> {
@@ -663,13 +667,17 @@ fn write(fd: &OwnedFd, content: &[u8]) -> Result<(), c_int> {
 }
 
 fn flock(fd: &OwnedFd) -> Result<(), c_int> {
+    flock_by_kernel(fd, libc::LOCK_EX | libc::LOCK_NB).map(|_| ())
+}
+
+/// The function of that name is the host's (interpose.rs).
+fn flock_by_kernel(fd: &OwnedFd, operation: c_int) -> Result<c_int, c_int> {
     // SAFETY: the descriptor is ours.
-    check(unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }).map(|_| ())
+    check(unsafe { libc::syscall(libc::SYS_flock, fd.as_raw_fd(), operation) } as c_int)
 }
 
 fn unlock(fd: &OwnedFd) {
-    // SAFETY: the descriptor is ours.
-    unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_UN) };
+    let _ = flock_by_kernel(fd, libc::LOCK_UN);
 }
 
 /// Never follows a link, never blocks, never becomes a controlling terminal, is never inherited.
@@ -740,40 +748,11 @@ fn own_descriptor(fd: &OwnedFd) -> CString {
 /// Whether a process of this PID runs since before the file was written: then the PID was not
 /// reused, and the file is right. Only of use where no lock is kept.
 fn has_run_since(pid: libc::pid_t, written: libc::time_t) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let uptime = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
-    let started = start_ticks(&stat);
-    let uptime = uptime
-        .split('.')
-        .next()
-        .and_then(|seconds| seconds.parse::<i64>().ok());
-    let (Some(started), Some(uptime)) = (started, uptime) else {
-        return false;
-    };
-    // SAFETY: both only ask; a null pointer is allowed.
-    let (ticks, now) = unsafe {
-        (
-            libc::sysconf(libc::_SC_CLK_TCK),
-            libc::time(std::ptr::null_mut()),
-        )
-    };
+    // SAFETY: only asks; a null pointer is allowed.
+    let now = unsafe { libc::time(std::ptr::null_mut()) };
+    let age = now.saturating_sub(written).max(0) as u64;
     // Both clocks are rounded down to seconds.
-    now - uptime + started / ticks.max(1) <= written + 1
-}
-
-/// Field 22 of /proc/PID/stat; the name in field 2 may hold anything.
-fn start_ticks(stat: &str) -> Option<i64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
-}
-
-fn nap() {
-    let time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 2_000_000,
-    };
-    // SAFETY: sleeps at most so long; all signals are blocked.
-    unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
+    sys::started(pid).is_some_and(|start| start <= sys::since_boot().saturating_sub(age) + 1)
 }
 
 #[cfg(test)]
@@ -805,14 +784,6 @@ mod tests {
         for pid in [1, 10, 4_194_304, i32::MAX] {
             assert_eq!(Content::naming(pid).bytes(), format!("{pid}\n").as_bytes());
         }
-    }
-
-    #[test]
-    fn the_start_of_a_process_is_found_whatever_its_name() {
-        let rest = "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0";
-        assert_eq!(start_ticks(&format!("9 (a) b) {rest}")), Some(4711));
-        assert_eq!(start_ticks("9 (a"), None);
-        assert_eq!(start_ticks(""), None);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub fn run() {
         };
         // Others' children, and launchers that are not meant.
         let mark = variables.mark_for(setting);
-        if mark.is_some_and(|mark| mark.pid != sys::getpid()) || !variables.wants_this_program() {
+        if mark.is_some_and(|mark| !mark.is_of_this_process()) || !variables.wants_this_program() {
             return;
         }
         take_part(setting, mark, &variables);

@@ -37,8 +37,16 @@ const UNDECIDED: Duration = Duration::from_secs(1);
 /// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
 /// fork and the end, there is no more time than this; in the life of a daemon there is.
 const AT_ONCE: Duration = Duration::from_secs(1);
+/// A leader that was made just now gets so long to fork a second, and then so long to leave: the file
+/// shall not name a process that is about to end, if that can be helped.
+const FORKING_ON: Duration = Duration::from_millis(1);
+const LEAVING: Duration = Duration::from_millis(50);
 /// How long an heir may take to notice that the baton is its.
 const TAKING: Duration = Duration::from_secs(2);
+/// How long an owner may take to notice that its heir has ended.
+const TAKING_BACK: Duration = Duration::from_millis(300);
+/// In which another process may do its part.
+const MOMENT: Duration = Duration::from_micros(200);
 
 const CHILDREN: usize = 16;
 const CANDIDATES: usize = 16;
@@ -48,13 +56,15 @@ const CANDIDATES: usize = 16;
 struct Page {
     children: [Child; CHILDREN],
     candidates: [Candidate; CANDIDATES],
+    /// To whom the owner is passing the file on.
+    offered: AtomicI32,
     /// The heir that has the lock.
     taken: AtomicI32,
     /// The file was removed by its owner: no candidate needs to ask itself why it is gone.
     removed: AtomicU32,
 }
 
-/// A forked child of the owner that has not decided yet what it will be. It holds the mutex, which
+/// A forked child, of the owner or of a leader, that has not decided yet what it will be. It holds the mutex, which
 /// is robust: the kernel tells who waits for it when the child calls exec or dies.
 #[repr(C)]
 struct Child {
@@ -175,7 +185,7 @@ unsafe extern "C" fn before_fork() {
             return;
         }
         crate::heap_lock();
-        if mailbox::is_owner() {
+        if mailbox::is_owner() || may_leave_to_next_child() {
             PLACE.set(page().and_then(Page::expect_child));
         }
     });
@@ -190,6 +200,12 @@ unsafe extern "C" fn after_fork_parent() {
     });
 }
 
+/// Whether the child that is forked now would be a second.
+fn may_leave_to_next_child() -> bool {
+    let session = SESSION.load(Ordering::SeqCst);
+    session != 0 && FORKED_SINCE.load(Ordering::SeqCst) == 0 && age(session) <= AT_ONCE
+}
+
 /// In the child, which has one thread now. Nothing is allocated and no lock is taken, unless this
 /// child becomes a candidate.
 unsafe extern "C" fn after_fork_child() {
@@ -201,8 +217,9 @@ unsafe extern "C" fn after_fork_child() {
         crate::heap_unlock();
         let parent = SELF.swap(sys::getpid(), Ordering::SeqCst);
         let parent_owned = mailbox::owner() == parent;
-        let session = SESSION.swap(0, Ordering::SeqCst);
-        let first = FORKED_SINCE.swap(0, Ordering::SeqCst) == 0;
+        let is_second = may_leave_to_next_child();
+        SESSION.store(0, Ordering::SeqCst);
+        FORKED_SINCE.store(0, Ordering::SeqCst);
         CANDIDATE.store(0, Ordering::SeqCst);
         let (Some(page), Some(config)) = (page(), config()) else {
             return;
@@ -210,7 +227,7 @@ unsafe extern "C" fn after_fork_child() {
         if let Some(place) = PLACE.take() {
             page.hold(place);
         }
-        if session != 0 && first && age(session) <= AT_ONCE {
+        if is_second {
             become_candidate(page, config, kind::SECOND);
         } else if parent_owned && config.follow == Follow::Fork {
             become_candidate(page, config, kind::FORKED);
@@ -264,28 +281,54 @@ impl Page {
     /// A place for a child that is about to be forked. Those of children that have ended are used
     /// again; a child for which there is none is not waited for.
     fn expect_child(&self) -> Option<usize> {
-        let place =
-            self.children
-                .iter()
-                .position(|child| match child.state.load(Ordering::SeqCst) {
-                    child::NONE => true,
-                    child::EXPECTED => age(child.born.load(Ordering::SeqCst)) > 10 * UNDECIDED,
-                    _ => child.has_decided(Duration::ZERO),
-                })?;
-        let child = &self.children[place];
-        child.born.store(nanoseconds(), Ordering::SeqCst);
-        child.state.store(child::EXPECTED, Ordering::SeqCst);
+        let place = self.free_place().or_else(|| {
+            for child in &self.children {
+                match child.state.load(Ordering::SeqCst) {
+                    // The fork has failed.
+                    child::EXPECTED if age(child.born.load(Ordering::SeqCst)) > 10 * UNDECIDED => {
+                        child.clear(child::EXPECTED);
+                    }
+                    child::UNDECIDED => {
+                        child.has_decided(Duration::ZERO);
+                    }
+                    _ => {}
+                }
+            }
+            self.free_place()
+        })?;
+        self.children[place]
+            .born
+            .store(nanoseconds(), Ordering::SeqCst);
         Some(place)
+    }
+
+    fn free_place(&self) -> Option<usize> {
+        self.children.iter().position(|child| {
+            let (free, expected) = (child::NONE, child::EXPECTED);
+            let taken =
+                child
+                    .state
+                    .compare_exchange(free, expected, Ordering::SeqCst, Ordering::SeqCst);
+            taken.is_ok()
+        })
     }
 
     /// In the child: holds the mutex until it has decided, calls exec, or dies.
     fn hold(&self, place: usize) {
         let child = &self.children[place];
-        // SAFETY: an initialised mutex in the shared page.
-        let held = unsafe { libc::pthread_mutex_trylock(child.mutex.get()) };
-        if held == libc::EOWNERDEAD {
-            // SAFETY: held by this thread.
-            unsafe { libc::pthread_mutex_consistent(child.mutex.get()) };
+        // SAFETY: an initialised mutex in the shared page. Nobody else has it for longer than it
+        // takes to look at it.
+        unsafe {
+            for _ in 0..100 {
+                match libc::pthread_mutex_trylock(child.mutex.get()) {
+                    libc::EBUSY => sys::pause(MOMENT / 10),
+                    libc::EOWNERDEAD => {
+                        libc::pthread_mutex_consistent(child.mutex.get());
+                        break;
+                    }
+                    _ => break,
+                }
+            }
         }
         HELD.store(place as i32, Ordering::SeqCst);
         child.state.store(child::UNDECIDED, Ordering::SeqCst);
@@ -334,8 +377,27 @@ impl Page {
     fn living(&self, kind: u32, except: libc::pid_t) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(move |candidate| {
             let pid = candidate.pid.load(Ordering::SeqCst);
-            candidate.kind.load(Ordering::SeqCst) == kind && pid != except && is_running(pid)
+            candidate.kind.load(Ordering::SeqCst) == kind && pid != except && sys::is_running(pid)
         })
+    }
+
+    /// Whether an heir is a leader that may be about to leave its work to a second.
+    fn may_move_on(&self, heir: &Candidate) -> bool {
+        if heir.kind.load(Ordering::SeqCst) != kind::LEADER {
+            return false;
+        }
+        let since = heir.since.load(Ordering::SeqCst);
+        let seconds = self.living(kind::SECOND, sys::getpid());
+        let seconds = seconds.map(|second| second.since.load(Ordering::SeqCst));
+        let young = self
+            .children
+            .iter()
+            .filter(|child| child.state.load(Ordering::SeqCst) != child::NONE);
+        let young = young.map(|child| child.born.load(Ordering::SeqCst));
+        match seconds.chain(young).filter(|born| *born > since).max() {
+            Some(born) => age(born) < LEAVING,
+            None => age(since) < FORKING_ON,
+        }
     }
 
     /// To whom the file of this process, which ends, may pass.
@@ -384,22 +446,17 @@ impl Child {
                 }
                 _ => return false,
             }
-            self.state.store(child::NONE, Ordering::SeqCst);
+            // Only then is it the child's place no more; a child that is expected has yet to come.
+            self.clear(child::UNDECIDED);
             libc::pthread_mutex_unlock(self.mutex.get());
         }
         true
     }
-}
 
-/// Whether there is such a process, and it is not only waiting to be reaped.
-fn is_running(pid: libc::pid_t) -> bool {
-    if !sys::is_alive(pid) {
-        return false;
+    fn clear(&self, from: u32) {
+        let (none, order) = (child::NONE, Ordering::SeqCst);
+        let _ = self.state.compare_exchange(from, none, order, order);
     }
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // Without /proc a zombie passes for alive: then nobody takes the file, and it is removed.
-    stat.rsplit_once(") ")
-        .is_none_or(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 // ---- the baton ----
@@ -409,10 +466,19 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     let page = page()?;
     loop {
         if let Some(heir) = page.heir() {
+            if page.may_move_on(heir) {
+                sys::pause(MOMENT);
+                continue;
+            }
             let pid = heir.pid.load(Ordering::SeqCst);
             page.taken.store(0, Ordering::SeqCst);
+            // Either the heir's end sees this, or we see that it has withdrawn.
+            page.offered.store(pid, Ordering::SeqCst);
+            if heir.pid.load(Ordering::SeqCst) != pid {
+                continue;
+            }
             let wait = || {
-                sys::futex_wait_shared(&TAKEN_IS_POLLED, 0, Duration::from_micros(200));
+                sys::pause(MOMENT);
                 page.taken.load(Ordering::SeqCst) == pid
             };
             if file.hand_over(pid, TAKING, wait) {
@@ -425,8 +491,22 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     }
 }
 
-/// Never changes: waiting for it is a short sleep that needs no signal mask and no clock.
-static TAKEN_IS_POLLED: AtomicU32 = AtomicU32::new(0);
+/// A process ends. If it is a candidate it is not one any more; whether the owner is just passing the
+/// file on to it, so that it has to wait until it has it.
+///
+/// Async-signal-safe.
+pub fn withdraw() -> bool {
+    let pid = sys::getpid();
+    let Some(page) = page().filter(|_| CANDIDATE.load(Ordering::SeqCst) == pid) else {
+        return false;
+    };
+    for candidate in &page.candidates {
+        let _ = candidate
+            .pid
+            .compare_exchange(pid, 0, Ordering::SeqCst, Ordering::SeqCst);
+    }
+    page.offered.load(Ordering::SeqCst) == pid
+}
 
 /// The keeper of an owner that removes the file.
 pub fn note_removal() {
@@ -449,20 +529,27 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
     private_table::enter().ok()?;
     let baton = Baton::open(&config.path)?;
     mailbox::enter(phase::STANDBY);
-    let mut pause = Duration::from_millis(2);
+    let mut pause = 10 * MOMENT;
+    let mut stale = None;
     loop {
         match baton.wait().ok()? {
             Found::Ours => return Some(baton.take()),
             // It was let go for somebody else, or for an instant: by exec(2), or by one who tried.
             Found::Others => {
                 baton.let_go();
-                sys::futex_wait_shared(&TAKEN_IS_POLLED, 0, pause);
+                sys::pause(pause);
                 pause = (pause * 2).min(Duration::from_secs(1));
             }
-            // The owner was killed: nobody else will take the file away.
+            // An owner that is passing it on finds that its heir has ended, and takes it back; but
+            // if the owner was killed, nobody else will take the file away.
             Found::Stale => {
-                baton.take().remove_stale();
-                return None;
+                let since = *stale.get_or_insert(sys::now());
+                if sys::now().saturating_sub(since) > TAKING_BACK {
+                    baton.take().remove_stale();
+                    return None;
+                }
+                baton.let_go();
+                sys::pause(5 * MOMENT);
             }
             Found::Removed => {
                 // By whom? If it was the owner it has said so, and this process goes on without a

@@ -70,6 +70,17 @@ pub fn is_alive(pid: libc::pid_t) -> bool {
     pid > 0 && (unsafe { libc::kill(pid, 0) } == 0 || errno() == libc::EPERM)
 }
 
+/// Whether there is such a process, and it is not only waiting to be reaped. Without /proc a zombie
+/// passes for alive.
+pub fn is_running(pid: libc::pid_t) -> bool {
+    if !is_alive(pid) {
+        return false;
+    }
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, state)| state);
+    state.is_none_or(|state| !state.starts_with(['Z', 'X']))
+}
+
 /// Time since boot.
 pub fn now() -> Duration {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
@@ -79,6 +90,31 @@ pub fn now() -> Duration {
         time.assume_init()
     };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Seconds since boot, counted as the kernel counts the start of processes.
+pub fn since_boot() -> u64 {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: as in `now`.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_BOOTTIME, time.as_mut_ptr());
+        time.assume_init().tv_sec as u64
+    }
+}
+
+/// When a process has started, in seconds since boot, rounded down; `None` if there is none, or no
+/// /proc.
+pub fn started(pid: libc::pid_t) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // SAFETY: only asks.
+    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    Some(start_ticks(&stat)? / u64::try_from(per_second).ok()?.max(1))
+}
+
+/// Field 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold anything.
+fn start_ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 /// Sleeps at least until `word` is no longer `expected`, a wake-up, a signal, or the bound.
@@ -110,6 +146,12 @@ pub fn futex_wait_shared(word: &AtomicU32, expected: u32, bound: Duration) {
             bound,
         )
     };
+}
+
+/// Sleeps for a while.
+pub fn pause(time: Duration) {
+    static NEVER_CHANGES: AtomicU32 = AtomicU32::new(0);
+    futex_wait(&NEVER_CHANGES, 0, Some(time));
 }
 
 pub fn futex_wake_all(word: &AtomicU32) {
@@ -185,5 +227,18 @@ impl Drop for SignalsBlocked {
         self.discard_own(libc::SIGXFSZ);
         // SAFETY: `before` is what the thread had.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_of_a_process_is_found_whatever_its_name() {
+        let rest = "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0";
+        assert_eq!(start_ticks(&format!("9 (a) b) {rest}")), Some(4711));
+        assert_eq!(start_ticks("9 (a"), None);
+        assert_eq!(start_ticks(""), None);
     }
 }

@@ -243,9 +243,11 @@ fn undisturbed() {
     assert_eq!(scene.leftovers(), NOTHING);
 }
 
+type Deletion = fn(&Scene);
+
 #[test]
 fn a_deletion_meanwhile_is_not_missed() {
-    let deletions: [(&str, fn(&Scene)); 3] = [
+    let deletions: [(&str, Deletion); 3] = [
         ("unlink", |scene| scene.remove_pidfile()),
         ("rename", |scene| {
             fs::rename(scene.pidfile(), scene.path("data/a.pid")).unwrap();

@@ -6,12 +6,13 @@ use common::library;
 use std::process::Command;
 
 /// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
-const INTERPOSED: [&str; 26] = [
+const INTERPOSED: [&str; 27] = [
     "_Exit",
     "__sysv_signal",
     "_exit",
     "bsd_signal",
     "daemon",
+    "flock",
     "remove",
     "rename",
     "renameat",

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Host, NOTHING, Process, Scene};
+use common::{Children, Host, NOTHING, Process, Scene};
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -43,9 +43,12 @@ fn has_the_main_job_done(
     let scene = Scene::new();
     let active = start(host(&scene), |process| is_up(&scene, process));
     assert!(!scene.an_outsider_can_lock());
+    let children = Children::of(active.pid());
     active.signal(libc::SIGKILL);
     active.wait();
+    // Although its children may still be there.
     assert!(scene.an_outsider_can_lock(), "after SIGKILL");
+    drop(children);
 }
 
 /// A server that came from a package; without the package the test cannot say anything, and says that.

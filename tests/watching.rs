@@ -127,12 +127,15 @@ fn replace_by(scene: &Scene, content: &str) {
     fs::rename(scene.path("data/new.pid"), scene.pidfile()).unwrap();
 }
 
-/// Does something to the file of which the library hears, and waits until it has heard of it.
+/// Does something to the file of which the library hears, and waits until it has done what it does about that.
 fn and_it_looks(host: &Process, what_happens: impl FnOnce()) {
+    wait_until_watching(host);
+    wait_until_idle(host);
     let switches = || context_switches(&extra_tasks_of(host.pid()));
     let before = switches();
     what_happens();
     host.wait_until(|_| switches() > before, "looking");
+    wait_until_idle(host);
 }
 
 #[test]
@@ -154,7 +157,6 @@ fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
     let scene = Scene::new();
     let mut host = scene.host("waits_for_eof").spawn();
     host.wait_until_ready();
-    wait_until_watching(&host);
     and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
     assert!(host.is_running(), "{}", host.stderr());
     host.close_stdin();
@@ -163,10 +165,24 @@ fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
 
     let host = scene.host("waits_for_signal").spawn();
     host.wait_until_ready();
-    wait_until_watching(&host);
     and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// It must not take an event for the library to know its own PID.
+#[test]
+fn a_file_that_the_host_replaced_just_before_its_end_goes_with_it() {
+    for round in 0..50 {
+        let scene = Scene::new();
+        let mut host = scene.host("waits_for_eof").spawn();
+        host.wait_until_ready();
+        wait_until_watching(&host);
+        replace_by(&scene, &host.pid_line());
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0), "round {round}");
+        assert_eq!(scene.leftovers(), NOTHING, "round {round}");
+    }
 }
 
 #[test]

@@ -20,8 +20,12 @@
 // Every file in tests/ is a program of its own, and none of them uses all of this.
 #![allow(dead_code, unused_imports)]
 
+mod children;
+mod daemon;
+mod hand_over;
 mod host;
 mod lab;
+mod onlooker;
 mod process;
 mod procfs;
 mod reader;
@@ -30,8 +34,12 @@ mod trace;
 mod twins;
 mod wait;
 
+pub use children::Children;
+pub use daemon::{Orphan, Orphanage};
+pub use hand_over::*;
 pub use host::{Host, Mode};
 pub use lab::{Lab, Unit, is_locked};
+pub use onlooker::Onlooker;
 pub use process::{Ended, Process, exited, killed_by};
 pub use procfs::*;
 pub use reader::Reader;

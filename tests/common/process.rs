@@ -1,3 +1,4 @@
+use super::children::Children;
 use super::wait::{BOUND, wait_for};
 use std::fs;
 use std::io::{self, Write};
@@ -16,7 +17,8 @@ pub fn killed_by(signal: i32) -> ExitStatus {
     ExitStatus::from_raw(signal)
 }
 
-/// A program that runs, or has ended and was not waited for. If the scenario fails, it is killed and reaped.
+/// A program that runs, or has ended and was not waited for. If the scenario fails, it is killed and reaped, and
+/// its children are killed.
 pub struct Process {
     name: String,
     pid: i32,
@@ -29,7 +31,7 @@ pub struct Process {
 }
 
 /// What is left of a program: bit for bit what its parent got from `wait`, and what it wrote.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     pub status: ExitStatus,
     pub stdout: String,
@@ -158,13 +160,15 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if !self.reaped {
+            // They go after it: it could start others.
+            let _children = Children::of(self.pid);
             self.signal(libc::SIGKILL);
             self.reap();
         }
     }
 }
 
-fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: plain call without pointers.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     if fd < 0 {

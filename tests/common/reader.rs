@@ -47,7 +47,7 @@ impl Reader {
 }
 
 /// The PID, if this is exactly what we write.
-fn whole_pid(content: &[u8]) -> Option<i32> {
+pub(super) fn whole_pid(content: &[u8]) -> Option<i32> {
     let pid = std::str::from_utf8(content).ok()?.strip_suffix('\n')?;
     let number = pid.parse().ok()?;
     (format!("{number}") == pid && number > 0).then_some(number)

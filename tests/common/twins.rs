@@ -31,17 +31,18 @@ pub struct Twins {
 
 impl Twins {
     pub fn new(name: &str, lines: &str) -> Twins {
-        Twins::with_settings(name, lines, "")
+        Twins::of(name, lines, lines)
     }
 
-    /// As `new`, but the one with us has more lines.
-    pub fn with_settings(name: &str, lines: &str, settings: &str) -> Twins {
-        let lab = Lab::get();
-        let lines = format!("RuntimeDirectory=%N\n{lines}");
-        let with_us = format!("{WITH_US}{lines}{settings}");
+    /// Of two services that should be alike with us in the second one.
+    pub fn of(name: &str, plain: &str, active: &str) -> Twins {
+        let (lab, directory) = (Lab::get(), "RuntimeDirectory=%N\n");
         Twins {
-            plain: lab.unit(&format!("{name}-plain"), &lines),
-            active: lab.unit(&format!("{name}-active"), &with_us),
+            plain: lab.unit(&format!("{name}-plain"), &format!("{directory}{plain}")),
+            active: lab.unit(
+                &format!("{name}-active"),
+                &format!("{WITH_US}{directory}{active}"),
+            ),
         }
     }
 

@@ -1,0 +1,277 @@
+/* Becomes a daemon by the steps that its arguments name, one after the other, and is a service then.
+ *
+ * Whoever goes on after a fork says "process PID". Once it is a service, whose descriptors may all be closed by then, it
+ * calls itself "at work" (/proc/PID/comm). A service returns 0 at SIGINT, leaves by _exit(3) at SIGQUIT, calls exec on
+ * itself at SIGHUP, and begins anew in a child at SIGUSR2; SIGTERM has its default action. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *program;
+static const char *leaving = "exit", *waiting = "";
+/* How the launcher is told that its daemon is ready: by a byte, or a signal. */
+static int ready = -1;
+static pid_t launcher;
+static pid_t parent;
+/* Where we speak; daemons redirect stdout. */
+static int out;
+
+static int is(const char *what, const char *name)
+{
+    return strcmp(what, name) == 0;
+}
+
+static void must(int succeed, const char *what)
+{
+    if (!succeed) {
+        perror(what);
+        _exit(99);
+    }
+}
+
+static void say(const char *what, pid_t pid)
+{
+    dprintf(out, "%s %d\n", what, (int)pid);
+}
+
+/* Only comes back where main is to return. */
+static int leave(void)
+{
+    if (is(leaving, "_exit"))
+        _exit(0);
+    if (is(leaving, "quick_exit"))
+        quick_exit(0);
+    if (is(leaving, "SIGTERM")) {
+        kill(getpid(), SIGTERM);
+        pause();
+    }
+    if (is(leaving, "exit"))
+        exit(0);
+    return 0;
+}
+
+static void *have_work(void *unused)
+{
+    for (;;)
+        free(malloc((size_t)rand() % 4096 + 1));
+    return unused;
+}
+
+static void start_thread(void)
+{
+    pthread_t thread;
+
+    must(pthread_create(&thread, NULL, have_work, NULL) == 0, "pthread_create");
+}
+
+/* A child that is not the daemon. */
+static void start_worker(int in_a_session_of_its_own, char **command)
+{
+    pid_t worker = fork();
+
+    must(worker >= 0, "fork");
+    if (worker == 0) {
+        if (in_a_session_of_its_own)
+            setsid();
+        if (command[0])
+            execvp(command[0], command);
+        prctl(PR_SET_NAME, "worker");
+        for (;;)
+            pause();
+    }
+    say("worker", worker);
+}
+
+static void wait_until_ready(int end, pid_t child)
+{
+    sigset_t signals;
+    int signal;
+    char byte;
+
+    if (end >= 0)
+        must(read(end, &byte, 1) >= 0, "read");
+    else if (is(waiting, "waitpid"))
+        must(waitpid(child, NULL, 0) == child, "waitpid");
+    else if (is(waiting, "SIGUSR1")) {
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGUSR1);
+        sigwait(&signals, &signal);
+    }
+}
+
+/* 0 in the child. */
+static int be_two(void)
+{
+    int ends[2] = { -1, -1 };
+    pid_t child;
+
+    if (is(waiting, "pipe"))
+        must(pipe(ends) == 0, "pipe");
+    if (is(waiting, "socketpair"))
+        must(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0, "socketpair");
+    if (is(waiting, "SIGUSR1"))
+        launcher = getpid();
+    parent = getpid();
+    child = fork();
+    must(child >= 0, "fork");
+    if (child > 0) {
+        close(ends[1]);
+        wait_until_ready(ends[0], child);
+        return 1;
+    }
+    say("process", getpid());
+    if (waiting[0]) {
+        close(ends[0]);
+        ready = ends[1];
+        waiting = "";
+    }
+    return 0;
+}
+
+static void be_ready(void)
+{
+    /* A launcher that was killed meanwhile reads no more. */
+    if (ready >= 0 && write(ready, "", 1) != 1)
+        say("unheard", getpid());
+    if (launcher > 0)
+        kill(launcher, SIGUSR1);
+    close(ready);
+    ready = -1;
+    launcher = 0;
+}
+
+static void run(char **command)
+{
+    char state[32];
+
+    snprintf(state, sizeof state, "%d %d %d", out, ready, (int)launcher);
+    setenv("DAEMONIZES", state, 1);
+    execv(command[0], command);
+    must(0, command[0]);
+}
+
+static void run_itself(char **steps)
+{
+    *--steps = program;
+    run(steps);
+}
+
+static void drop_root(void)
+{
+    must(setgroups(0, NULL) == 0, "setgroups");
+    must(setgid(65534) == 0, "setgid");
+    must(setuid(65534) == 0, "setuid");
+}
+
+static int serve(void)
+{
+    char *again[] = { program, NULL };
+    sigset_t signals;
+    int signal;
+
+    prctl(PR_SET_NAME, "at work");
+    be_ready();
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGQUIT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR2);
+    for (;;) {
+        sigwait(&signals, &signal);
+        if (signal == SIGINT)
+            return 0;
+        if (signal == SIGQUIT)
+            _exit(3);
+        prctl(PR_SET_NAME, "not at work");
+        if (signal == SIGHUP)
+            run(again);
+        if (signal == SIGUSR2) {
+            waiting = "pipe";
+            if (be_two())
+                return 0;
+            must(setsid() >= 0, "setsid");
+            prctl(PR_SET_NAME, "at work");
+            be_ready();
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *state = getenv("DAEMONIZES");
+    sigset_t signals;
+    char **next;
+
+    (void)argc;
+    program = argv[0];
+    /* So that all of them can be waited for. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGQUIT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (!state || sscanf(state, "%d %d %d", &out, &ready, &launcher) != 3)
+        out = fcntl(STDOUT_FILENO, F_DUPFD, 100);
+
+    for (next = argv + 1; *next; next++) {
+        const char *step = *next;
+
+        if (is(step, "leave by"))
+            leaving = *++next;
+        else if (is(step, "wait for"))
+            waiting = *++next;
+        else if (is(step, "fork")) {
+            if (be_two())
+                return leave();
+        } else if (is(step, "setsid"))
+            must(setsid() >= 0, step);
+        else if (is(step, "daemon(0, 0)") || is(step, "daemon(1, 1)")) {
+            parent = getpid();
+            must(daemon(step[7] - '0', step[7] - '0') == 0, step);
+            say("process", getpid());
+        } else if (is(step, "worker"))
+            start_worker(0, (char *[]) { NULL });
+        else if (is(step, "helper"))
+            start_worker(0, (char *[]) { "sleep", "1000", NULL });
+        else if (is(step, "backend"))
+            start_worker(1, (char *[]) { NULL });
+        else if (is(step, "pane"))
+            start_worker(1, (char *[]) { "sleep", "1000", NULL });
+        else if (is(step, "system()"))
+            must(system("exit 3") == 3 << 8, step);
+        else if (is(step, "thread"))
+            start_thread();
+        else if (is(step, "drop root"))
+            drop_root();
+        else if (is(step, "chroot"))
+            must(chroot(*++next) == 0 && chdir("/") == 0, step);
+        else if (is(step, "close all"))
+            must(close_range(0, ~0U, 0) == 0, step);
+        else if (is(step, "be orphaned"))
+            while (getppid() == parent)
+                usleep(500);
+        else if (is(step, "exec itself"))
+            run_itself(next + 1);
+        else if (is(step, "exec")) {
+            if (ready >= 0)
+                fcntl(ready, F_SETFD, FD_CLOEXEC);
+            run(next + 1);
+        } else {
+            fprintf(stderr, "what is \"%s\"?\n", step);
+            return 99;
+        }
+    }
+    return serve();
+}

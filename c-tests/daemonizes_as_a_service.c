@@ -1,0 +1,72 @@
+/* Becomes a daemon, the way its argument says, and is a service then: says that it is ready, prints a line at SIGHUP, and
+ * returns 0 at SIGTERM. Writes a PID file only if it gets a path as its second argument. */
+#define _DEFAULT_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void say(const char *line)
+{
+    if (write(STDOUT_FILENO, line, strlen(line)) < 0)
+        abort();
+}
+
+/* Only the child returns. */
+static void leave_the_parent(int wait_until_ready, int *ready)
+{
+    int ends[2];
+    char byte;
+
+    if (wait_until_ready && pipe(ends) != 0)
+        abort();
+    switch (fork()) {
+    case -1:
+        abort();
+    case 0:
+        if (wait_until_ready) {
+            close(ends[0]);
+            *ready = ends[1];
+        }
+        return;
+    default:
+        if (wait_until_ready && (close(ends[1]) != 0 || read(ends[0], &byte, 1) != 1))
+            exit(1);
+        exit(0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *how = argc > 1 ? argv[1] : "fork";
+    sigset_t signals;
+    int signal, ready = -1;
+
+    if (strcmp(how, "daemon") == 0) {
+        if (daemon(0, 1) != 0)
+            return 1;
+    } else {
+        leave_the_parent(strcmp(how, "ready") == 0, &ready);
+        if (setsid() < 0 || chdir("/") != 0)
+            return 1;
+        if (strcmp(how, "double") == 0)
+            leave_the_parent(0, NULL);
+    }
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (argc > 2) {
+        FILE *file = fopen(argv[2], "w");
+
+        if (!file || fprintf(file, "%d\n", (int)getpid()) < 0 || fclose(file) != 0)
+            return 1;
+    }
+    say("ready\n");
+    if (ready >= 0 && write(ready, "", 1) != 1)
+        return 1;
+    while (sigwait(&signals, &signal) == 0 && signal != SIGTERM)
+        say("reloaded\n");
+    return 0;
+}

@@ -1,0 +1,119 @@
+//! What `c-tests/daemonizes.c` does, seen from outside.
+
+use super::daemon::Orphan;
+use super::onlooker::Onlooker;
+use super::process::exited;
+use super::procfs::status_line;
+use super::scene::Scene;
+use super::wait::wait_for;
+use std::fs;
+use std::path::Path;
+
+/// How programs become daemons.
+pub const SHAPES: [&[&str]; 7] = [
+    &["fork", "setsid"],
+    &["fork", "setsid", "fork"],
+    &["daemon(0, 0)"],
+    &["daemon(1, 1)"],
+    &["setsid", "fork"],
+    &["setsid", "fork", "setsid"],
+    &["fork", "setsid", "daemon(1, 1)"],
+];
+pub fn forks(steps: &[&str]) -> usize {
+    let forks = |step: &&&str| **step == "fork" || step.starts_with("daemon(");
+    steps.iter().filter(forks).count()
+}
+
+/// Who goes on after a fork says so. What they say, one after the other.
+pub fn said(scene: &Scene, what: &str) -> Vec<i32> {
+    let mut said = Vec::new();
+    for entry in fs::read_dir(scene.path("out")).unwrap() {
+        let output = fs::read_to_string(entry.unwrap().path()).unwrap();
+        said.extend(output.lines().filter_map(|line| {
+            let pid = line.strip_prefix(what)?.strip_prefix(' ')?;
+            pid.parse::<i32>().ok()
+        }));
+    }
+    said
+}
+
+pub fn is_at_work(pid: i32) -> bool {
+    status_line(pid, "Name") == "at work"
+}
+
+/// Starts the program, watches the whole hand-over, and returns the daemon, which owns the file now.
+#[track_caller]
+pub fn daemonize(scene: &Scene, steps: &[&str]) -> Orphan {
+    daemonize_with(scene, steps, &[])
+}
+
+#[track_caller]
+pub fn daemonize_with(scene: &Scene, steps: &[&str], settings: &[(&str, &str)]) -> Orphan {
+    daemonize_while(scene, steps, settings, || ())
+}
+
+/// As the others; `meanwhile` happens between the start and the end of the launcher.
+#[track_caller]
+pub fn daemonize_while(
+    scene: &Scene,
+    steps: &[&str],
+    settings: &[(&str, &str)],
+    meanwhile: impl FnOnce(),
+) -> Orphan {
+    let onlooker = Onlooker::of(scene.pidfile());
+    let mut host = scene.host("daemonizes").args(steps);
+    for (name, value) in settings {
+        host = host.env(name, value);
+    }
+    let launcher = host.spawn();
+    let started = launcher.pid();
+    meanwhile();
+    let ended = launcher.wait();
+    let then = scene.content();
+    assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
+    wait_for(
+        || said(scene, "process").len() == forks(steps),
+        &format!("there is a daemon: {steps:?}"),
+    );
+    let chain = said(scene, "process");
+    let daemon = Orphan::new(*chain.last().unwrap());
+    let does_its_work = || match steps.iter().position(|step| *step == "exec") {
+        Some(exec) => {
+            let program = Path::new(steps[exec + 1]).file_name().unwrap();
+            let name = status_line(daemon.pid, "Name");
+            // The kernel keeps but the first 15 bytes.
+            !name.is_empty() && program.to_str().unwrap().starts_with(&name)
+        }
+        None => is_at_work(daemon.pid),
+    };
+    wait_for(
+        || does_its_work() && scene.content() == daemon.pid_line(),
+        &format!(
+            "the daemon {} works and the file names it: {steps:?}, {:?}",
+            daemon.pid,
+            scene.content()
+        ),
+    );
+    // Whether a daemon that has begun a session will fork once more, nobody can know. A launcher that waits, can.
+    let is_known = steps.contains(&"wait for") || chain.len() == 1;
+    assert!(
+        then == daemon.pid_line()
+            || !is_known && chain.iter().any(|pid| then == format!("{pid}\n")),
+        "{steps:?}: when the launcher {started} was gone the file held {then:?}, of {chain:?}"
+    );
+    let seen = match onlooker.finish() {
+        Ok(seen) => seen,
+        Err(what) => panic!("{steps:?}: {started}, {chain:?}: {what}"),
+    };
+    assert!(
+        seen.iter()
+            .all(|pid| *pid == started || chain.contains(pid)),
+        "{steps:?}: a reader saw {seen:?}, of {started}, {chain:?}"
+    );
+    wait_for(
+        || !scene.an_outsider_can_lock(),
+        &format!("the daemon {} has the lock: {steps:?}", daemon.pid),
+    );
+    assert_eq!(scene.leftovers(), ["a.pid"], "{steps:?}");
+    daemon
+}

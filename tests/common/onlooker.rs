@@ -1,0 +1,76 @@
+use super::procfs::is_alive;
+use super::reader::whole_pid;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+/// Somebody who reads a PID file over and over without a pause. From the first time that it is there it has to be there,
+/// hold one whole PID, of a process that runs, and stay the same file.
+pub struct Onlooker {
+    done: Arc<AtomicBool>,
+    thread: JoinHandle<Result<BTreeSet<i32>, String>>,
+}
+
+impl Onlooker {
+    pub fn of(path: PathBuf) -> Onlooker {
+        let done = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&done);
+        let thread = thread::spawn(move || {
+            let (mut seen, mut file) = (BTreeSet::new(), None);
+            loop {
+                let is_last = stop.load(Ordering::Relaxed);
+                let Some((pid, inode)) = look(&path)? else {
+                    if file.is_some() {
+                        return Err(format!("it was gone; before that it named {seen:?}"));
+                    }
+                    if is_last {
+                        return Ok(seen);
+                    }
+                    continue;
+                };
+                seen.insert(pid);
+                if *file.get_or_insert(inode) != inode {
+                    return Err(format!("it was another file, naming {pid}"));
+                }
+                // It may have ended since we looked.
+                if !is_alive(pid) && look(&path)?.is_some_and(|(now, _)| now == pid) {
+                    return Err(format!("it named {pid}, which does not run, of {seen:?}"));
+                }
+                if is_last {
+                    return Ok(seen);
+                }
+            }
+        });
+        Onlooker { done, thread }
+    }
+
+    /// Looks once more. Returns every PID that was seen.
+    pub fn finish(self) -> Result<BTreeSet<i32>, String> {
+        self.done.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the onlooker")
+    }
+}
+
+/// The PID in the file, and which file it is.
+fn look(path: &Path) -> Result<Option<(i32, u64)>, String> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut content = Vec::new();
+    file.read_to_end(&mut content)
+        .map_err(|error| error.to_string())?;
+    match whole_pid(&content) {
+        Some(pid) => Ok(Some((pid, file.metadata().unwrap().ino()))),
+        None => Err(format!(
+            "it held {:?}",
+            String::from_utf8_lossy(&content).into_owned()
+        )),
+    }
+}

@@ -1,0 +1,244 @@
+//! Of all that an owner starts only its daemon may inherit the file.
+
+mod common;
+
+use common::{
+    NOTHING, Onlooker, Orphan, Orphanage, SHAPES, Scene, daemonize_while, exited, is_alive,
+    is_at_work, killed_by, said, status_line, wait_for,
+};
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+const SHELLS: [&[&str]; 3] = [&["bash"], &["dash"], &["busybox", "sh"]];
+
+/// How an owner in the foreground ends.
+fn ends() -> [(i32, ExitStatus); 3] {
+    [
+        (libc::SIGINT, exited(0)),
+        (libc::SIGQUIT, exited(3)),
+        (libc::SIGTERM, killed_by(libc::SIGTERM)),
+    ]
+}
+
+/// A service in the foreground that has these children when it ends. They live on, and have nothing to do with the file.
+#[track_caller]
+fn end_before_the(children: &[&str], signal: i32, status: ExitStatus) {
+    let scene = Scene::new();
+    let orphans = Orphanage::of(&scene);
+    let host = scene.host("daemonizes").args(children).spawn();
+    host.wait_until(|host| is_at_work(host.pid()), "at work");
+    let workers = said(&scene, "worker");
+    assert_eq!(workers.len(), children.len(), "{children:?}");
+    let are_what_they_are = || {
+        let mut names = workers.iter().map(|pid| status_line(*pid, "Name"));
+        names.all(|name| ["worker", "sleep"].contains(&name.as_str()))
+    };
+    wait_for(are_what_they_are, &format!("there are all: {children:?}"));
+    let before = scene.identity();
+    let onlooker = Onlooker::of(scene.pidfile());
+    assert_eq!(scene.content(), host.pid_line(), "{children:?}");
+    assert_eq!(onlooker.finish(), Ok([host.pid()].into()), "{children:?}");
+    assert_eq!(scene.identity(), before, "{children:?}");
+    host.signal(signal);
+    assert_eq!(host.wait().status, status, "{children:?}");
+    assert_eq!(scene.leftovers(), NOTHING, "{children:?}");
+    // One that is just about to call exec has no environment to know it by.
+    wait_for(
+        || orphans.children().len() == children.len(),
+        &format!("all live on: {children:?}"),
+    );
+    assert_eq!(scene.leftovers(), NOTHING, "{children:?}");
+}
+
+#[test]
+fn workers_and_helpers() {
+    let families: [&[&str]; 5] = [
+        &["worker"],
+        &["worker", "worker", "worker"],
+        &["helper"],
+        &["helper", "helper"],
+        &["helper", "worker", "helper", "worker"],
+    ];
+    for family in families {
+        for (signal, status) in ends() {
+            end_before_the(family, signal, status);
+        }
+    }
+}
+
+#[test]
+fn several_sessions() {
+    let families: [&[&str]; 5] = [
+        &["backend", "backend"],
+        &["pane", "pane"],
+        &["backend", "pane"],
+        &["pane", "worker", "helper", "backend", "pane", "pane"],
+        &["backend"; 40],
+    ];
+    for family in families {
+        for (signal, status) in ends() {
+            end_before_the(family, signal, status);
+        }
+    }
+}
+
+/// A single session may be the daemon: so it inherits, unless the end of the owner is a stop.
+#[test]
+fn a_single_session_of_an_owner_that_is_stopped() {
+    for child in ["backend", "pane"] {
+        end_before_the(&[child], libc::SIGTERM, killed_by(libc::SIGTERM));
+    }
+}
+
+/// A shell that leaves a command behind has ended; nothing of it goes on under its name.
+#[test]
+fn background_commands_of_shells() {
+    for shell in SHELLS {
+        for command in [
+            "sleep 1000",
+            "nohup sleep 1000",
+            "setsid sleep 1000",
+            "setsid --fork sleep 1000",
+            "setpriv --reuid 65534 --clear-groups sleep 1000",
+            "exec sleep 1000",
+            "env A=1 nice sleep 1000",
+        ] {
+            let scene = Scene::new();
+            let orphans = Orphanage::of(&scene);
+            let script = format!("{command} >/dev/null 2>&1 & exit 5");
+            let shell = scene
+                .program(shell[0])
+                .args(&shell[1..])
+                .args(["-c", &script])
+                .spawn();
+            let pid = shell.pid();
+            let ended = shell.wait();
+            let what = format!("{script}: {ended:?}");
+            assert_eq!(ended.status, exited(5), "{what}");
+            assert_eq!(ended.stderr, "", "{what}");
+            assert_eq!(scene.leftovers(), NOTHING, "{what}, of {pid}");
+            wait_for(
+                || {
+                    orphans
+                        .children()
+                        .iter()
+                        .any(|pid| status_line(*pid, "Name") == "sleep")
+                },
+                &format!("the command goes on: {what}"),
+            );
+            assert_eq!(scene.leftovers(), NOTHING, "{what}");
+        }
+    }
+}
+
+/// Were each of these held up by as much as one waits for a child that may become the daemon, this would not end in time.
+#[test]
+fn shells_are_not_held_up_by_background_commands() {
+    for shell in SHELLS {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..60 {
+                    let scene = Scene::new();
+                    let _orphans = Orphanage::of(&scene);
+                    let ended = scene
+                        .program(shell[0])
+                        .args(&shell[1..])
+                        .args(["-c", "sleep 1000 >/dev/null 2>&1 & (exit 3); exit 5"])
+                        .run();
+                    assert_eq!(ended.status, exited(5), "{shell:?}");
+                    assert_eq!(scene.leftovers(), NOTHING, "{shell:?}");
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+            wait_for(
+                || done.load(Ordering::Relaxed),
+                &format!("{shell:?} has ended 60 times"),
+            );
+        });
+    }
+}
+
+/// Programs that start another one in a session of its own and wait for it.
+#[test]
+fn programs_that_run_others_in_a_session() {
+    let programs: [&[&str]; 6] = [
+        &["setsid", "--wait", "sh", "-c", "exit 5"],
+        &["su", "nobody", "-s", "/bin/sh", "-c", "exit 5"],
+        &["runuser", "-u", "nobody", "--", "sh", "-c", "exit 5"],
+        &["script", "-qec", "exit 5", "/dev/null"],
+        &["timeout", "1000", "sh", "-c", "exit 5"],
+        &["busybox", "setsid", "sh", "-c", "exit 5"],
+    ];
+    for program in programs {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let ended = scene.program(program[0]).args(&program[1..]).run();
+        assert_eq!(ended.status, exited(5), "{program:?}: {ended:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{program:?}");
+    }
+}
+
+/// Whoever starts during the hand-over finds that the file is held, or waits until it knows. It never gets the file.
+#[test]
+fn second_instances_during_the_hand_over() {
+    for round in 0..6 {
+        for shape in SHAPES {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            let over = AtomicBool::new(false);
+            let daemon = thread::scope(|scope| {
+                let seconds: Vec<_> = (0..2)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            wait_for(|| !scene.content().is_empty(), "the file is there");
+                            let mut count = 0;
+                            while count < 3 || !over.load(Ordering::Relaxed) {
+                                let ended = scene.host("returns_status").arg("0").run();
+                                assert_eq!(ended.status, exited(0), "{shape:?}: {ended:?}");
+                                let held = "is held by a live owner";
+                                assert!(ended.stderr.contains(held), "{shape:?}: {ended:?}");
+                                count += 1;
+                            }
+                        })
+                    })
+                    .collect();
+                let daemon = daemonize_while(&scene, shape, &[], || ());
+                over.store(true, Ordering::Relaxed);
+                for second in seconds {
+                    second.join().unwrap();
+                }
+                daemon
+            });
+            assert_eq!(scene.content(), daemon.pid_line(), "{shape:?}");
+            match round % 2 {
+                0 => scene.remove_pidfile(),
+                _ => daemon.signal(libc::SIGTERM),
+            }
+            assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{shape:?}");
+            assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
+        }
+    }
+}
+
+/// A worker that the launcher has left behind ends: that is not the end of the daemon.
+#[test]
+fn workers_that_end_later() {
+    for (signal, status) in ends() {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let steps = ["worker", "worker", "wait for", "pipe", "fork", "setsid"];
+        let daemon = daemonize_while(&scene, &steps, &[], || ());
+        for worker in said(&scene, "worker") {
+            let worker = Orphan::new(worker);
+            worker.signal(libc::SIGTERM);
+            assert_eq!(worker.wait(), killed_by(libc::SIGTERM));
+        }
+        assert!(is_alive(daemon.pid));
+        assert_eq!(scene.content(), daemon.pid_line());
+        daemon.signal(signal);
+        assert_eq!(daemon.wait(), status);
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
