@@ -29,6 +29,11 @@ test: ## run the tests, or some: T=part_of_a_name, T='--test NAME' (installs wha
 	@$(MAKE) --no-print-directory all c-tests
 	@scripts/test $(T)
 
+test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
+	@scripts/setup build test cpython
+	@$(MAKE) --no-print-directory all
+	@scripts/test-cpython $(T)
+
 c-tests: $(C_TESTS) ## build the small C programs that the tests preload the library into
 
 # A host may ask for more in a comment: /* CFLAGS: -fno-plt */, /* LDFLAGS: -static -lbsd */
@@ -55,7 +60,7 @@ clean: ## remove what was built
 	rm -rf target
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all run test c-tests lint install clean help
+.PHONY: all run test test-cpython c-tests lint install clean help
 .DELETE_ON_ERROR:

@@ -297,16 +297,6 @@ static void by_fault_ignored(void)
     signal(SIGTRAP, SIG_IGN);
     fault();
 }
-/* A fault that nobody can see from the code that it is one: sent, but with the siginfo of a real one. */
-static void by_forged_fault(void)
-{
-    siginfo_t info = { .si_signo = number, .si_code = 1 };
-
-    info.si_addr = (void *)16;
-    if (syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, &info) != 0)
-        wrong("rt_tgsigqueueinfo");
-    wrong("still alive");
-}
 
 /* ---- stacks ---- */
 
@@ -677,19 +667,11 @@ static void by_two(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
     wrong("still alive");
 }
-/* Two at once, with masks that let the second interrupt whatever the first does. */
-static void by_two_open(void)
-{
-    struct sigaction action = { .sa_handler = SIG_DFL };
-
-    action.sa_mask = only(SIGWINCH);
-    sigaction(number, &action, NULL);
-    sigaction(variant, &action, NULL);
-    by_two();
-}
 static void *raise_in_thread(void *barrier)
 {
     pthread_barrier_wait(barrier);
+    if (variant)
+        _exit(number);
     raise(number);
     return NULL;
 }
@@ -864,13 +846,13 @@ static const struct way ways[] = {
     WAY(return), WAY(exit), WAY(_exit), WAY(_Exit), WAY(quick_exit), WAY(raw_name), WAY(_exit_in_atexit), WAY(exit_in_thread),
     WAY(_exit_in_thread), WAY(abort), WAY(abort_in_thread), WAY(abort_blocked), WAY(abort_ignored), WAY(abort_handled),
     WAY(double_free), WAY(fault), WAY(fault_in_thread), WAY(fault_in_handler), WAY(handled_fault), WAY(reported_fault),
-    WAY(fault_blocked), WAY(fault_ignored), WAY(forged_fault), WAY(overflow), WAY(overflow_with_stack), WAY(overflow_in_thread),
+    WAY(fault_blocked), WAY(fault_ignored), WAY(overflow), WAY(overflow_with_stack), WAY(overflow_in_thread),
     WAY(small_stack), WAY(thread_with_stack), WAY(raise_on_stack), WAY(thread_with_little_room), WAY(raise), WAY(kill),
     WAY(kill_group), WAY(pthread_kill), WAY(pthread_kill_from_thread), WAY(pthread_kill_of_thread), WAY(kill_taken_by_thread),
     WAY(sigqueue), WAY(tkill), WAY(child), WAY(explicit_default), WAY(default_after_own), WAY(saved_and_restored), WAY(ignored),
     WAY(after_system), WAY(after_vfork), WAY(after_siginterrupt), WAY(own_exit), WAY(own__exit), WAY(own_reset),
     WAY(own_reset_and_kill), WAY(one_shot), WAY(sigwait), WAY(sigwaitinfo), WAY(signalfd), WAY(mask_while_waiting),
-    WAY(unblocking), WAY(outside_while_blocked), WAY(two), WAY(two_open), WAY(all_threads), WAY(alarm), WAY(timer), WAY(pipe),
+    WAY(unblocking), WAY(outside_while_blocked), WAY(two), WAY(all_threads), WAY(alarm), WAY(timer), WAY(pipe),
     WAY(file_limit), WAY(time_limit), WAY(owned_pipe), WAY(main_leaving), WAY(main_cancelled), WAY(child_like),
 };
 

@@ -60,7 +60,7 @@ pub fn release(how: How) {
             phase::STARTING | phase::KEPT => {
                 mailbox::wait_for_release(how == How::OfItsOwnAccord);
             }
-            phase::UNATTENDED => unattended::remove(),
+            phase::UNATTENDED | phase::REMOVING => unattended::remove(),
             _ => {}
         }
     }

@@ -323,7 +323,7 @@ pub extern "C" fn sysv_signal(signal: c_int, handler: sighandler_t) -> sighandle
 #[unsafe(no_mangle)]
 pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler_t {
     const SIG_HOLD: sighandler_t = 2;
-    let Some(only) = only(signal).filter(|_| disposition != SIG_ERR) else {
+    let Some(only) = only(signal) else {
         return refuse(SIG_ERR);
     };
     let (how, old) = if disposition == SIG_HOLD {

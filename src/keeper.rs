@@ -86,7 +86,7 @@ impl Claim {
 ///
 /// Why the file is not ours.
 pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
-    mailbox::set_owner(sys::getpid());
+    mailbox::become_owner();
     own_hands::note_path(&config.path);
     let outcome = if config.watch == Watch::Off {
         unattended::claim(config, claim)
@@ -94,7 +94,7 @@ pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
         start_thread(config, claim)
     };
     if outcome.is_err() {
-        mailbox::set_owner(0);
+        mailbox::resign();
         mailbox::enter(phase::REFUSED);
     }
     outcome
@@ -149,7 +149,7 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
         if let Some(file) = succession::wait_for_baton(config) {
             own_hands::note(&file);
             *FILE.lock() = Some(file);
-            mailbox::set_owner(sys::getpid());
+            mailbox::become_owner();
             mailbox::enter(phase::KEPT);
             succession::taken();
             report::detail(

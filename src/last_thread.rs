@@ -80,11 +80,19 @@ extern "C" fn stand_in(_: *mut c_void) -> *mut c_void {
 ///
 /// If the threads cannot be counted.
 pub fn check(ours: usize) -> std::io::Result<()> {
-    if count()? <= 1 + ours {
+    if count()? <= 1 + ours && main_has_ended() {
         ALONE.store(1, Ordering::SeqCst);
         sys::futex_wake_all(&ALONE);
     }
     Ok(())
+}
+
+/// The main thread may still be busy with the destructors of its own data.
+fn main_has_ended() -> bool {
+    let main = sys::getpid();
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{main}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, state)| state);
+    state.is_none_or(|state| state.starts_with(['Z', 'X']))
 }
 
 /// The number of threads in this process, ours among them.

@@ -44,7 +44,7 @@
 //! | [`own_hands`] | the host that writes a PID file of its own at the same path |
 //! | [`interpose`] | the exported C symbols |
 //! | [`report`] | what a person gets told, and where |
-//! | [`heap`], [`footprint`] | what keeps us out of the host's memory and environment |
+//! | [`heap`], [`footprint`], [`thread_keys`] | what keeps us out of the host's memory and environment |
 //! | [`sys`] | the few things libc offers no safe form of |
 
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -81,6 +81,7 @@ mod signals;
 mod startup;
 mod succession;
 mod sys;
+mod thread_keys;
 mod unattended;
 mod watch;
 

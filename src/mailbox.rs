@@ -6,7 +6,7 @@
 //! After fork(2) the child has this memory and no keeper. It never acts, since every path asks
 //! [`is_owner`] first.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::sys;
@@ -36,6 +36,8 @@ pub mod phase {
     pub const UNATTENDED: u32 = 5;
     /// The file is not ours any more.
     pub const GONE: u32 = 6;
+    /// One of several threads that end the process at once is removing it.
+    pub const REMOVING: u32 = 8;
     /// The file is another process's, and the keeper waits for its lock.
     pub const STANDBY: u32 = 7;
 }
@@ -57,10 +59,18 @@ pub mod request {
     pub const CREDENTIALS: u32 = 64;
 }
 
+/// A word that the kernel sets to zero in every forked child (madvise(2), MADV_WIPEONFORK). The
+/// PID alone does not tell: the first process of a PID namespace may fork the first one of another.
+static ORIGINAL: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+
 /// Whether the calling process is the one whose PID is in the file.
 pub fn is_owner() -> bool {
+    // SAFETY: null, or a mapping that is never removed.
+    let original = unsafe { ORIGINAL.load(Ordering::SeqCst).as_ref() };
     let owner = owner();
-    owner != 0 && owner == sys::getpid()
+    owner != 0
+        && original.is_none_or(|word| word.load(Ordering::SeqCst) != 0)
+        && owner == sys::getpid()
 }
 
 /// The owner, as far as this process knows; 0 for none.
@@ -68,8 +78,41 @@ pub fn owner() -> libc::pid_t {
     OWNER.load(Ordering::SeqCst)
 }
 
-pub fn set_owner(pid: libc::pid_t) {
-    OWNER.store(pid, Ordering::SeqCst);
+/// From now on this process is the owner.
+pub fn become_owner() {
+    let mut word = ORIGINAL.load(Ordering::SeqCst);
+    if word.is_null() {
+        word = wiped_on_fork();
+        ORIGINAL.store(word, Ordering::SeqCst);
+    }
+    // SAFETY: null, or a mapping that is never removed.
+    if let Some(word) = unsafe { word.as_ref() } {
+        word.store(1, Ordering::SeqCst);
+    }
+    OWNER.store(sys::getpid(), Ordering::SeqCst);
+}
+
+/// It is not the owner after all.
+pub fn resign() {
+    OWNER.store(0, Ordering::SeqCst);
+}
+
+fn wiped_on_fork() -> *mut AtomicU32 {
+    let (size, none) = (size_of::<AtomicU32>(), std::ptr::null_mut());
+    let (access, kind) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+    );
+    // SAFETY: an anonymous mapping at a place of the kernel's choice, seen by nobody else yet.
+    unsafe {
+        let page = libc::mmap(none, size, access, kind, -1, 0);
+        if page == libc::MAP_FAILED {
+            return none.cast();
+        }
+        // Linux 4.14. Without it the PID has to do.
+        libc::madvise(page, size, libc::MADV_WIPEONFORK);
+        page.cast()
+    }
 }
 
 pub fn phase() -> u32 {

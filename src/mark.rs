@@ -132,24 +132,30 @@ pub fn leave(role: Role, home: Home, path: &[u8]) {
     unsafe { libc::putenv(text.as_mut_ptr().cast()) };
 }
 
-/// Changes role and PID of the mark that was left, in place: in a forked child, whose only thread
-/// calls this, or in the keeper, when nothing but an exec(2) of the host could read it. An image
-/// that finds a mixture of two roles finds no mark, and asks the lock.
+/// Changes role, PID and time of the mark that was left, in place: in a forked child, whose only
+/// thread calls this, or in the keeper, when nothing but an exec(2) of the host could read it. An
+/// image that finds a mixture of two roles finds no mark, and asks the lock.
 pub fn rewrite(role: Role) {
-    let mut pid = [b'0'; 10];
-    let mut rest = sys::getpid();
-    for digit in pid.iter_mut().rev() {
-        *digit += (rest % 10) as u8;
-        rest /= 10;
-    }
-    let start = VARIABLE.len() + 1;
+    const PID: usize = 10;
+    const ID: usize = 2 * (16 + 1);
     // SAFETY: see above.
     let text = unsafe { &mut *TEXT.0.get() };
-    if text[0] != 0 {
-        let role = role.word().as_bytes();
-        text[start..start + role.len()].copy_from_slice(role);
-        let start = start + role.len() + 1;
-        text[start..start + pid.len()].copy_from_slice(&pid);
+    if text[0] == 0 {
+        return;
+    }
+    let mut rest = &mut text[VARIABLE.len() + 1..];
+    let word = role.word().as_bytes();
+    rest[..word.len()].copy_from_slice(word);
+    rest = &mut rest[word.len() + 1..];
+    write_digits(&mut rest[..PID], sys::getpid() as u64, 10);
+    rest = &mut rest[PID + 1 + 2 * ID..];
+    write_digits(&mut rest[..16], sys::since_boot(), 16);
+}
+
+fn write_digits(field: &mut [u8], mut number: u64, base: u64) {
+    for digit in field.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number % base) as usize];
+        number /= base;
     }
 }
 
@@ -187,6 +193,22 @@ mod tests {
         for end in 0..VALUE.len() - 12 {
             assert_eq!(Mark::parse(&VALUE[..end]), None);
         }
+    }
+
+    #[test]
+    fn it_can_be_rewritten_in_place() {
+        let id = FileId(0xfd00, 0xabc);
+        let home = Home {
+            directory: id,
+            root: id,
+        };
+        leave(Role::Owner, home, b"/run/a.pid");
+        rewrite(Role::Await);
+        let text = std::env::var(String::from_utf8_lossy(VARIABLE).as_ref()).unwrap();
+        let mark = Mark::parse(text.as_bytes()).unwrap();
+        assert_eq!((mark.role, mark.pid), (Role::Await, sys::getpid()));
+        assert_eq!((mark.home, mark.path), (home, &b"/run/a.pid"[..]));
+        assert!(mark.is_of_this_process());
     }
 
     #[test]

@@ -435,7 +435,11 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
     };
     match flock(&fd) {
         Ok(()) => {}
-        Err(libc::EWOULDBLOCK) => return Err(Refusal::Held(read_pid(&fd))),
+        Err(libc::EWOULDBLOCK) => match read_pid(&fd) {
+            // It is ours from before an exec(2), and somebody is just trying its lock.
+            Some(pid) if pid == sys::getpid() && waited < CONTENTION => return Ok(None),
+            pid => return Err(Refusal::Held(pid)),
+        },
         Err(errno) => return Err(Refusal::Failed("lock it", errno)),
     }
     // Under the lock: is it still what the path leads to?

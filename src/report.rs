@@ -77,18 +77,15 @@ pub fn remember_stderr() {
     }
 }
 
-/// Whether a message may go there: what it was at the start, or evidently a log or a terminal.
-/// /dev/null is no place for a message that somebody has to see.
+/// Whether a message may go there: only to what it was at the start. Anything else may be the host's
+/// data. /dev/null is no place for a message that somebody has to see.
 fn is_log(fd: c_int) -> bool {
     let Some(stat) = status(fd) else { return false };
-    let same = stat.st_dev == STDERR[0].load(Ordering::Relaxed)
-        && stat.st_ino == STDERR[1].load(Ordering::Relaxed);
-    match stat.st_mode & libc::S_IFMT {
-        libc::S_IFCHR => stat.st_rdev != libc::makedev(1, 3),
-        // SAFETY: asks for the flags of an open file.
-        libc::S_IFREG => same || unsafe { libc::fcntl(fd, libc::F_GETFL) } & libc::O_APPEND != 0,
-        _ => same,
-    }
+    let is_null =
+        stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == libc::makedev(1, 3);
+    !is_null
+        && stat.st_dev == STDERR[0].load(Ordering::Relaxed)
+        && stat.st_ino == STDERR[1].load(Ordering::Relaxed)
 }
 
 fn deliver_to_stderr(line: &str) -> bool {

@@ -16,13 +16,13 @@
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use libc::{SIG_DFL, sigaction as Action, siginfo_t, sigset_t};
 
 use crate::ending::{self, How};
 use crate::kernel_action::KernelAction;
-use crate::sys;
+use crate::{mailbox, sys};
 
 unsafe extern "C" {
     // The name by which libc exports its own sigaction(); the other one is ours (interpose.rs).
@@ -59,13 +59,10 @@ const CANCEL: c_int = 32;
 /// Raised by the instruction that is executed, again each time it is executed.
 const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
 
-/// For the first process of a PID namespace the kernel ignores what has its default action
-/// (pid_namespaces(7)). There it stays so, but for these: an operator's, and those that end even
-/// that process.
-fn survivable(signal: c_int, on_deletion: c_int) -> bool {
-    let deadly = [libc::SIGTERM, libc::SIGABRT, on_deletion];
-    !deadly.contains(&signal) && !FAULTS.contains(&signal)
-}
+/// Whether this process was the first one of its PID namespace when it started. For such a one the
+/// kernel ignores what has its default action (pid_namespaces(7)), and so it stays, but for the two
+/// by which an operator ends it.
+static FIRST: AtomicBool = AtomicBool::new(false);
 
 const fn bit(signal: c_int) -> u64 {
     1 << (signal - 1)
@@ -79,16 +76,17 @@ fn is_virtual(signal: c_int) -> bool {
 /// Ignored ones stay ignored (nohup).
 pub fn hook(on_deletion: c_int) {
     let first = sys::getpid() == 1;
+    FIRST.store(first, Ordering::Relaxed);
     let chosen = (1..=64)
         .filter(|signal| !HARMLESS.contains(signal))
-        .filter(|signal| !(first && survivable(*signal, on_deletion)));
+        .filter(|signal| !first || [libc::SIGTERM, on_deletion].contains(signal));
     VIRTUAL.store(
         chosen.clone().map(bit).fold(0, |all, one| all | one),
         Ordering::Relaxed,
     );
     for signal in chosen {
         if let Some(action) = current(signal).filter(|action| action.sa_sigaction == SIG_DFL) {
-            install(signal, &real(signal, &action));
+            install(signal, &real(signal, &action, false));
         }
     }
 }
@@ -119,7 +117,7 @@ pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) 
         let ours;
         let mut action = action;
         if !action.is_null() && (*action).sa_sigaction == SIG_DFL {
-            ours = real(signal, &*action);
+            ours = real(signal, &*action, true);
             action = &raw const ours;
         }
         let result = __sigaction(signal, action, old);
@@ -217,12 +215,13 @@ impl Shape {
     }
 }
 
-/// The action to install where the host has set `wanted`, which is SIG_DFL.
-fn real(signal: c_int, wanted: &Action) -> Action {
+/// The action to install for `wanted`, which is SIG_DFL: set by the host through libc, which has a
+/// restorer of its own for everything that it sets, or found at the start.
+fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
     let shape = Shape {
         siginfo: wanted.sa_flags & libc::SA_SIGINFO != 0,
         onstack: wanted.sa_flags & libc::SA_ONSTACK != 0,
-        restorer: wanted.sa_flags & SA_RESTORER != 0 || !is_pristine(wanted),
+        restorer: by_host || wanted.sa_flags & SA_RESTORER != 0,
         mask: if members(&wanted.sa_mask) == 0 {
             Mask::Empty
         } else if members(&wanted.sa_mask) == bit(signal) {
@@ -266,11 +265,6 @@ fn reveal(signal: c_int, action: &mut Action) {
             libc::sigaddset(&mut action.sa_mask, signal);
         }
     }
-}
-
-/// Whether an action is the one a process starts with, which nobody has set through libc.
-fn is_pristine(action: &Action) -> bool {
-    action.sa_flags == 0 && action.sa_restorer.is_none() && members(&action.sa_mask) == 0
 }
 
 fn members(set: &sigset_t) -> u64 {
@@ -326,20 +320,14 @@ extern "C" fn handler<const SHAPE: usize>(
 ///
 /// Async-signal-safe: atomic operations, futex(2) and other plain system calls.
 fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_t) {
-    // SAFETY: every kind of siginfo has this member, if only as zero.
-    let sender = unsafe { info.si_pid() };
     let fault = info.si_code > 0 && FAULTS.contains(&signal);
     if sys::getpid() == 1 && !fault {
-        match signal {
-            // abort(3) ends even the first process of a namespace; others' SIGABRT does not.
-            libc::SIGABRT if sender == 1 => {}
-            libc::SIGABRT => return,
-            signal if FAULTS.contains(&signal) => return,
-            signal => {
-                ending::release(How::BySignal);
-                ending::leave(128 + signal);
-            }
+        if FIRST.load(Ordering::Relaxed) && mailbox::is_owner() {
+            ending::release(How::BySignal);
+            ending::leave(128 + signal);
         }
+        // A forked child that begins a namespace: the kernel would have ignored it.
+        return;
     }
     ending::release(How::BySignal);
 
@@ -371,11 +359,11 @@ mod tests {
 
     #[test]
     fn each_shape_has_its_number_and_its_handler() {
-        for number in 0..Shape::COUNT {
+        for (number, handler) in HANDLERS.iter().enumerate() {
             assert_eq!(Shape::from_number(number).number(), number);
             let same = HANDLERS
                 .iter()
-                .filter(|other| **other as usize == HANDLERS[number] as usize);
+                .filter(|other| **other as usize == *handler as usize);
             assert_eq!(same.count(), 1);
         }
     }
@@ -401,7 +389,7 @@ mod tests {
                     // SAFETY: the set is ours.
                     unsafe { libc::sigaddset(&mut wanted.sa_mask, *signal) };
                 }
-                let mut told = real(libc::SIGTERM, &wanted);
+                let mut told = real(libc::SIGTERM, &wanted, true);
                 assert_ne!(told.sa_sigaction, SIG_DFL);
                 reveal(libc::SIGTERM, &mut told);
                 assert_eq!(told.sa_sigaction, SIG_DFL);

@@ -10,6 +10,7 @@ use crate::keeper::Claim;
 use crate::mark::{self, Mark, Role};
 use crate::pidfile::{Home, Refusal};
 use crate::sys::{self, SignalsBlocked};
+use crate::thread_keys::LowKeys;
 use crate::{ending, keeper, last_thread, own_hands, report, signals, succession};
 
 unsafe extern "C" {
@@ -58,6 +59,7 @@ pub fn run() {
 fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
     // Our threads inherit this mask.
     let _blocked = SignalsBlocked::new();
+    let _low_keys = LowKeys::take();
     std::panic::set_hook(Box::new(|_| {}));
     report::remember_stderr();
 

@@ -272,6 +272,8 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
 
 /// After exec(2): this process was a candidate before.
 pub fn resume(config: &'static Config) {
+    // The page of the owner is no longer seen: why the file is gone, if it goes, cannot be known.
+    note_removal();
     if keeper::stand_by(config).is_ok() {
         CANDIDATE.store(sys::getpid(), Ordering::SeqCst);
     }
@@ -353,7 +355,8 @@ impl Page {
         if child.state.load(Ordering::SeqCst) == child::EXPECTED {
             sys::futex_wait_shared(&child.state, child::EXPECTED, Duration::from_millis(1));
         } else {
-            child.has_decided(left);
+            // Not for longer: meanwhile another one may have become the heir.
+            child.has_decided(left.min(5 * MOMENT));
         }
         true
     }
@@ -413,9 +416,12 @@ impl Page {
         if let Some(leader) = leaders.next() {
             return leaders.next().is_none().then_some(leader);
         }
-        // A leader leaves the file to its second only at once; a launcher may have waited until the
-        // second was ready.
+        // A leader leaves the file to its second only at once, and forks no other child; a launcher
+        // may have waited until the second was ready.
         let is_leader = SESSION.load(Ordering::SeqCst) != 0;
+        if is_leader && FORKED_SINCE.load(Ordering::SeqCst) != 1 {
+            return None;
+        }
         let mut seconds = self
             .living(kind::SECOND, ourselves)
             .filter(|second| !is_leader || age(second.since.load(Ordering::SeqCst)) <= AT_ONCE);
@@ -519,6 +525,7 @@ pub fn note_removal() {
 pub fn taken() {
     mark::rewrite(Role::Owner);
     if let Some(page) = page() {
+        page.removed.store(0, Ordering::SeqCst);
         page.taken.store(sys::getpid(), Ordering::SeqCst);
     }
 }

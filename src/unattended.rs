@@ -12,6 +12,9 @@ use crate::mailbox::{self, phase, request};
 use crate::own_hands;
 use crate::pidfile::{Lock, PidFile, Refusal, Sight};
 
+/// How long a thread waits for another one that is removing the file.
+const REMOVING: Duration = Duration::from_secs(2);
+
 static FILE: OnceCell<PidFile> = OnceCell::new();
 
 /// Claims the file in the calling thread.
@@ -42,14 +45,18 @@ pub fn set(file: PidFile) {
     }
 }
 
-/// Removes the file, in one of the threads that end the process at once.
+/// Removes the file. Of several threads that end the process at once one does, and the others wait
+/// for it, with a bound.
 ///
 /// Async-signal-safe.
 pub fn remove() {
-    if mailbox::leave_for(phase::UNATTENDED, phase::GONE)
-        && let Some(file) = FILE.get()
-    {
-        file.remove();
+    if mailbox::leave_for(phase::UNATTENDED, phase::REMOVING) {
+        if let Some(file) = FILE.get() {
+            file.remove();
+        }
+        mailbox::enter(phase::GONE);
+    } else {
+        mailbox::wait_beyond(phase::REMOVING, REMOVING);
     }
 }
 

@@ -94,7 +94,7 @@ fn without_addresses(line: &str) -> Option<String> {
     let words: Vec<_> = line.split_whitespace().collect();
     if words.len() == 3 && words[1].starts_with("0x") {
         let value = u64::from_str_radix(&words[1][2..], 16).unwrap_or(0);
-        let telling = value < 4096 || value > 1 << 60;
+        let telling = !(4096..=1 << 60).contains(&value);
         return telling.then(|| words.join(" "));
     }
     let kept = words

@@ -3,7 +3,6 @@
 mod common;
 
 use common::{Mode, NOTHING, Process, Scene, fds_of, is_watching, killed_by, library, wait_for};
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -18,14 +17,18 @@ const WAYS: [&str; 6] = [
 ];
 
 /// What is in the files that the host has opened.
-fn files(scene: &Scene) -> BTreeMap<String, String> {
-    (0..64)
-        .map(|number| format!("file{number}"))
-        .map(|name| {
-            let content = fs::read_to_string(scene.path("data").join(&name)).unwrap();
-            (name, content)
-        })
+fn files(scene: &Scene) -> Vec<String> {
+    let names = (0..64).map(|number| format!("data/file{number}"));
+    names
+        .map(|name| fs::read_to_string(scene.path(name)).unwrap())
         .collect()
+}
+
+#[track_caller]
+fn are_untouched(scene: &Scene, expected: &[String], when: &str) {
+    for (number, content) in files(scene).iter().enumerate() {
+        assert_eq!(*content, expected[number], "file {number}, {when}");
+    }
 }
 
 fn start(scene: &Scene, mode: Mode, watch: &str, arguments: &[&str]) -> Process {
@@ -51,7 +54,7 @@ fn its_files_stay_its_own(append: &str, watch: &str) {
         if watch == "auto" {
             host.wait_until(|host| is_watching(host.pid()), "watching");
         }
-        assert_eq!(files(&scene), expected, "{way}");
+        are_untouched(&scene, &expected, way);
         assert_eq!(
             fds_of(host.pid()).into_keys().collect::<Vec<_>>(),
             numbers,
@@ -59,7 +62,7 @@ fn its_files_stay_its_own(append: &str, watch: &str) {
         );
         scene.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{way}");
-        assert_eq!(files(&scene), expected, "{way}, after the deletion");
+        are_untouched(&scene, &expected, &format!("{way}, after the deletion"));
         assert_eq!(scene.leftovers(), NOTHING);
     }
 }

@@ -1,0 +1,373 @@
+//! A program that puts itself into the background: the file follows, before the process that was started is gone.
+
+mod common;
+
+use common::{
+    NOTHING, Onlooker, Orphan, Orphanage, SHAPES, Scene, daemonize, daemonize_with, exited, forks,
+    is_alive, is_at_work, killed_by, said, wait_for,
+};
+use std::os::unix::fs::chown;
+
+const LEAVING: [&str; 4] = ["exit", "_exit", "return", "quick_exit"];
+const WAITING: [&str; 3] = ["pipe", "socketpair", "SIGUSR1"];
+
+/// Each way in which a daemon's file goes, in turn.
+fn end(scene: &Scene, daemon: Orphan, way: usize, what: &[&str]) {
+    let expected = match way % 4 {
+        0 => {
+            scene.remove_pidfile();
+            killed_by(libc::SIGTERM)
+        }
+        1 => {
+            daemon.signal(libc::SIGTERM);
+            killed_by(libc::SIGTERM)
+        }
+        2 => {
+            daemon.signal(libc::SIGINT);
+            exited(0)
+        }
+        _ => {
+            daemon.signal(libc::SIGQUIT);
+            exited(3)
+        }
+    };
+    assert_eq!(daemon.wait(), expected, "{what:?}, end {way}");
+    assert_eq!(scene.leftovers(), NOTHING, "{what:?}, end {way}");
+}
+
+/// The whole life, from the start in its own scene.
+#[track_caller]
+fn live(steps: &[&str], way: usize) {
+    let scene = Scene::new();
+    let _orphans = Orphanage::of(&scene);
+    let daemon = daemonize(&scene, steps);
+    end(&scene, daemon, way, steps);
+}
+
+#[test]
+fn launchers_that_leave_at_once() {
+    for round in 0..10 {
+        for (number, shape) in SHAPES.iter().enumerate() {
+            for leaving in LEAVING {
+                let steps = [&["leave by", leaving], *shape].concat();
+                live(&steps, round + number);
+            }
+        }
+    }
+}
+
+#[test]
+fn launchers_that_wait_until_the_daemon_is_ready() {
+    for round in 0..4 {
+        for (number, shape) in SHAPES.iter().enumerate() {
+            // Nobody can wait in the middle of daemon(3).
+            if shape[0].starts_with("daemon") {
+                continue;
+            }
+            for leaving in LEAVING {
+                for waiting in WAITING {
+                    let steps = [&["leave by", leaving, "wait for", waiting], *shape].concat();
+                    live(&steps, round + number);
+                }
+            }
+        }
+    }
+}
+
+/// A launcher that waits in the middle of a double fork waits for the process in the middle.
+#[test]
+fn a_launcher_that_waits_for_its_own_child() {
+    for round in 0..5 {
+        for leaving in LEAVING {
+            let middle = ["wait for", "waitpid", "fork", "setsid", "fork"];
+            live(&[&["leave by", leaving], &middle[..]].concat(), round);
+        }
+    }
+}
+
+/// What launchers do before they fork, with all that these leave behind.
+#[test]
+fn launchers_with_helpers_and_threads() {
+    let before: [&[&str]; 6] = [
+        &["system()"],
+        &["helper"],
+        &["worker"],
+        &["helper", "worker", "helper", "system()"],
+        &["thread"],
+        &["thread", "thread", "thread", "helper"],
+    ];
+    for round in 0..3 {
+        for before in before {
+            for shape in SHAPES {
+                for waiting in ["", "pipe"] {
+                    if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                        continue;
+                    }
+                    // A session without a fork is the launcher's own: it has no helpers in it yet.
+                    if shape[0] == "setsid" && before != ["thread"] {
+                        continue;
+                    }
+                    live(&[before, &["wait for", waiting], shape].concat(), round);
+                }
+            }
+        }
+    }
+}
+
+/// Forks once it has begun a session, and goes on with it.
+#[test]
+fn daemons_with_workers() {
+    for round in 0..4 {
+        let after = ["worker", "helper", "system()", "thread"];
+        // Not by its own exit: so young a daemon could as well be on its way to another fork.
+        live(&[&["fork", "setsid"], &after[..]].concat(), round % 2);
+        let ready = ["wait for", "pipe", "fork", "setsid", "fork"];
+        live(&[&ready[..], &after].concat(), round % 2);
+    }
+}
+
+/// What a daemon does while its launcher waits, or after that has gone.
+fn later_steps() -> Vec<Vec<&'static str>> {
+    let steps: [&[&str]; 4] = [
+        &["close all"],
+        &["exec itself"],
+        &["exec itself", "exec itself", "close all"],
+        &["close all", "exec itself"],
+    ];
+    steps.iter().map(|steps| steps.to_vec()).collect()
+}
+
+#[test]
+fn daemons_that_close_all_or_call_exec_while_the_launcher_waits() {
+    for round in 0..4 {
+        for later in later_steps() {
+            for waiting in WAITING {
+                for shape in SHAPES {
+                    if !shape[0].starts_with("daemon") {
+                        live(&[&["wait for", waiting], shape, &later[..]].concat(), round);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn daemons_that_close_all_or_call_exec_as_soon_as_they_run() {
+    for round in 0..4 {
+        for later in later_steps() {
+            for shape in SHAPES {
+                live(&[shape, &later[..]].concat(), round);
+            }
+        }
+    }
+}
+
+#[test]
+fn daemons_that_close_all_or_call_exec_when_the_launcher_has_gone() {
+    for round in 0..4 {
+        for later in later_steps() {
+            for shape in SHAPES {
+                live(&[shape, &["be orphaned"], &later[..]].concat(), round);
+            }
+        }
+    }
+}
+
+/// Launchers that are nothing but that: the service is another program.
+#[test]
+fn daemons_that_are_another_program() {
+    for round in 0..4 {
+        for waiting in ["", "pipe"] {
+            for shape in SHAPES {
+                if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                    continue;
+                }
+                let scene = Scene::new();
+                let _orphans = Orphanage::of(&scene);
+                let program = scene.host_path("waits_for_signal");
+                let exec = ["exec", program.to_str().unwrap()];
+                let steps = [&["wait for", waiting], shape, &exec].concat();
+                let daemon = daemonize(&scene, &steps);
+                // It has no other way to end.
+                end(&scene, daemon, round % 2, &steps);
+            }
+        }
+    }
+}
+
+const NOBODY: u32 = 65534;
+
+/// A directory of the service's own: there it may remove the file also when it is not root any more.
+#[test]
+fn daemons_that_drop_root() {
+    for round in 0..4 {
+        for waiting in ["", "pipe"] {
+            for more in [&["drop root"][..], &["drop root", "exec itself"]] {
+                for shape in SHAPES {
+                    if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                        continue;
+                    }
+                    let scene = Scene::new();
+                    let _orphans = Orphanage::of(&scene);
+                    chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+                    let steps = [&["wait for", waiting], shape, more].concat();
+                    let daemon = daemonize(&scene, &steps);
+                    end(&scene, daemon, round, &steps);
+                }
+            }
+        }
+    }
+}
+
+/// Where the daemon cannot remove the file it empties it.
+#[test]
+fn daemons_that_lose_sight_of_the_file() {
+    for waiting in ["", "pipe"] {
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT] {
+            for shape in SHAPES {
+                if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                    continue;
+                }
+                for way in ["root", "chroot"] {
+                    let scene = Scene::new();
+                    let _orphans = Orphanage::of(&scene);
+                    let data = scene.path("data");
+                    let more: &[&str] = match way {
+                        "root" => &["drop root"],
+                        _ => &["chroot", data.to_str().unwrap(), "drop root"],
+                    };
+                    let steps = [&["wait for", waiting], shape, more].concat();
+                    let daemon = daemonize(&scene, &steps);
+                    daemon.signal(signal);
+                    daemon.wait();
+                    assert_eq!(scene.content(), "", "{steps:?}");
+                    assert!(scene.an_outsider_can_lock(), "{steps:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A deletion is also seen by a daemon that cannot look at the path any more.
+#[test]
+fn deletion_ends_daemons_that_lose_sight_of_the_file() {
+    for shape in SHAPES {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let data = scene.path("data");
+        let more = ["chroot", data.to_str().unwrap(), "drop root"];
+        let daemon = daemonize(&scene, &[shape, &more].concat());
+        end(&scene, daemon, 0, shape);
+    }
+}
+
+/// As full an owner as one in the foreground: through exec, and up to a hand-over of its own.
+#[test]
+fn a_daemon_that_upgrades_itself() {
+    for shape in SHAPES {
+        for way in 0..4 {
+            let scene = Scene::new();
+            let orphans = Orphanage::of(&scene);
+            let mut daemon = daemonize(&scene, shape);
+            for round in 0..3 {
+                let onlooker = Onlooker::of(scene.pidfile());
+                daemon.signal(libc::SIGHUP);
+                wait_for(
+                    || !is_at_work(daemon.pid) || !scene.an_outsider_can_lock(),
+                    "it calls exec",
+                );
+                wait_for(|| is_at_work(daemon.pid), "it is back");
+                daemon.signal(libc::SIGUSR2);
+                let old = daemon.pid;
+                let status = daemon.wait();
+                let then = scene.content();
+                assert_eq!(status, exited(0), "{shape:?}");
+                let heirs = orphans.children();
+                let [heir] = heirs[..] else {
+                    panic!("{shape:?}, round {round}: {heirs:?} are left");
+                };
+                daemon = Orphan::new(heir);
+                assert_eq!(then, daemon.pid_line(), "{shape:?}, round {round}");
+                wait_for(|| is_at_work(heir), "the heir is at work");
+                wait_for(|| !scene.an_outsider_can_lock(), "the heir has the lock");
+                let seen = onlooker.finish();
+                assert_eq!(seen, Ok([old, heir].into()), "{shape:?}, round {round}");
+            }
+            end(&scene, daemon, way, shape);
+        }
+    }
+}
+
+/// Daemons that never begin a session, for those who say so.
+#[test]
+fn a_fork_alone_if_told_so() {
+    for round in 0..8 {
+        for leaving in LEAVING {
+            for waiting in ["", "pipe", "SIGUSR1"] {
+                for more in [&[][..], &["exec itself"], &["close all"]] {
+                    let scene = Scene::new();
+                    let _orphans = Orphanage::of(&scene);
+                    let start = ["leave by", leaving, "wait for", waiting, "fork"];
+                    let steps = [&start, more].concat();
+                    let settings = [("PIDFILE_FOLLOW", "fork")];
+                    let daemon = daemonize_with(&scene, &steps, &settings);
+                    end(&scene, daemon, round, &steps);
+                }
+            }
+        }
+    }
+}
+
+/// Starts the program with what must not follow, and returns what is left of it.
+fn is_left_alone(scene: &Scene, steps: &[&str], follow: &str, status: std::process::ExitStatus) {
+    let orphans = Orphanage::of(scene);
+    let launcher = scene
+        .host("daemonizes")
+        .args(steps)
+        .env("PIDFILE_FOLLOW", follow)
+        .spawn();
+    let ended = launcher.wait();
+    assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
+    assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+    wait_for(
+        || said(scene, "process").len() == forks(steps),
+        "there is a daemon",
+    );
+    let daemon = *said(scene, "process").last().unwrap();
+    wait_for(|| is_at_work(daemon), "the daemon works");
+    assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+    assert!(orphans.children().contains(&daemon), "{steps:?}");
+    assert!(is_alive(daemon), "{steps:?}");
+}
+
+#[test]
+fn nothing_follows_if_told_so() {
+    for shape in SHAPES {
+        for waiting in ["", "pipe"] {
+            if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                continue;
+            }
+            for leaving in LEAVING {
+                let steps = [&["leave by", leaving, "wait for", waiting], shape].concat();
+                is_left_alone(&Scene::new(), &steps, "off", exited(0));
+            }
+        }
+    }
+}
+
+/// That is a stop, and not a hand-over.
+#[test]
+fn nothing_follows_a_launcher_that_a_signal_ends() {
+    for _ in 0..5 {
+        for shape in SHAPES {
+            if shape[0].starts_with("daemon") || forks(shape) > 1 {
+                continue;
+            }
+            for waiting in ["", "pipe"] {
+                let steps = [&["leave by", "SIGTERM", "wait for", waiting], shape].concat();
+                is_left_alone(&Scene::new(), &steps, "auto", killed_by(libc::SIGTERM));
+            }
+        }
+    }
+}
