@@ -20,6 +20,9 @@ use crate::sys::{self, SignalsBlocked};
 /// How long the host waits for our threads to follow.
 const FOLLOWING: Duration = Duration::from_secs(2);
 
+/// "Leave it as it is", as the interposed functions pass it.
+const SAME: usize = u32::MAX as usize;
+
 /// The call that our threads are to make.
 static NUMBER: AtomicI64 = AtomicI64::new(0);
 static ARGUMENTS: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
@@ -67,7 +70,8 @@ impl Real {
 
 /// Makes the system call `number` in the host's thread and in ours, or does what libc does.
 pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c_int) -> c_int {
-    if !mailbox::is_owner() || mailbox::phase() != phase::KEPT {
+    // libc itself refuses to leave everything as it is.
+    if arguments == [SAME; 3] || !mailbox::is_owner() || mailbox::phase() != phase::KEPT {
         return by_libc();
     }
     // No handler of the host's may come between the question and the call.
@@ -123,11 +127,17 @@ fn go(step: u32) {
 /// event, and tells whether there is such a thread.
 pub fn answer(is_alone: impl FnOnce() -> bool, rouse: impl FnOnce() -> bool) {
     match STEP.load(Ordering::SeqCst) {
-        step::ASKED => go(if is_alone() {
-            step::ALONE
-        } else {
-            step::NOT_ALONE
-        }),
+        step::ASKED => {
+            let answer = if is_alone() {
+                step::ALONE
+            } else {
+                step::NOT_ALONE
+            };
+            // Unless the host has given up waiting.
+            let order = Ordering::SeqCst;
+            let _ = STEP.compare_exchange(step::ASKED, answer, order, order);
+            sys::futex_wake_all(&STEP);
+        }
         step::MADE => {
             go(step::WATCHER);
             if rouse() {

@@ -38,8 +38,8 @@ unsafe extern "C" fn getenv(name: *const c_char) -> *const c_char {
     }
 }
 
-/// std registers destructors of thread locals. Our threads live as long as the process, so none
-/// ever runs; but libc's list of them comes from the host's malloc.
+/// std registers destructors of thread locals. Those of our threads may be left undone; libc's
+/// list of them comes from the host's malloc.
 extern "C" fn __cxa_thread_atexit_impl(_: *mut c_void, _: *mut c_void, _: *mut c_void) -> c_int {
     0
 }

@@ -112,7 +112,8 @@ fn with<T>(work: impl FnOnce(&mut Dlmalloc<Source>) -> T) -> T {
 }
 
 /// std ends the whole process when an allocation fails, and the process is somebody else's. So the
-/// thread of ours that cannot go on stays where it is; whoever waits for it waits with a bound.
+/// thread that cannot go on stays where it is; whoever waits for it waits with a bound. (We allocate
+/// in the host's threads only at the start, and where a child becomes a candidate.)
 fn or_stop_here(block: *mut u8) -> *mut c_void {
     while block.is_null() {
         // SAFETY: sleeps; our threads take no signals.

@@ -304,8 +304,9 @@ impl Attendance {
     /// Ends our threads, so that the host's last one is the last. The file is then removed by
     /// whoever ends the process; its lock goes, and nothing watches it.
     fn dissolve(self) {
-        if let Some(file) = FILE.lock().take() {
-            unattended::set(file.unattended());
+        match FILE.lock().take() {
+            Some(file) => unattended::set(file.unattended()),
+            None => mailbox::enter(phase::GONE),
         }
         if let Some(watcher) = self.watcher {
             watcher.stop();
@@ -352,6 +353,7 @@ impl Attendance {
         match file.look() {
             Sight::Present => self.settling = None,
             Sight::Deleted if !own_hands::has_removed() => {
+                succession::note_removal();
                 *place = None;
                 terminate(self.config);
             }
@@ -361,6 +363,8 @@ impl Attendance {
                     self.settling = None;
                     drop(place);
                     self.arm();
+                    // It may have gone again before the watch was on it.
+                    mailbox::post(request::LOOK);
                 }
                 Err(pid) => {
                     let until = *self.settling.get_or_insert(sys::now() + SETTLING);
@@ -400,6 +404,7 @@ fn glance(config: &Config) {
     match place.as_ref().map(PidFile::look) {
         None | Some(Sight::Present) => {}
         Some(Sight::Deleted) if !own_hands::has_removed() => {
+            succession::note_removal();
             *place = None;
             terminate(config);
         }

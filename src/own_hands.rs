@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crate::pidfile::{FileId, PidFile};
-use crate::{mailbox, sys};
+use crate::{mailbox, succession, sys};
 
 /// Device and inode of the file.
 static FILE: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
@@ -31,11 +31,12 @@ pub fn note(file: &PidFile) {
     FILE[0].store(device, Ordering::SeqCst);
     FILE[1].store(inode, Ordering::SeqCst);
     REMOVED.store(false, Ordering::SeqCst);
+    succession::set_removed_by_host(false);
 }
 
 /// Whether it was the host itself that removed or renamed the file.
 pub fn has_removed() -> bool {
-    REMOVED.load(Ordering::SeqCst)
+    REMOVED.load(Ordering::SeqCst) || succession::is_removed_by_host()
 }
 
 /// Makes the call by which the host removes or renames what `path`, seen from the directory
@@ -48,12 +49,14 @@ pub unsafe fn take_away(from: c_int, path: *const c_char, call: impl FnOnce() ->
     // SAFETY: the caller's promise.
     let ours = sys::guarded(false, || unsafe { is_ours(from, path) });
     if ours {
-        // Before the call: the event is seen at once.
+        // Before the call: the event is seen at once. The owner may be the parent.
         REMOVED.store(true, Ordering::SeqCst);
+        succession::set_removed_by_host(true);
     }
     let result = call() as c_int;
     if ours && result != 0 {
         REMOVED.store(false, Ordering::SeqCst);
+        succession::set_removed_by_host(false);
     }
     result
 }
@@ -62,13 +65,18 @@ pub unsafe fn take_away(from: c_int, path: *const c_char, call: impl FnOnce() ->
 /// keeps its PID file with pidfile_open(3bsd), at the same path, does not take us for another
 /// instance of itself. Answers `None` for any other file.
 pub fn lock(fd: c_int) -> Option<c_int> {
-    if !mailbox::is_owner() {
+    if !takes_part() {
         return None;
     }
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: room for the answer, which is read only on success.
     let found = unsafe { (libc::fstat(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) };
     found.filter(is_file).map(|_| 0)
+}
+
+/// The owner, or a daemon to be that has written the file while its launcher still owns it.
+fn takes_part() -> bool {
+    mailbox::is_owner() || succession::is_candidate()
 }
 
 fn is_file(found: &libc::stat) -> bool {
@@ -78,7 +86,7 @@ fn is_file(found: &libc::stat) -> bool {
 
 unsafe fn is_ours(from: c_int, path: *const c_char) -> bool {
     let ours = PATH.load(Ordering::SeqCst);
-    if path.is_null() || ours.is_null() || !mailbox::is_owner() {
+    if path.is_null() || ours.is_null() || !takes_part() {
         return false;
     }
     // Nearly every call ends here.

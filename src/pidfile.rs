@@ -438,6 +438,9 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
         Err(libc::EWOULDBLOCK) => match read_pid(&fd) {
             // It is ours from before an exec(2), and somebody is just trying its lock.
             Some(pid) if pid == sys::getpid() && waited < CONTENTION => return Ok(None),
+            Some(pid) if sys::is_running(pid) => return Err(Refusal::Held(Some(pid))),
+            // Somebody else is just trying the lock of a dead owner's file.
+            _ if waited < CONTENTION => return Ok(None),
             pid => return Err(Refusal::Held(pid)),
         },
         Err(errno) => return Err(Refusal::Failed("lock it", errno)),

@@ -320,7 +320,11 @@ extern "C" fn handler<const SHAPE: usize>(
 ///
 /// Async-signal-safe: atomic operations, futex(2) and other plain system calls.
 fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_t) {
-    let fault = info.si_code > 0 && FAULTS.contains(&signal);
+    /// An error in memory that nobody has touched yet (sigaction(2), BUS_MCEERR_AO).
+    const UNTOUCHED: c_int = 5;
+    let fault = info.si_code > 0
+        && FAULTS.contains(&signal)
+        && !(signal == libc::SIGBUS && info.si_code == UNTOUCHED);
     if sys::getpid() == 1 && !fault {
         if FIRST.load(Ordering::Relaxed) && mailbox::is_owner() {
             ending::release(How::BySignal);

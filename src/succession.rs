@@ -27,7 +27,7 @@ use std::time::Duration;
 use crate::config::{Config, Follow};
 use crate::mailbox::{self, phase};
 use crate::mark::{self, Role};
-use crate::pidfile::{Baton, Found, PidFile};
+use crate::pidfile::{Baton, Found, PidFile, Sight};
 use crate::sys::SignalsBlocked;
 use crate::{keeper, private_table, sys};
 
@@ -60,8 +60,11 @@ struct Page {
     offered: AtomicI32,
     /// The heir that has the lock.
     taken: AtomicI32,
-    /// The file was removed by its owner: no candidate needs to ask itself why it is gone.
+    /// The file was removed by its owner, or its deletion was seen by it: no candidate needs to ask
+    /// itself why it is gone.
     removed: AtomicU32,
+    /// The host has removed or renamed the file itself.
+    by_host: AtomicU32,
 }
 
 /// A forked child, of the owner or of a leader, that has not decided yet what it will be. It holds the mutex, which
@@ -92,6 +95,8 @@ struct Candidate {
 mod kind {
     pub const LEADER: u32 = 1;
     pub const SECOND: u32 = 2;
+    /// A leader beside another one. It does not stand by, and makes the case unclear.
+    pub const OTHER_LEADER: u32 = 4;
     /// With `PIDFILE_FOLLOW=fork`: any forked child.
     pub const FORKED: u32 = 3;
 }
@@ -109,8 +114,9 @@ static SESSION: AtomicU64 = AtomicU64::new(0);
 static FORKED_SINCE: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
-    /// Between the handlers around a fork: whether the locks are held, and the child's place.
-    static FORKING: Cell<bool> = const { Cell::new(false) };
+    /// Between the handlers around a fork, how many are under way: a signal handler may fork too.
+    static FORKING: Cell<u32> = const { Cell::new(0) };
+    /// The place of the child that is forked.
     static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
@@ -179,12 +185,13 @@ pub fn register(config: &'static Config) {
 unsafe extern "C" fn before_fork() {
     sys::guarded((), || {
         let takes_part = mailbox::is_owner() || CANDIDATE.load(Ordering::SeqCst) == sys::getpid();
-        FORKING.set(takes_part);
         PLACE.set(None);
         if !takes_part {
             return;
         }
-        crate::heap_lock();
+        if FORKING.replace(FORKING.get() + 1) == 0 {
+            crate::heap_lock();
+        }
         if mailbox::is_owner() || may_leave_to_next_child() {
             PLACE.set(page().and_then(Page::expect_child));
         }
@@ -193,8 +200,12 @@ unsafe extern "C" fn before_fork() {
 
 unsafe extern "C" fn after_fork_parent() {
     sys::guarded((), || {
-        if FORKING.replace(false) {
-            crate::heap_unlock();
+        let forks = FORKING.get();
+        if forks > 0 {
+            FORKING.set(forks - 1);
+            if forks == 1 {
+                crate::heap_unlock();
+            }
             FORKED_SINCE.fetch_add(1, Ordering::SeqCst);
         }
     });
@@ -210,7 +221,7 @@ fn may_leave_to_next_child() -> bool {
 /// child becomes a candidate.
 unsafe extern "C" fn after_fork_child() {
     sys::guarded((), || {
-        if !FORKING.replace(false) {
+        if FORKING.replace(0) == 0 {
             SELF.store(sys::getpid(), Ordering::SeqCst);
             return;
         }
@@ -251,7 +262,7 @@ pub fn session_begun() {
     // backends of a database must not each pay for a thread.
     if parent == mailbox::owner() && CANDIDATE.load(Ordering::SeqCst) == 0 {
         if page.living(kind::LEADER, parent).next().is_some() {
-            page.add(kind::LEADER);
+            page.add(kind::OTHER_LEADER);
         } else {
             become_candidate(page, config, kind::LEADER);
         }
@@ -365,7 +376,7 @@ impl Page {
         let pid = sys::getpid();
         let free = |candidate: &&Candidate| {
             let known = candidate.pid.load(Ordering::SeqCst);
-            !sys::is_alive(known)
+            !sys::is_running(known)
                 && candidate
                     .pid
                     .compare_exchange(known, pid, Ordering::SeqCst, Ordering::SeqCst)
@@ -374,6 +385,13 @@ impl Page {
         if let Some(candidate) = self.candidates.iter().find(free) {
             candidate.since.store(nanoseconds(), Ordering::SeqCst);
             candidate.kind.store(kind, Ordering::SeqCst);
+        }
+    }
+
+    fn forget(&self, pid: libc::pid_t) {
+        for candidate in &self.candidates {
+            let order = Ordering::SeqCst;
+            let _ = candidate.pid.compare_exchange(pid, 0, order, order);
         }
     }
 
@@ -413,8 +431,12 @@ impl Page {
             return Some(forked);
         }
         let mut leaders = self.living(kind::LEADER, ourselves);
+        let others = self.living(kind::OTHER_LEADER, ourselves).count();
         if let Some(leader) = leaders.next() {
-            return leaders.next().is_none().then_some(leader);
+            return (others == 0 && leaders.next().is_none()).then_some(leader);
+        }
+        if others != 0 {
+            return None;
         }
         // A leader leaves the file to its second only at once, and forks no other child; a launcher
         // may have waited until the second was ready.
@@ -506,11 +528,7 @@ pub fn withdraw() -> bool {
     let Some(page) = page().filter(|_| CANDIDATE.load(Ordering::SeqCst) == pid) else {
         return false;
     };
-    for candidate in &page.candidates {
-        let _ = candidate
-            .pid
-            .compare_exchange(pid, 0, Ordering::SeqCst, Ordering::SeqCst);
-    }
+    page.forget(pid);
     page.offered.load(Ordering::SeqCst) == pid
 }
 
@@ -521,10 +539,28 @@ pub fn note_removal() {
     }
 }
 
+/// Whether this process stands by for the file.
+pub fn is_candidate() -> bool {
+    let candidate = CANDIDATE.load(Ordering::SeqCst);
+    candidate != 0 && candidate == sys::getpid()
+}
+
+/// The host has removed or renamed the file itself, or not; and whether it has.
+pub fn set_removed_by_host(it_has: bool) {
+    if let Some(page) = page() {
+        page.by_host.store(u32::from(it_has), Ordering::SeqCst);
+    }
+}
+
+pub fn is_removed_by_host() -> bool {
+    page().is_some_and(|page| page.by_host.load(Ordering::SeqCst) != 0)
+}
+
 /// The keeper of an heir that has the lock.
 pub fn taken() {
     mark::rewrite(Role::Owner);
     if let Some(page) = page() {
+        page.forget(sys::getpid());
         page.removed.store(0, Ordering::SeqCst);
         page.taken.store(sys::getpid(), Ordering::SeqCst);
     }
@@ -560,8 +596,17 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
             }
             Found::Removed => {
                 // By whom? If it was the owner it has said so, and this process goes on without a
-                // file. Else somebody has deleted it just when the owner ended.
-                if page().is_some_and(|page| page.removed.load(Ordering::SeqCst) == 0) {
+                // file. Else this host has replaced it by one of its own, or somebody has deleted
+                // it just when the owner ended.
+                let mut file = baton.take();
+                let sight = file.look();
+                if sight == Sight::Replaced && file.adopt().is_ok() {
+                    return Some(file);
+                }
+                if sight == Sight::Deleted
+                    && !is_removed_by_host()
+                    && page().is_some_and(|page| page.removed.load(Ordering::SeqCst) == 0)
+                {
                     keeper::terminate(config);
                 }
                 return None;

@@ -12,7 +12,33 @@ use std::time::Duration;
 /// `errno` than before.
 pub fn guarded<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
     let _errno = KeptErrno::new();
+    let _cancellation = NoCancellation::new();
     catch_unwind(AssertUnwindSafe(entry)).unwrap_or(otherwise)
+}
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+/// Keeps a cancelled thread of the host from being unwound through our code: Rust would abort the
+/// process.
+struct NoCancellation(c_int);
+
+impl NoCancellation {
+    fn new() -> Self {
+        const DISABLE: c_int = 1;
+        let mut before = 0;
+        // SAFETY: room for the answer. Only a field of the calling thread changes.
+        unsafe { pthread_setcancelstate(DISABLE, &mut before) };
+        Self(before)
+    }
+}
+
+impl Drop for NoCancellation {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
+    }
 }
 
 /// Puts `errno` back when it goes out of scope.

@@ -43,6 +43,9 @@ impl Watcher {
                 None => Ok(()),
             }
         }));
+        if armed.is_err() {
+            *watcher = None;
+        }
         armed
             .map_err(|_| "notify has no thread".to_owned())?
             .map_err(|error| error.to_string())
