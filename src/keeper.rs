@@ -11,9 +11,11 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use crate::claim::{Lock, Refusal};
 use crate::config::{Config, POLL, Watch};
 use crate::mailbox::{self, phase, request};
-use crate::pidfile::{Home, Lock, PidFile, Refusal, Sight};
+use crate::paths::Home;
+use crate::pidfile::{PidFile, Sight};
 use crate::watch::Watcher;
 use crate::{
     credentials, last_thread, own_hands, private_table, report, succession, sys, unattended,

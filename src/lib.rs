@@ -31,7 +31,10 @@
 //! | [`config`] | environment and command line → `Config` |
 //! | [`startup`] | from the constructor to the first instruction of the host |
 //! | [`mark`] | what an exec must not make us forget |
-//! | [`pidfile`] | the file: open, lock, publish, verify, remove, empty |
+//! | [`claim`] | how the file becomes ours |
+//! | [`pidfile`] | the file that is ours: look, adopt, pass on, remove, empty |
+//! | [`baton`] | the file of another process, which this one may inherit |
+//! | [`content`], [`paths`] | what is in a PID file, and where it is |
 //! | [`keeper`], [`mailbox`] | the thread, and all that handlers and exit paths touch |
 //! | [`unattended`] | the file without a keeper |
 //! | [`succession`] | fork, setsid, daemon: who inherits |
@@ -59,7 +62,10 @@ compile_error!(
     "libpidfile is for Linux: it builds on inotify, futexes and private descriptor tables"
 );
 
+mod baton;
+mod claim;
 mod config;
+mod content;
 mod credentials;
 mod ending;
 // Unit tests are linked as programs, where nothing is wrapped.
@@ -74,6 +80,7 @@ mod last_thread;
 mod mailbox;
 mod mark;
 mod own_hands;
+mod paths;
 mod pidfile;
 mod private_table;
 mod report;

@@ -11,7 +11,7 @@
 use std::cell::UnsafeCell;
 use std::io::Write;
 
-use crate::pidfile::{FileId, Home};
+use crate::paths::{FileId, Home};
 use crate::sys;
 
 pub const VARIABLE: &[u8] = b"LIBPIDFILE_MARK";

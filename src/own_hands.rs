@@ -11,7 +11,8 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use crate::pidfile::{FileId, PidFile};
+use crate::paths::FileId;
+use crate::pidfile::PidFile;
 use crate::{mailbox, succession, sys};
 
 /// Device and inode of the file.

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use once_cell::sync::OnceCell;
 
+use crate::claim::Refusal;
 use crate::config::{Config, Variables};
 use crate::keeper::Claim;
 use crate::mark::{self, Mark, Role};
-use crate::pidfile::{Home, Refusal};
+use crate::paths::Home;
 use crate::sys::{self, SignalsBlocked};
 use crate::thread_keys::LowKeys;
 use crate::{ending, keeper, last_thread, own_hands, report, signals, succession};

@@ -24,10 +24,11 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::baton::{Baton, Found};
 use crate::config::{Config, Follow};
 use crate::mailbox::{self, phase};
 use crate::mark::{self, Role};
-use crate::pidfile::{Baton, Found, PidFile, Sight};
+use crate::pidfile::{PidFile, Sight};
 use crate::sys::SignalsBlocked;
 use crate::{keeper, private_table, sys};
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use crate::claim::{Lock, Refusal};
 use crate::config::{Config, POLL, Watch};
 use crate::keeper::{self, Claim};
 use crate::mailbox::{self, phase, request};
-use crate::pidfile::{Lock, PidFile, Refusal, Sight};
+use crate::pidfile::{PidFile, Sight};
 use crate::{own_hands, succession};
 
 /// How long a thread waits for another one that is removing the file.

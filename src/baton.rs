@@ -1,0 +1,73 @@
+//! The file of another process, which this one may inherit.
+
+use std::ffi::{CStr, c_int};
+use std::os::fd::OwnedFd;
+
+use crate::content::read_pid;
+use crate::paths::{FileId, flock_by_kernel, fstat, open, parent, unlock};
+use crate::pidfile::PidFile;
+use crate::sys;
+
+/// A PID file that another process owns, and that this one may inherit.
+pub struct Baton(PidFile, OwnedFd);
+
+/// What who gets the lock of such a file finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It names this process.
+    Ours,
+    /// It names another living process.
+    Others,
+    /// It names a dead process.
+    Stale,
+    /// Nobody finds it any more, or it was emptied where it could not be removed.
+    Removed,
+}
+
+impl Baton {
+    pub fn open(path: &CStr) -> Option<Self> {
+        let fd = open(path, libc::O_RDWR)
+            .or_else(|_| open(path, libc::O_RDONLY))
+            .ok()?;
+        let stat = fstat(&fd).ok()?;
+        let file = PidFile {
+            path: path.to_owned(),
+            id: FileId::from(&stat),
+            parent: parent(path),
+            fd: None,
+        };
+        (stat.st_mode & libc::S_IFMT == libc::S_IFREG).then_some(Self(file, fd))
+    }
+
+    /// Blocks until the lock is free, and takes it.
+    pub fn wait(&self) -> Result<Found, c_int> {
+        let Self(_, fd) = self;
+        // Interrupted when the host changes its user (nptl/setxid).
+        while let Err(errno) = flock_by_kernel(fd, libc::LOCK_EX) {
+            if errno != libc::EINTR {
+                return Err(errno);
+            }
+        }
+        if fstat(fd)?.st_nlink == 0 {
+            return Ok(Found::Removed);
+        }
+        Ok(match read_pid(fd) {
+            Some(pid) if pid == sys::getpid() => Found::Ours,
+            Some(pid) if sys::is_running(pid) => Found::Others,
+            Some(_) => Found::Stale,
+            None => Found::Removed,
+        })
+    }
+
+    pub fn let_go(&self) {
+        unlock(&self.1);
+    }
+
+    pub fn take(self) -> PidFile {
+        let Self(file, fd) = self;
+        PidFile {
+            fd: Some(fd),
+            ..file
+        }
+    }
+}

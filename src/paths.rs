@@ -1,0 +1,122 @@
+//! Paths, what they lead to, and the system calls on files in the form that we need them.
+
+use std::ffi::{CStr, CString, c_int};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use crate::sys::check;
+
+/// What a path leads to: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId(pub u64, pub u64);
+
+impl From<&libc::stat> for FileId {
+    fn from(stat: &libc::stat) -> Self {
+        Self(stat.st_dev, stat.st_ino)
+    }
+}
+
+/// Where a file was put: what the path then led through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home {
+    pub directory: FileId,
+    /// The root directory: another one after chroot(2).
+    pub root: FileId,
+}
+
+impl Home {
+    pub fn of(path: &CStr) -> Option<Self> {
+        let root = FileId::from(&stat(c"/").ok()?);
+        Some(Self {
+            directory: parent(path)?,
+            root,
+        })
+    }
+
+    /// Whether it is proven that the file is gone if `path` leads nowhere: its directory is still
+    /// there, or was removed with it.
+    pub fn proves_absence(&self, path: &CStr) -> bool {
+        match stat(&directory_of(path)) {
+            Ok(directory) => FileId::from(&directory) == self.directory,
+            Err(libc::ENOENT) => stat(c"/").is_ok_and(|root| FileId::from(&root) == self.root),
+            Err(_) => false,
+        }
+    }
+}
+
+pub fn flock(fd: &OwnedFd) -> Result<(), c_int> {
+    flock_by_kernel(fd, libc::LOCK_EX | libc::LOCK_NB).map(|_| ())
+}
+
+/// The function of that name is the host's (interpose.rs).
+pub fn flock_by_kernel(fd: &OwnedFd, operation: c_int) -> Result<c_int, c_int> {
+    // SAFETY: the descriptor is ours.
+    check(unsafe { libc::syscall(libc::SYS_flock, fd.as_raw_fd(), operation) } as c_int)
+}
+
+pub fn unlock(fd: &OwnedFd) {
+    let _ = flock_by_kernel(fd, libc::LOCK_UN);
+}
+
+/// Never follows a link, never blocks, never becomes a controlling terminal, is never inherited.
+pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, c_int> {
+    let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // A directory is opened only for O_TMPFILE, where its own path may well be a link.
+    let flags = if flags & libc::O_TMPFILE == libc::O_TMPFILE {
+        flags & !libc::O_NOFOLLOW
+    } else {
+        flags
+    };
+    // SAFETY: a C string; the descriptor is nobody else's.
+    unsafe {
+        let fd = check(libc::open(path.as_ptr(), flags, 0o644 as libc::c_uint))?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+pub type Stat = Result<libc::stat, c_int>;
+
+pub fn filled_in(call: impl FnOnce(*mut libc::stat) -> c_int) -> Stat {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    check(call(stat.as_mut_ptr()))?;
+    // SAFETY: the call has succeeded.
+    Ok(unsafe { stat.assume_init() })
+}
+
+pub fn lstat(path: &CStr) -> Stat {
+    // SAFETY: a C string, and room for the answer.
+    filled_in(|stat| unsafe { libc::lstat(path.as_ptr(), stat) })
+}
+
+pub fn stat(path: &CStr) -> Stat {
+    // SAFETY: a C string, and room for the answer.
+    filled_in(|stat| unsafe { libc::stat(path.as_ptr(), stat) })
+}
+
+pub fn fstat(fd: &OwnedFd) -> Stat {
+    // SAFETY: the descriptor is ours; room for the answer.
+    filled_in(|stat| unsafe { libc::fstat(fd.as_raw_fd(), stat) })
+}
+
+/// The directory that a path leads into.
+pub fn parent(path: &CStr) -> Option<FileId> {
+    stat(&directory_of(path)).ok().as_ref().map(FileId::from)
+}
+
+pub fn directory_of(path: &CStr) -> CString {
+    let bytes = path.to_bytes();
+    let end = bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+    let directory = if end == 0 { b"/" } else { &bytes[..end] };
+    CString::new(directory).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories() {
+        assert_eq!(directory_of(c"/run/a.pid").as_c_str(), c"/run");
+        assert_eq!(directory_of(c"/a.pid").as_c_str(), c"/");
+    }
+}
