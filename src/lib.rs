@@ -37,7 +37,7 @@
 //! | [`content`], [`paths`] | what is in a PID file, and where it is |
 //! | [`keeper`], [`mailbox`] | the thread, and all that handlers and exit paths touch |
 //! | [`unattended`] | the file without a keeper |
-//! | [`succession`] | fork, setsid, daemon: who inherits |
+//! | [`succession`], [`page`] | fork, setsid, daemon: who inherits |
 //! | [`private_table`] | the keeper's own descriptor table |
 //! | [`watch`] | `notify`, and polling where inotify cannot serve |
 //! | [`ending`] | atexit, `_exit`, `quick_exit` |
@@ -80,6 +80,7 @@ mod last_thread;
 mod mailbox;
 mod mark;
 mod own_hands;
+mod page;
 mod paths;
 mod pidfile;
 mod private_table;

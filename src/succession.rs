@@ -17,10 +17,9 @@
 //! exactly one candidate, it writes the heir's PID into the file, lets go of the lock, and ends when
 //! the heir has it. Where there are several the case is not clear, and the file is removed.
 //!
-//! What the processes have to tell each other lies in a page that they share since the claim.
+//! What the processes have to tell each other lies in a [`Page`] that they share since the claim.
 
-use std::cell::{Cell, UnsafeCell};
-use std::mem::MaybeUninit;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -28,79 +27,20 @@ use crate::baton::{Baton, Found};
 use crate::config::{Config, Follow};
 use crate::mailbox::{self, phase};
 use crate::mark::{self, Role};
+use crate::page::{Page, age, kind, nanoseconds};
 use crate::pidfile::{PidFile, Sight};
 use crate::sys::SignalsBlocked;
 use crate::{keeper, private_table, sys};
 
-/// For so long after it was forked the owner's end waits for a child that has neither begun a
-/// session nor called exec. One that is older is a worker.
-const UNDECIDED: Duration = Duration::from_secs(1);
 /// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
 /// fork and the end, there is no more time than this; in the life of a daemon there is.
-const AT_ONCE: Duration = Duration::from_secs(1);
-/// A leader that was made just now gets so long to fork a second, and then so long to leave: the file
-/// shall not name a process that is about to end, if that can be helped.
-const FORKING_ON: Duration = Duration::from_millis(1);
-const LEAVING: Duration = Duration::from_millis(50);
+pub const AT_ONCE: Duration = Duration::from_secs(1);
 /// How long an heir may take to notice that the baton is its.
 const TAKING: Duration = Duration::from_secs(2);
 /// How long an owner may take to notice that its heir has ended.
 const TAKING_BACK: Duration = Duration::from_millis(300);
 /// In which another process may do its part.
-const MOMENT: Duration = Duration::from_micros(200);
-
-const CHILDREN: usize = 16;
-const CANDIDATES: usize = 16;
-
-/// Shared by the owner and what it forks.
-#[repr(C)]
-struct Page {
-    children: [Child; CHILDREN],
-    candidates: [Candidate; CANDIDATES],
-    /// To whom the owner is passing the file on.
-    offered: AtomicI32,
-    /// The heir that has the lock.
-    taken: AtomicI32,
-    /// The file was removed by its owner, or its deletion was seen by it: no candidate needs to ask
-    /// itself why it is gone.
-    removed: AtomicU32,
-    /// The host has removed or renamed the file itself.
-    by_host: AtomicU32,
-}
-
-/// A forked child, of the owner or of a leader, that has not decided yet what it will be. It holds the mutex, which
-/// is robust: the kernel tells who waits for it when the child calls exec or dies.
-#[repr(C)]
-struct Child {
-    mutex: UnsafeCell<libc::pthread_mutex_t>,
-    state: AtomicU32,
-    /// When it was forked, in nanoseconds since boot.
-    born: AtomicU64,
-}
-
-mod child {
-    pub const NONE: u32 = 0;
-    /// About to be forked.
-    pub const EXPECTED: u32 = 1;
-    /// Forked, and holding the mutex until it has decided.
-    pub const UNDECIDED: u32 = 2;
-}
-
-#[repr(C)]
-struct Candidate {
-    pid: AtomicI32,
-    kind: AtomicU32,
-    since: AtomicU64,
-}
-
-mod kind {
-    pub const LEADER: u32 = 1;
-    pub const SECOND: u32 = 2;
-    /// A leader beside another one. It does not stand by, and makes the case unclear.
-    pub const OTHER_LEADER: u32 = 4;
-    /// With `PIDFILE_FOLLOW=fork`: any forked child.
-    pub const FORKED: u32 = 3;
-}
+pub const MOMENT: Duration = Duration::from_micros(200);
 
 static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
 static CONFIG: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
@@ -131,46 +71,15 @@ fn config() -> Option<&'static Config> {
     unsafe { CONFIG.load(Ordering::SeqCst).as_ref() }
 }
 
-fn nanoseconds() -> u64 {
-    sys::now().as_nanos() as u64
-}
-
-fn age(since: u64) -> Duration {
-    Duration::from_nanos(nanoseconds().saturating_sub(since))
-}
-
 /// Called before main in a process that owns the file or may inherit it.
 pub fn register(config: &'static Config) {
     SELF.store(sys::getpid(), Ordering::SeqCst);
     if config.follow == Follow::Off {
         return;
     }
-    // SAFETY: an anonymous mapping at a place of the kernel's choice.
-    let page = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            size_of::<Page>(),
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    if page == libc::MAP_FAILED {
-        return;
-    }
-    let page: *mut Page = page.cast();
-    // SAFETY: the mapping is large enough, zeroed, and seen by nobody else yet. All of `Page` is
-    // valid when zeroed but for the mutexes, which are initialised here.
+    let Some(page) = Page::map() else { return };
+    // SAFETY: the handlers live as long as the process.
     unsafe {
-        let mut attributes = MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
-        libc::pthread_mutexattr_init(attributes.as_mut_ptr());
-        libc::pthread_mutexattr_setpshared(attributes.as_mut_ptr(), libc::PTHREAD_PROCESS_SHARED);
-        libc::pthread_mutexattr_setrobust(attributes.as_mut_ptr(), libc::PTHREAD_MUTEX_ROBUST);
-        for child in &(*page).children {
-            libc::pthread_mutex_init(child.mutex.get(), attributes.as_ptr());
-        }
-        libc::pthread_mutexattr_destroy(attributes.as_mut_ptr());
         CONFIG.store(std::ptr::from_ref(config).cast_mut(), Ordering::SeqCst);
         PAGE.store(page, Ordering::SeqCst);
         libc::pthread_atfork(
@@ -291,210 +200,19 @@ pub fn resume(config: &'static Config) {
     }
 }
 
-impl Page {
-    /// A place for a child that is about to be forked. Those of children that have ended are used
-    /// again; a child for which there is none is not waited for.
-    fn expect_child(&self) -> Option<usize> {
-        let place = self.free_place().or_else(|| {
-            for child in &self.children {
-                match child.state.load(Ordering::SeqCst) {
-                    // The fork has failed.
-                    child::EXPECTED if age(child.born.load(Ordering::SeqCst)) > 10 * UNDECIDED => {
-                        child.clear(child::EXPECTED);
-                    }
-                    child::UNDECIDED => {
-                        child.has_decided(Duration::ZERO);
-                    }
-                    _ => {}
-                }
-            }
-            self.free_place()
-        })?;
-        self.children[place]
-            .born
-            .store(nanoseconds(), Ordering::SeqCst);
-        Some(place)
-    }
-
-    fn free_place(&self) -> Option<usize> {
-        self.children.iter().position(|child| {
-            let (free, expected) = (child::NONE, child::EXPECTED);
-            let taken =
-                child
-                    .state
-                    .compare_exchange(free, expected, Ordering::SeqCst, Ordering::SeqCst);
-            taken.is_ok()
-        })
-    }
-
-    /// In the child: holds the mutex until it has decided, calls exec, or dies.
-    fn hold(&self, place: usize) {
-        let child = &self.children[place];
-        // SAFETY: an initialised mutex in the shared page. Nobody else has it for longer than it
-        // takes to look at it.
-        unsafe {
-            for _ in 0..100 {
-                match libc::pthread_mutex_trylock(child.mutex.get()) {
-                    libc::EBUSY => sys::pause(MOMENT / 10),
-                    libc::EOWNERDEAD => {
-                        libc::pthread_mutex_consistent(child.mutex.get());
-                        break;
-                    }
-                    _ => break,
-                }
-            }
-        }
-        HELD.store(place as i32, Ordering::SeqCst);
-        child.state.store(child::UNDECIDED, Ordering::SeqCst);
-    }
-
-    /// In the child: it is a candidate now, or will not be one.
-    fn decide(&self) {
-        if let Ok(place) = usize::try_from(HELD.swap(-1, Ordering::SeqCst)) {
-            // SAFETY: held by this thread since the fork; by another one the call only fails.
-            unsafe { libc::pthread_mutex_unlock(self.children[place].mutex.get()) };
-        }
-    }
-
-    /// Waits for a young child that is still undecided; `false` if there is none.
-    fn wait_for_decision(&self) -> bool {
-        let Some((child, left)) = self.children.iter().find_map(|child| {
-            let left = UNDECIDED.checked_sub(age(child.born.load(Ordering::SeqCst)))?;
-            (child.state.load(Ordering::SeqCst) != child::NONE).then_some((child, left))
-        }) else {
-            return false;
-        };
-        if child.state.load(Ordering::SeqCst) == child::EXPECTED {
-            sys::futex_wait_shared(&child.state, child::EXPECTED, Duration::from_millis(1));
-        } else {
-            // Not for longer: meanwhile another one may have become the heir.
-            child.has_decided(left.min(5 * MOMENT));
-        }
-        true
-    }
-
-    fn add(&self, kind: u32) {
-        let pid = sys::getpid();
-        let free = |candidate: &&Candidate| {
-            let known = candidate.pid.load(Ordering::SeqCst);
-            !sys::is_running(known)
-                && candidate
-                    .pid
-                    .compare_exchange(known, pid, Ordering::SeqCst, Ordering::SeqCst)
-                    .is_ok()
-        };
-        if let Some(candidate) = self.candidates.iter().find(free) {
-            candidate.since.store(nanoseconds(), Ordering::SeqCst);
-            candidate.kind.store(kind, Ordering::SeqCst);
-        }
-    }
-
-    fn forget(&self, pid: libc::pid_t) {
-        for candidate in &self.candidates {
-            let order = Ordering::SeqCst;
-            let _ = candidate.pid.compare_exchange(pid, 0, order, order);
-        }
-    }
-
-    fn living(&self, kind: u32, except: libc::pid_t) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(move |candidate| {
-            let pid = candidate.pid.load(Ordering::SeqCst);
-            candidate.kind.load(Ordering::SeqCst) == kind && pid != except && sys::is_running(pid)
-        })
-    }
-
-    /// Whether an heir is a leader that may be about to leave its work to a second.
-    fn may_move_on(&self, heir: &Candidate) -> bool {
-        if heir.kind.load(Ordering::SeqCst) != kind::LEADER {
-            return false;
-        }
-        let since = heir.since.load(Ordering::SeqCst);
-        let seconds = self.living(kind::SECOND, sys::getpid());
-        let seconds = seconds.map(|second| second.since.load(Ordering::SeqCst));
-        let young = self
-            .children
-            .iter()
-            .filter(|child| child.state.load(Ordering::SeqCst) != child::NONE);
-        let young = young.map(|child| child.born.load(Ordering::SeqCst));
-        match seconds.chain(young).filter(|born| *born > since).max() {
-            Some(born) => age(born) < LEAVING,
-            None => age(since) < FORKING_ON,
-        }
-    }
-
-    /// To whom the file of this process, which ends, may pass.
-    fn heir(&self) -> Option<&Candidate> {
-        let ourselves = sys::getpid();
-        if let Some(forked) = self
-            .living(kind::FORKED, ourselves)
-            .max_by_key(|candidate| candidate.since.load(Ordering::SeqCst))
-        {
-            return Some(forked);
-        }
-        let mut leaders = self.living(kind::LEADER, ourselves);
-        let others = self.living(kind::OTHER_LEADER, ourselves).count();
-        if let Some(leader) = leaders.next() {
-            return (others == 0 && leaders.next().is_none()).then_some(leader);
-        }
-        if others != 0 {
-            return None;
-        }
-        // A leader leaves the file to its second only at once, and forks no other child; a launcher
-        // may have waited until the second was ready.
-        let is_leader = SESSION.load(Ordering::SeqCst) != 0;
-        if is_leader && FORKED_SINCE.load(Ordering::SeqCst) != 1 {
-            return None;
-        }
-        let mut seconds = self
-            .living(kind::SECOND, ourselves)
-            .filter(|second| !is_leader || age(second.since.load(Ordering::SeqCst)) <= AT_ONCE);
-        let second = seconds.next()?;
-        seconds.next().is_none().then_some(second)
-    }
-}
-
-/// The place that this process holds, or -1.
-static HELD: AtomicI32 = AtomicI32::new(-1);
-
-impl Child {
-    /// Whether the child has decided, called exec or died; waits for that for at most `bound`. Its
-    /// place is free then.
-    fn has_decided(&self, bound: Duration) -> bool {
-        let mut until = MaybeUninit::<libc::timespec>::zeroed();
-        // SAFETY: an initialised mutex in the shared page; room for the time.
-        unsafe {
-            libc::clock_gettime(libc::CLOCK_REALTIME, until.as_mut_ptr());
-            let mut until = until.assume_init();
-            let nanoseconds = until.tv_nsec as u128 + bound.as_nanos();
-            until.tv_sec += (nanoseconds / 1_000_000_000) as libc::time_t;
-            until.tv_nsec = (nanoseconds % 1_000_000_000) as libc::c_long;
-            match libc::pthread_mutex_timedlock(self.mutex.get(), &until) {
-                0 => {}
-                libc::EOWNERDEAD => {
-                    libc::pthread_mutex_consistent(self.mutex.get());
-                }
-                _ => return false,
-            }
-            // Only then is it the child's place no more; a child that is expected has yet to come.
-            self.clear(child::UNDECIDED);
-            libc::pthread_mutex_unlock(self.mutex.get());
-        }
-        true
-    }
-
-    fn clear(&self, from: u32) {
-        let (none, order) = (child::NONE, Ordering::SeqCst);
-        let _ = self.state.compare_exchange(from, none, order, order);
-    }
-}
-
 // ---- the baton ----
+
+/// How many children this process has forked since it has begun a session, if it has.
+fn forked_as_leader() -> Option<u32> {
+    let is_leader = SESSION.load(Ordering::SeqCst) != 0;
+    is_leader.then(|| FORKED_SINCE.load(Ordering::SeqCst))
+}
 
 /// The keeper of an owner that ends of its own accord: passes the file on, if there is an heir.
 pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     let page = page()?;
     loop {
-        if let Some(heir) = page.heir() {
+        if let Some(heir) = page.heir(forked_as_leader()) {
             if page.may_move_on(heir) {
                 sys::pause(MOMENT);
                 continue;
