@@ -29,6 +29,11 @@ test: ## run the tests, or some: T=part_of_a_name, T='--test NAME' (installs wha
 	@$(MAKE) --no-print-directory all c-tests
 	@scripts/test $(T)
 
+test-daemons: ## try it on a table of daemons from Debian (installs what it needs)
+	@scripts/setup build run test daemons
+	@$(MAKE) --no-print-directory all c-tests
+	@PIDFILE_ALL_DAEMONS=1 scripts/test --features daemons --test daemons
+
 test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
 	@scripts/setup build test cpython
 	@$(MAKE) --no-print-directory all
@@ -45,7 +50,7 @@ target/c-tests/%: c-tests/%.c $(wildcard c-tests/*.h) Makefile
 lint: ## check format and style of the Rust code and the shell scripts (installs what it needs)
 	@scripts/setup build lint
 	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --all-features --locked -- -D warnings
 	shellcheck $(SCRIPTS)
 
 # Never builds where make has built before: root may have no cargo. Running programs have the library mapped, and others
@@ -62,5 +67,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all run test test-cpython c-tests lint install clean help
+.PHONY: all run test test-daemons test-cpython c-tests lint install clean help
 .DELETE_ON_ERROR:

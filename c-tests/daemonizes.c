@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,6 +174,42 @@ static void drop_root(void)
     must(setuid(65534) == 0, "setuid");
 }
 
+/* A PID file of its own, as others keep theirs. */
+static void write_pidfile(const char *how, const char *path)
+{
+    char other[4096];
+    int fd;
+
+    if (is(how, "unlink and create"))
+        must(unlink(path) == 0, how);
+    snprintf(other, sizeof other, "%s%s", path, is(how, "rename") ? ".new" : "");
+    fd = open(other, O_WRONLY | O_CREAT | O_CLOEXEC | (is(how, "lock") ? 0 : O_EXCL), 0644);
+    must(fd >= 0, how);
+    if (is(how, "lock"))
+        must(flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, 0) == 0, how);
+    must(dprintf(fd, "%d\n", (int)getpid()) > 1, how);
+    if (is(how, "rename"))
+        must(rename(other, path) == 0, how);
+    /* The lock goes with the descriptor. */
+    if (!is(how, "lock"))
+        close(fd);
+    say("written by", getpid());
+}
+
+static void be_told(void)
+{
+    char byte;
+
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        continue;
+}
+
+static void caught(int signal)
+{
+    (void)signal;
+    say("caught by", getpid());
+}
+
 static int serve(void)
 {
     char *again[] = { program, NULL };
@@ -259,6 +297,17 @@ int main(int argc, char **argv)
             must(chroot(*++next) == 0 && chdir("/") == 0, step);
         else if (is(step, "close all"))
             must(close_range(0, ~0U, 0) == 0, step);
+        else if (is(step, "write PID file")) {
+            write_pidfile(next[1], next[2]);
+            next += 2;
+        } else if (is(step, "be told"))
+            be_told();
+        else if (is(step, "catch SIGTERM"))
+            signal(SIGTERM, caught);
+        else if (is(step, "forget children"))
+            signal(SIGCHLD, SIG_IGN);
+        else if (is(step, "no more processes"))
+            must(setrlimit(RLIMIT_NPROC, &(struct rlimit) { 0, 0 }) == 0, step);
         else if (is(step, "be orphaned"))
             while (getppid() == parent)
                 usleep(500);

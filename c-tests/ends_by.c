@@ -429,6 +429,14 @@ static void by_kill_taken_by_thread(void)
     kill(getpid(), number);
     pthread_join(thread, NULL);
 }
+/* As if the kernel had sent it: a process may say so to itself. */
+static void by_queue_with_code(void)
+{
+    siginfo_t info = { .si_signo = number, .si_code = variant };
+
+    if (syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, &info) != 0)
+        wrong("rt_tgsigqueueinfo");
+}
 static void by_sigqueue(void) { sigqueue(getpid(), number, (union sigval){ .sival_int = 5 }); }
 static void by_tkill(void) { syscall(SYS_tkill, gettid(), number); }
 static void by_child(void)
@@ -849,7 +857,7 @@ static const struct way ways[] = {
     WAY(fault_blocked), WAY(fault_ignored), WAY(overflow), WAY(overflow_with_stack), WAY(overflow_in_thread),
     WAY(small_stack), WAY(thread_with_stack), WAY(raise_on_stack), WAY(thread_with_little_room), WAY(raise), WAY(kill),
     WAY(kill_group), WAY(pthread_kill), WAY(pthread_kill_from_thread), WAY(pthread_kill_of_thread), WAY(kill_taken_by_thread),
-    WAY(sigqueue), WAY(tkill), WAY(child), WAY(explicit_default), WAY(default_after_own), WAY(saved_and_restored), WAY(ignored),
+    WAY(sigqueue), WAY(queue_with_code), WAY(tkill), WAY(child), WAY(explicit_default), WAY(default_after_own), WAY(saved_and_restored), WAY(ignored),
     WAY(after_system), WAY(after_vfork), WAY(after_siginterrupt), WAY(own_exit), WAY(own__exit), WAY(own_reset),
     WAY(own_reset_and_kill), WAY(one_shot), WAY(sigwait), WAY(sigwaitinfo), WAY(signalfd), WAY(mask_while_waiting),
     WAY(unblocking), WAY(outside_while_blocked), WAY(two), WAY(all_threads), WAY(alarm), WAY(timer), WAY(pipe),

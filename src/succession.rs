@@ -315,14 +315,16 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
             }
             Found::Removed => {
                 // By whom? If it was the owner it has said so, and this process goes on without a
-                // file. Else this host has replaced it by one of its own, or somebody has deleted
-                // it just when the owner ended.
+                // file; so it does if the owner was killed, and another program has taken the file
+                // over. Else this host has replaced it by one of its own, or somebody has deleted it
+                // just when the owner ended.
                 let mut file = baton.take();
                 let sight = file.look();
                 if sight == Sight::Replaced && file.adopt().is_ok() {
                     return Some(file);
                 }
                 if sight == Sight::Deleted
+                    && stale.is_none()
                     && !is_removed_by_host()
                     && page().is_some_and(|page| page.removed.load(Ordering::SeqCst) == 0)
                 {

@@ -154,6 +154,18 @@ fn compare(
 
 fn nothing(_: &mut Process) {}
 
+/// A signal that says of itself that the kernel sent it, but not that an instruction will cause it again: it comes only once.
+#[test]
+fn signals_with_codes_of_the_kernel() {
+    const BUS_MCEERR_AO: i32 = 5;
+    let mut all = vec![case("queue_with_code", &[libc::SIGBUS, BUS_MCEERR_AO])];
+    for code in 1..=5 {
+        all.push(case("queue_with_code", &[libc::SIGTRAP, code]));
+        all.push(case("queue_with_code", &[libc::SIGTERM, code]));
+    }
+    all_alike(&all, nothing);
+}
+
 #[test]
 fn exits() {
     let ways = [

@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{NOTHING, Process, Scene, exited, is_watching, killed_by, wait_for, wait_until_idle};
+use common::{
+    NOTHING, Orphan, Orphanage, Process, Scene, context_switches, exited, is_at_work, is_watching,
+    killed_by, said, tasks_of, wait_for, wait_until_idle,
+};
 use std::fs;
 
 /// A host that owns the file and watches it.
@@ -285,6 +288,54 @@ fn a_host_may_keep_the_file_with_libbsd() {
     host.wait_until(|host| is_watching(host.pid()), "watching");
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// A daemon that keeps the file by itself, and does so while its launcher still waits.
+#[test]
+fn a_daemon_may_keep_the_file_itself_while_its_launcher_waits() {
+    for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
+        for how in ["rename", "unlink and create", "lock"] {
+            for deleted in [true, false] {
+                let scene = Scene::new();
+                let _orphans = Orphanage::of(&scene);
+                let pidfile = scene.pidfile();
+                let own = ["write PID file", how, pidfile.to_str().unwrap(), "be told"];
+                let steps = [&["wait for", "pipe"], shape, &own].concat();
+                let mut launcher = scene.host("daemonizes").args(&steps).spawn();
+                let written = || said(&scene, "written by").len() == 1;
+                launcher.wait_until(|_| written(), "the launcher of a daemon that has written");
+                wait_until_idle(&launcher);
+                let daemon = Orphan::new(said(&scene, "written by")[0]);
+                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                assert!(launcher.is_running(), "{steps:?}");
+                launcher.close_stdin();
+                let ended = launcher.wait();
+                assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
+                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                wait_for(|| is_at_work(daemon.pid), "it is at work");
+                wait_for(|| is_watching(daemon.pid), "it is watching");
+                let (mut last, mut looks) = (0, 0);
+                wait_for(
+                    || {
+                        let now = context_switches(&tasks_of(daemon.pid));
+                        looks = if now == last { looks + 1 } else { 0 };
+                        last = now;
+                        looks == 100
+                    },
+                    "the daemon is idle",
+                );
+                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                assert!(!scene.an_outsider_can_lock(), "{steps:?}");
+                if deleted {
+                    scene.remove_pidfile();
+                } else {
+                    daemon.signal(libc::SIGTERM);
+                }
+                assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
+                assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+            }
+        }
+    }
 }
 
 /// An outer service with a file of its own, and an inner one with another.

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{
-    NOTHING, Onlooker, Orphan, Orphanage, SHAPES, Scene, daemonize_while, exited, is_alive,
-    is_at_work, killed_by, said, status_line, wait_for,
+    NOTHING, Onlooker, Orphan, Orphanage, Reader, SHAPES, Scene, blocked_signals, daemonize_while,
+    exited, extra_tasks_of, is_alive, is_at_work, is_watching, killed_by, said, status_line,
+    wait_for, wait_until_idle,
 };
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,6 +89,117 @@ fn several_sessions() {
 fn a_single_session_of_an_owner_that_is_stopped() {
     for child in ["backend", "pane"] {
         end_before_the(&[child], libc::SIGTERM, killed_by(libc::SIGTERM));
+    }
+}
+
+/// Nobody sends a signal to a session that inherits nothing, neither at once nor when its part of the library has understood
+/// that there is nothing to inherit.
+#[track_caller]
+fn are_not_signalled(sessions: &[i32], what: &str) {
+    for session in sessions {
+        wait_for(
+            || extra_tasks_of(*session).is_empty(),
+            &format!("{session} has understood: {what}"),
+        );
+        assert!(is_alive(*session), "{session} was ended: {what}");
+        let orphan = Orphan::new(*session);
+        orphan.signal(libc::SIGKILL);
+        assert_eq!(orphan.wait(), killed_by(libc::SIGKILL), "{what}");
+    }
+}
+
+/// It has begun its session, and called exec if it does; of all its threads only the first is its own.
+#[track_caller]
+fn wait_until_it_stands_by(session: i32) {
+    let term = 1 << (libc::SIGTERM - 1);
+    wait_for(
+        || {
+            ["worker", "sleep"].contains(&&*status_line(session, "Name"))
+                && !extra_tasks_of(session).is_empty()
+                && blocked_signals(session) & term == 0
+        },
+        "the session is there",
+    );
+}
+
+#[test]
+fn a_session_outlives_the_owner_that_is_stopped() {
+    for child in ["backend", "pane"] {
+        for _ in 0..5 {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            let host = scene.host("daemonizes").arg(child).spawn();
+            host.wait_until(|host| is_at_work(host.pid()), "at work");
+            let sessions = said(&scene, "worker");
+            wait_until_it_stands_by(sessions[0]);
+            host.signal(libc::SIGTERM);
+            assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+            assert_eq!(scene.leftovers(), NOTHING);
+            are_not_signalled(&sessions, child);
+        }
+    }
+}
+
+/// Its owner alone decides what the deletion of the file means.
+#[test]
+fn a_session_outlives_the_file() {
+    for child in ["backend", "pane"] {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let steps = [child, "catch SIGTERM"];
+        let host = scene.host("daemonizes").args(steps).spawn();
+        host.wait_until(|host| is_at_work(host.pid()), "at work");
+        host.wait_until(|host| is_watching(host.pid()), "watching");
+        let sessions = said(&scene, "worker");
+        wait_until_it_stands_by(sessions[0]);
+        scene.remove_pidfile();
+        host.wait_until(|_| !said(&scene, "caught by").is_empty(), "told");
+        wait_until_idle(&host);
+        assert!(is_alive(sessions[0]), "{child}");
+        host.signal(libc::SIGINT);
+        assert_eq!(host.wait().status, exited(0), "{child}");
+        are_not_signalled(&sessions, child);
+        assert_eq!(said(&scene, "caught by").len(), 1, "{child}");
+        assert_eq!(scene.leftovers(), NOTHING, "{child}");
+    }
+}
+
+/// With two of them the case is unclear, and does not become clear by the end of one.
+#[test]
+fn one_of_two_sessions_has_ended() {
+    for reaped in [true, false] {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let before: &[&str] = if reaped { &["forget children"] } else { &[] };
+        let steps = [before, &["backend", "be told", "backend"]].concat();
+        let mut host = scene.host("daemonizes").args(&steps).spawn();
+        let is_worker = |pid: &i32| status_line(*pid, "Name") == "worker";
+        host.wait_until(
+            |_| {
+                said(&scene, "worker")
+                    .iter()
+                    .filter(|pid| is_worker(pid))
+                    .count()
+                    == 1
+            },
+            "beside the first",
+        );
+        host.close_stdin();
+        host.wait_until(|host| is_at_work(host.pid()), "at work");
+        let mut sessions = said(&scene, "worker");
+        wait_for(|| sessions.iter().all(is_worker), "both are there");
+        let onlooker = Reader::of(scene.pidfile());
+        let ended = Orphan::new(sessions.remove(0));
+        ended.signal(libc::SIGTERM);
+        wait_for(|| ended.has_ended(), "one has ended");
+        host.signal(libc::SIGINT);
+        let pid = host.pid();
+        assert_eq!(host.wait().status, exited(0), "{steps:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+        are_not_signalled(&sessions, "one of two");
+        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+        let seen = onlooker.finish();
+        assert!(seen.iter().all(|seen| *seen == pid), "{pid}: {seen:?}");
     }
 }
 
