@@ -279,7 +279,6 @@ impl Attendance {
             if orderly && let Some(heir) = succession::pass_on(&file) {
                 report::detail(self.config, &format!("handed over to PID {heir}"));
             } else {
-                succession::note_removal();
                 file.remove();
                 report::detail(self.config, "removed: the program ends");
             }
@@ -355,7 +354,6 @@ impl Attendance {
         match file.look() {
             Sight::Present => self.settling = None,
             Sight::Deleted if !own_hands::has_removed() => {
-                succession::note_removal();
                 *place = None;
                 terminate(self.config);
             }
@@ -406,7 +404,6 @@ fn glance(config: &Config) {
     match place.as_ref().map(PidFile::look) {
         None | Some(Sight::Present) => {}
         Some(Sight::Deleted) if !own_hands::has_removed() => {
-            succession::note_removal();
             *place = None;
             terminate(config);
         }

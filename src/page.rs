@@ -28,9 +28,8 @@ pub struct Page {
     pub offered: AtomicI32,
     /// The heir that has the lock.
     pub taken: AtomicI32,
-    /// The file was removed by its owner, or its deletion was seen by it: no candidate needs to ask
-    /// itself why it is gone.
-    pub removed: AtomicU32,
+    /// The owner was about to pass the file on, and has found it deleted.
+    pub deleted: AtomicU32,
     /// The host has removed or renamed the file itself.
     pub by_host: AtomicU32,
 }

@@ -30,7 +30,7 @@ use crate::mark::{self, Role};
 use crate::page::{Page, age, kind, nanoseconds};
 use crate::pidfile::{PidFile, Sight};
 use crate::sys::SignalsBlocked;
-use crate::{keeper, private_table, sys};
+use crate::{keeper, own_hands, private_table, sys};
 
 /// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
 /// fork and the end, there is no more time than this; in the life of a daemon there is.
@@ -193,8 +193,6 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
 
 /// After exec(2): this process was a candidate before.
 pub fn resume(config: &'static Config) {
-    // The page of the owner is no longer seen: why the file is gone, if it goes, cannot be known.
-    note_removal();
     if keeper::stand_by(config).is_ok() {
         CANDIDATE.store(sys::getpid(), Ordering::SeqCst);
     }
@@ -211,6 +209,10 @@ fn forked_as_leader() -> Option<u32> {
 /// The keeper of an owner that ends of its own accord: passes the file on, if there is an heir.
 pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     let page = page()?;
+    if file.look() == Sight::Deleted && !own_hands::has_removed() {
+        page.deleted.store(1, Ordering::SeqCst);
+        return None;
+    }
     loop {
         if let Some(heir) = page.heir(forked_as_leader()) {
             if page.may_move_on(heir) {
@@ -251,13 +253,6 @@ pub fn withdraw() -> bool {
     page.offered.load(Ordering::SeqCst) == pid
 }
 
-/// The keeper of an owner that removes the file.
-pub fn note_removal() {
-    if let Some(page) = page() {
-        page.removed.store(1, Ordering::SeqCst);
-    }
-}
-
 /// Whether this process stands by for the file.
 pub fn is_candidate() -> bool {
     let candidate = CANDIDATE.load(Ordering::SeqCst);
@@ -280,7 +275,6 @@ pub fn taken() {
     mark::rewrite(Role::Owner);
     if let Some(page) = page() {
         page.forget(sys::getpid());
-        page.removed.store(0, Ordering::SeqCst);
         page.taken.store(sys::getpid(), Ordering::SeqCst);
     }
 }
@@ -314,20 +308,14 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
                 sys::pause(5 * MOMENT);
             }
             Found::Removed => {
-                // By whom? If it was the owner it has said so, and this process goes on without a
-                // file; so it does if the owner was killed, and another program has taken the file
-                // over. Else this host has replaced it by one of its own, or somebody has deleted it
-                // just when the owner ended.
+                // By the owner, or by one who has taken over the file of an owner that was killed:
+                // then this process goes on without a file. Or this host has put one of its own in
+                // its place. That it was deleted only the owner knows.
                 let mut file = baton.take();
-                let sight = file.look();
-                if sight == Sight::Replaced && file.adopt().is_ok() {
+                if file.look() == Sight::Replaced && file.adopt().is_ok() {
                     return Some(file);
                 }
-                if sight == Sight::Deleted
-                    && stale.is_none()
-                    && !is_removed_by_host()
-                    && page().is_some_and(|page| page.removed.load(Ordering::SeqCst) == 0)
-                {
+                if page().is_some_and(|page| page.deleted.load(Ordering::SeqCst) != 0) {
                     keeper::terminate(config);
                 }
                 return None;

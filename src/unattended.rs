@@ -10,8 +10,8 @@ use crate::claim::{Lock, Refusal};
 use crate::config::{Config, POLL, Watch};
 use crate::keeper::{self, Claim};
 use crate::mailbox::{self, phase, request};
+use crate::own_hands;
 use crate::pidfile::{PidFile, Sight};
-use crate::{own_hands, succession};
 
 /// How long a thread waits for another one that is removing the file.
 const REMOVING: Duration = Duration::from_secs(2);
@@ -53,7 +53,6 @@ pub fn set(file: PidFile) {
 pub fn remove() {
     if mailbox::leave_for(phase::UNATTENDED, phase::REMOVING) {
         if let Some(file) = FILE.get() {
-            succession::note_removal();
             file.remove();
         }
         mailbox::enter(phase::GONE);
