@@ -72,7 +72,8 @@ pub fn write(fd: &OwnedFd, content: &[u8]) -> Result<(), c_int> {
 }
 
 /// Makes a file that readers may be looking at name a process: the first line is right from the
-/// first instant.
+/// first instant. Who has read a shorter one to its end, and then asks for more, gets what the new
+/// one has beyond it: a second newline, where the PID has grown by a digit.
 pub fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), c_int> {
     let content = Content::naming(pid);
     write(fd, content.bytes())?;
