@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -437,6 +438,26 @@ static void by_queue_with_code(void)
     if (syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, &info) != 0)
         wrong("rt_tgsigqueueinfo");
 }
+/* Pretends to be a fault, where there is none; in variants 8 and on after there has been one. */
+static sigjmp_buf after_fault;
+static void jump_out(int signal)
+{
+    (void)signal;
+    siglongjmp(after_fault, 1);
+}
+static void by_forged_fault(void)
+{
+    siginfo_t info = { .si_signo = number, .si_code = variant % 8 };
+
+    if (variant >= 8) {
+        signal(SIGSEGV, jump_out);
+        if (sigsetjmp(after_fault, 1) == 0)
+            *(volatile int *)16 = 1;
+        signal(SIGSEGV, SIG_DFL);
+    }
+    if (syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, &info) != 0)
+        wrong("rt_tgsigqueueinfo");
+}
 static void by_sigqueue(void) { sigqueue(getpid(), number, (union sigval){ .sival_int = 5 }); }
 static void by_tkill(void) { syscall(SYS_tkill, gettid(), number); }
 static void by_child(void)
@@ -561,16 +582,89 @@ static void by_own_reset_and_kill(void)
     handle(number, reset_and_kill_it, SA_RESTART);
     raise(number);
 }
+/* What somebody who asks is told of the disposition. */
+static void tell(int signal, void *handler)
+{
+    struct sigaction action;
+
+    sigaction(signal, NULL, &action);
+    printf("%s, flags %x\n", action.sa_handler == SIG_DFL ? "default" : (void *)action.sa_handler == handler ? "handler" : "other",
+           (unsigned)action.sa_flags);
+    fflush(stdout);
+}
 static void once(int signal)
 {
-    (void)signal;
     say("once\n");
+    tell(signal, (void *)once);
+    /* Where it does not block itself it is over here. */
+    if (variant >= 4)
+        raise(signal);
+    say("served\n");
+}
+static void once_with_info(int signal, siginfo_t *info, void *context)
+{
+    if (info->si_signo != signal || info->si_pid != getpid() || context == NULL)
+        wrong("siginfo");
+    once(signal);
 }
 /* The kernel itself puts the default back. */
 static void by_one_shot(void)
 {
-    handle(number, once, SA_RESETHAND);
+    static const int flags[] = { 0, SA_NODEFER, SA_ONSTACK | SA_RESTART, 0 };
+    struct sigaction action = { .sa_handler = once, .sa_flags = SA_RESETHAND | flags[variant % 4] };
+
+    if (variant % 4 == 3) {
+        action.sa_sigaction = once_with_info;
+        action.sa_flags |= SA_SIGINFO;
+        sigaddset(&action.sa_mask, SIGWINCH);
+    }
+    sigaction(number, &action, NULL);
+    tell(number, (void *)action.sa_handler);
     raise(number);
+    tell(number, (void *)action.sa_handler);
+    raise(number);
+}
+/* Crash loggers do this: the handler returns, and the fault happens again. */
+static void by_one_shot_fault(void)
+{
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+    size_t at;
+
+    for (at = 0; at < 4; at++)
+        sysv_signal(faults[at], nothing);
+    fault();
+}
+/* Leaves its handler by a jump, and sets it again; a child and what it starts by vfork have handlers of their own. */
+static sigjmp_buf back;
+static void jump_back(int signal)
+{
+    (void)signal;
+    siglongjmp(back, 1);
+}
+static void by_one_shot_again(void)
+{
+    volatile int turn = 0;
+    pid_t child;
+    int status;
+
+    for (turn = 0; turn < 3; turn++) {
+        handle(number, jump_back, SA_RESETHAND);
+        if (sigsetjmp(back, 1) == 0)
+            raise(number);
+        tell(number, (void *)jump_back);
+    }
+    handle(number, jump_back, SA_RESETHAND);
+    child = vfork();
+    if (child == 0) {
+        handle(number, once, SA_RESETHAND);
+        raise(number);
+        _exit(4);
+    }
+    if (waitpid(child, &status, 0) != child || status != 4 << 8)
+        wrong("vfork");
+    tell(number, (void *)jump_back);
+    if (sigsetjmp(back, 1) == 0)
+        raise(number);
     raise(number);
 }
 
@@ -674,6 +768,21 @@ static void by_two(void)
     kill(getpid(), first);
     sigprocmask(SIG_SETMASK, &none, NULL);
     wrong("still alive");
+}
+/* Two at once, where the default of each was set with a mask that blocks neither. */
+static void by_two_open(void)
+{
+    struct sigaction action = { .sa_handler = SIG_DFL };
+
+    sigaddset(&action.sa_mask, SIGWINCH);
+    sigaddset(&action.sa_mask, SIGCHLD);
+    sigaction(number, &action, NULL);
+    sigaction(variant, &action, NULL);
+    memset(&action, 0, sizeof action);
+    sigaction(variant, NULL, &action);
+    if (!sigismember(&action.sa_mask, SIGWINCH) || !sigismember(&action.sa_mask, SIGCHLD) || sigismember(&action.sa_mask, number))
+        wrong("mask");
+    by_two();
 }
 static void *raise_in_thread(void *barrier)
 {
@@ -857,10 +966,10 @@ static const struct way ways[] = {
     WAY(fault_blocked), WAY(fault_ignored), WAY(overflow), WAY(overflow_with_stack), WAY(overflow_in_thread),
     WAY(small_stack), WAY(thread_with_stack), WAY(raise_on_stack), WAY(thread_with_little_room), WAY(raise), WAY(kill),
     WAY(kill_group), WAY(pthread_kill), WAY(pthread_kill_from_thread), WAY(pthread_kill_of_thread), WAY(kill_taken_by_thread),
-    WAY(sigqueue), WAY(queue_with_code), WAY(tkill), WAY(child), WAY(explicit_default), WAY(default_after_own), WAY(saved_and_restored), WAY(ignored),
+    WAY(sigqueue), WAY(queue_with_code), WAY(forged_fault), WAY(tkill), WAY(child), WAY(explicit_default), WAY(default_after_own), WAY(saved_and_restored), WAY(ignored),
     WAY(after_system), WAY(after_vfork), WAY(after_siginterrupt), WAY(own_exit), WAY(own__exit), WAY(own_reset),
-    WAY(own_reset_and_kill), WAY(one_shot), WAY(sigwait), WAY(sigwaitinfo), WAY(signalfd), WAY(mask_while_waiting),
-    WAY(unblocking), WAY(outside_while_blocked), WAY(two), WAY(all_threads), WAY(alarm), WAY(timer), WAY(pipe),
+    WAY(own_reset_and_kill), WAY(one_shot), WAY(one_shot_fault), WAY(one_shot_again), WAY(sigwait), WAY(sigwaitinfo), WAY(signalfd), WAY(mask_while_waiting),
+    WAY(unblocking), WAY(outside_while_blocked), WAY(two), WAY(two_open), WAY(all_threads), WAY(alarm), WAY(timer), WAY(pipe),
     WAY(file_limit), WAY(time_limit), WAY(owned_pipe), WAY(main_leaving), WAY(main_cancelled), WAY(child_like),
 };
 

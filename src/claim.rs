@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::content::{Content, read_pid, replace, write};
-use crate::paths::{FileId, Home, directory_of, flock, fstat, lstat, open, parent, stat};
+use crate::paths::{FileId, Home, directory_of, flock, fstat, lstat, open, parent, stat, unlink};
 use crate::pidfile::PidFile;
 use crate::sys::{self, check, describe};
 
@@ -70,9 +70,8 @@ impl PidFile {
             let waited = sys::now().saturating_sub(start);
             if let Some(fd) = attempt(path, lock, waited)? {
                 let stat = fstat(&fd).map_err(|errno| {
-                    // It names us, and nobody would take it away again.
-                    // SAFETY: the path is a C string; the file there is locked by us.
-                    unsafe { libc::unlink(path.as_ptr()) };
+                    // It names us, is locked by us, and nobody would take it away again.
+                    let _ = unlink(path);
                     Refusal::Failed("look at it", errno)
                 })?;
                 return Ok(Self {
@@ -182,9 +181,8 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
         }
     }
     // Stale. A new file replaces it, so that no reader ever sees a mixture.
-    // SAFETY: the path is a C string.
-    match check(unsafe { libc::unlink(path.as_ptr()) }) {
-        Ok(_) => publish(path),
+    match unlink(path) {
+        Ok(()) => publish(path),
         // The directory is not ours to change, but the file is: an administrator has put it there
         // for this user. The first line is right from the first instant.
         Err(_) if writable => {
@@ -262,8 +260,7 @@ fn publish_named(path: &CStr) -> Result<OwnedFd, Refusal> {
     let fd = open(&draft, libc::O_CREAT | libc::O_EXCL | libc::O_RDWR).map_err(failed)?;
     let renamed = fill(&fd).and_then(|()| rename_to_free(&draft, path).map_err(failed));
     if let Err(refusal) = renamed {
-        // SAFETY: a C string; the file is the one created above.
-        unsafe { libc::unlink(draft.as_ptr()) };
+        let _ = unlink(&draft);
         return Err(refusal);
     }
     Ok(fd)
@@ -287,11 +284,8 @@ fn rename_to_free(from: &CStr, to: &CStr) -> Result<(), c_int> {
         Ok(_) => Ok(()),
         Err(libc::ENOSYS | libc::EINVAL) => {
             // SAFETY: both are C strings.
-            unsafe {
-                check(libc::link(from.as_ptr(), to.as_ptr()))?;
-                libc::unlink(from.as_ptr());
-            }
-            Ok(())
+            check(unsafe { libc::link(from.as_ptr(), to.as_ptr()) })?;
+            unlink(from)
         }
         Err(errno) => Err(errno),
     }

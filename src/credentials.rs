@@ -10,8 +10,8 @@
 //! makes the call, and then ours make it too, as far as they may. Nobody keeps more rights than the
 //! host has by these functions. A host with threads gets libc's way.
 
-use std::ffi::{CStr, c_int, c_long, c_void};
-use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::ffi::{c_int, c_long};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
@@ -40,32 +40,6 @@ mod step {
     /// The thread of `notify` has it still to make, and then the keeper.
     pub const WATCHER: u32 = 5;
     pub const KEEPER: u32 = 6;
-}
-
-/// One of libc's functions behind ours.
-pub struct Real {
-    name: &'static CStr,
-    address: AtomicPtr<c_void>,
-}
-
-impl Real {
-    pub const fn new(name: &'static CStr) -> Self {
-        Self {
-            name,
-            address: AtomicPtr::new(std::ptr::null_mut()),
-        }
-    }
-
-    /// Its address; null if there is none.
-    pub fn address(&self) -> *mut c_void {
-        let mut address = self.address.load(Ordering::Relaxed);
-        if address.is_null() {
-            // SAFETY: a C string.
-            address = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
-            self.address.store(address, Ordering::Relaxed);
-        }
-        address
-    }
 }
 
 /// Makes the system call `number` in the host's thread and in ours, or does what libc does.

@@ -4,6 +4,8 @@
 //! needs its own. What they do is told in their manual pages; all of it works on
 //! [`signals::sigaction`], which passes everything through until the library is active. They are
 //! async-signal-safe, as POSIX demands of `sigaction` and `signal` (signal-safety(7)).
+//!
+//! [`crate::abort`] is the one that is elsewhere.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
@@ -12,9 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{SIG_ERR, sighandler_t, sigset_t};
 
-use crate::credentials::{self, Real};
 use crate::ending::{self, How};
-use crate::{own_hands, signals, succession, sys};
+use crate::libc_function::LibcFunction;
+use crate::paths::unlink_by_kernel;
+use crate::{credentials, own_hands, signals, succession, sys};
 
 // ---- the process ends ----
 
@@ -102,17 +105,8 @@ fn redirect_streams() -> c_int {
 /// As for unlink(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
-    // The same system call that libc makes: a sandbox may know no other.
-    let call = || {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller's promise.
-        return unsafe { libc::syscall(libc::SYS_unlink, path) };
-        #[cfg(not(target_arch = "x86_64"))]
-        // SAFETY: the caller's promise.
-        return unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) };
-    };
     // SAFETY: the caller's promise.
-    unsafe { own_hands::take_away(libc::AT_FDCWD, path, call) }
+    unsafe { own_hands::take_away(libc::AT_FDCWD, path, || unlink_by_kernel(path)) }
 }
 
 /// unlinkat(2).
@@ -211,7 +205,7 @@ macro_rules! change {
         /// As in the manual page.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $name($($argument: $type),+) -> c_int {
-            static REAL: Real = Real::new(
+            static REAL: LibcFunction = LibcFunction::new(
                 // SAFETY: the literal ends in a zero byte, and has no other.
                 unsafe { CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes()) }
             );

@@ -42,10 +42,12 @@
 //! | [`watch`] | `notify`, and polling where inotify cannot serve |
 //! | [`ending`] | atexit, `_exit`, `quick_exit` |
 //! | [`last_thread`] | the process whose main thread has left by `pthread_exit` |
-//! | [`signals`], [`kernel_action`] | the handler and the virtual default disposition |
+//! | [`signals`], [`kernel_action`] | the virtual default disposition |
+//! | [`fatal`] | the handler behind it: the process ends by the signal |
+//! | [`once`], [`abort`] | where the kernel or libc puts the real default back |
 //! | [`credentials`] | the host that changes its user or group |
 //! | [`own_hands`] | the host that writes a PID file of its own at the same path |
-//! | [`interpose`] | the exported C symbols |
+//! | [`interpose`], [`libc_function`] | the exported C symbols, and libc's behind them |
 //! | [`report`] | what a person gets told, and where |
 //! | [`heap`], [`footprint`], [`thread_keys`] | what keeps us out of the host's memory and environment |
 //! | [`sys`] | the few things libc offers no safe form of |
@@ -62,12 +64,14 @@ compile_error!(
     "libpidfile is for Linux: it builds on inotify, futexes and private descriptor tables"
 );
 
+mod abort;
 mod baton;
 mod claim;
 mod config;
 mod content;
 mod credentials;
 mod ending;
+mod fatal;
 // Unit tests are linked as programs, where nothing is wrapped.
 #[cfg(not(test))]
 mod footprint;
@@ -77,8 +81,10 @@ mod interpose;
 mod keeper;
 mod kernel_action;
 mod last_thread;
+mod libc_function;
 mod mailbox;
 mod mark;
+mod once;
 mod own_hands;
 mod page;
 mod paths;

@@ -1,6 +1,6 @@
 //! Paths, what they lead to, and the system calls on files in the form that we need them.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
@@ -86,6 +86,36 @@ pub fn filled_in(call: impl FnOnce(*mut libc::stat) -> c_int) -> Stat {
 pub fn lstat(path: &CStr) -> Stat {
     // SAFETY: a C string, and room for the answer.
     filled_in(|stat| unsafe { libc::lstat(path.as_ptr(), stat) })
+}
+
+/// Which file a path leads to. On its own, so that a signal handler with a small stack pays for the
+/// kernel's structure no longer than it takes.
+#[inline(never)]
+pub fn file_at(path: &CStr) -> Result<FileId, c_int> {
+    lstat(path)
+        .as_ref()
+        .map(FileId::from)
+        .map_err(|errno| *errno)
+}
+
+/// The function of that name is the host's (interpose.rs).
+pub fn unlink(path: &CStr) -> Result<(), c_int> {
+    // SAFETY: a C string.
+    check(unsafe { unlink_by_kernel(path.as_ptr()) } as c_int).map(|_| ())
+}
+
+/// The same system call that libc makes: a sandbox may know no other.
+///
+/// # Safety
+///
+/// As for unlink(2).
+pub unsafe fn unlink_by_kernel(path: *const c_char) -> c_long {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's promise.
+    return unsafe { libc::syscall(libc::SYS_unlink, path) };
+    #[cfg(not(target_arch = "x86_64"))]
+    // SAFETY: the caller's promise.
+    return unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) };
 }
 
 pub fn stat(path: &CStr) -> Stat {

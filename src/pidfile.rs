@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::content::{names_us_at, read_pid, replace};
-use crate::paths::{FileId, flock, fstat, lstat, open, parent, unlock};
+use crate::paths::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
 use crate::sys;
 
 /// What a look at the path has shown.
@@ -47,8 +47,8 @@ impl PidFile {
             .as_ref()
             .and_then(|fd| fstat(fd).ok())
             .map(|stat| stat.st_nlink);
-        match lstat(&self.path) {
-            Ok(stat) if FileId::from(&stat) == self.id => Sight::Present,
+        match file_at(&self.path) {
+            Ok(id) if id == self.id => Sight::Present,
             Ok(_) if links == Some(0) || self.is_home() => Sight::Replaced,
             Ok(_) => Sight::Present,
             Err(_) if links == Some(0) => Sight::Deleted,
@@ -89,12 +89,11 @@ impl PidFile {
     ///
     /// Async-signal-safe: system calls only.
     pub fn remove(&self) {
-        match lstat(&self.path) {
+        match file_at(&self.path) {
             // The host may have written it anew just now: then it names us.
-            Ok(stat) if FileId::from(&stat) != self.id && !names_us_at(&self.path) => return,
-            Ok(stat) if FileId::from(&stat) == self.id && !self.names_us() => return,
-            // SAFETY: the path is a C string.
-            Ok(_) if unsafe { libc::unlink(self.path.as_ptr()) } == 0 => return,
+            Ok(id) if id != self.id && !names_us_at(&self.path) => return,
+            Ok(id) if id == self.id && !self.names_us() => return,
+            Ok(_) if unlink(&self.path).is_ok() => return,
             Ok(_) => {}
             Err(_) if !self.names_us() => return,
             Err(_) => {}
@@ -138,10 +137,9 @@ impl PidFile {
 
     /// Takes away what a dead owner has left. The lock is ours, so nobody else does.
     pub fn remove_stale(&self) {
-        match (lstat(&self.path), &self.fd) {
-            (Ok(stat), _) if FileId::from(&stat) != self.id => {}
-            // SAFETY: the path is a C string.
-            (Ok(_), _) if unsafe { libc::unlink(self.path.as_ptr()) } == 0 => {}
+        match (file_at(&self.path), &self.fd) {
+            (Ok(id), _) if id != self.id => {}
+            (Ok(_), _) if unlink(&self.path).is_ok() => {}
             // SAFETY: the descriptor is ours.
             (_, Some(fd)) => unsafe {
                 libc::ftruncate(fd.as_raw_fd(), 0);

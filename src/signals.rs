@@ -9,7 +9,8 @@
 //! kernel's handler is one of ours" is the whole state. So it is right in a forked child, in a
 //! vfork child, and when a handler interrupts us at any point. What the kernel's own entry cannot
 //! hold (we need SA_SIGINFO, SA_ONSTACK and a full mask, the host may have set less) is told by
-//! *which* of our handlers is installed: there is one for each [`Shape`].
+//! *which* of our handlers is installed: there is one for each [`Shape`]. Only an unusual mask is
+//! kept beside it.
 //!
 //! Everything here is async-signal-safe: computation on the stack and system calls.
 
@@ -20,9 +21,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use libc::{SIG_DFL, sigaction as Action, siginfo_t, sigset_t};
 
-use crate::ending::{self, How};
 use crate::kernel_action::KernelAction;
-use crate::{mailbox, sys};
+use crate::{fatal, mailbox, once, sys};
 
 unsafe extern "C" {
     // The name by which libc exports its own sigaction(); the other one is ours (interpose.rs).
@@ -56,13 +56,17 @@ const HARMLESS: [c_int; 10] = [
 /// the default, and then libc sets it. libc refuses to change it for anybody else.
 const CANCEL: c_int = 32;
 
-/// Raised by the instruction that is executed, again each time it is executed.
-const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
-
 /// Whether this process was the first one of its PID namespace when it started. For such a one the
 /// kernel ignores what has its default action (pid_namespaces(7)), and so it stays, but for the two
-/// by which an operator ends it.
+/// by which an operator ends it, and faults, by which the kernel ends it all the same.
 static FIRST: AtomicBool = AtomicBool::new(false);
+
+/// The unusual masks that the owner has set with SIG_DFL: [`Mask::Kept`].
+static MASKS: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
+/// The faults for which the host of a [`FIRST`] process has set SA_RESTART. Ours have it in any
+/// case: a SIGSEGV that somebody sends and the kernel ignores shall interrupt as little as it can.
+static RESTARTING: AtomicU64 = AtomicU64::new(0);
 
 const fn bit(signal: c_int) -> u64 {
     1 << (signal - 1)
@@ -77,9 +81,12 @@ fn is_virtual(signal: c_int) -> bool {
 pub fn hook(on_deletion: c_int) {
     let first = sys::getpid() == 1;
     FIRST.store(first, Ordering::Relaxed);
+    let ends_the_first = |signal: &c_int| {
+        [libc::SIGTERM, on_deletion].contains(signal) || fatal::FAULTS.contains(signal)
+    };
     let chosen = (1..=64)
         .filter(|signal| !HARMLESS.contains(signal))
-        .filter(|signal| !first || [libc::SIGTERM, on_deletion].contains(signal));
+        .filter(|signal| !first || ends_the_first(signal));
     VIRTUAL.store(
         chosen.clone().map(bit).fold(0, |all, one| all | one),
         Ordering::Relaxed,
@@ -95,7 +102,7 @@ pub fn hook(on_deletion: c_int) {
 pub fn unhook() {
     for signal in (1..=64).filter(|signal| is_virtual(*signal)) {
         if let Some(mut action) = current(signal).filter(|action| Shape::of(action).is_some()) {
-            reveal(signal, &mut action);
+            reveal(signal, &mut action, Kept::of(signal));
             install(signal, &action);
         }
     }
@@ -114,21 +121,25 @@ pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) 
     }
     // SAFETY: the caller's promise; `ours` lives until the end of the function.
     unsafe {
-        let ours;
-        let mut action = action;
-        if !action.is_null() && (*action).sa_sigaction == SIG_DFL {
-            ours = real(signal, &*action, true);
-            action = &raw const ours;
+        let before = Kept::of(signal);
+        let mut ours = None;
+        if let Some(wanted) = action.as_ref() {
+            ours = if wanted.sa_sigaction == SIG_DFL {
+                Some(real(signal, wanted, true))
+            } else {
+                once::hold(signal, wanted)
+            };
         }
-        let result = __sigaction(signal, action, old);
+        let result = __sigaction(signal, ours.as_ref().map_or(action, ptr::from_ref), old);
         if result == 0 && !old.is_null() {
-            reveal(signal, &mut *old);
+            reveal(signal, &mut *old, before);
         }
         result
     }
 }
 
-fn current(signal: c_int) -> Option<Action> {
+/// The action that the kernel has for a signal.
+pub fn current(signal: c_int) -> Option<Action> {
     let mut action = MaybeUninit::<Action>::zeroed();
     if signal == CANCEL {
         // SAFETY: all zeroes is a valid action.
@@ -141,6 +152,21 @@ fn current(signal: c_int) -> Option<Action> {
         let asked = __sigaction(signal, ptr::null(), action.as_mut_ptr());
         (asked == 0).then(|| action.assume_init())
     }
+}
+
+/// Lets the kernel do what it does by default.
+///
+/// Async-signal-safe. On its own: see [`crate::paths::file_at`].
+#[inline(never)]
+pub fn set_default(signal: c_int) {
+    let mut default = MaybeUninit::<Action>::zeroed();
+    // SAFETY: all zeroes is SIG_DFL without flags and with an empty mask.
+    install(signal, unsafe { default.assume_init_mut() });
+}
+
+/// Whether the kernel ignored this signal if its default were installed: see [`FIRST`].
+pub fn is_first_process() -> bool {
+    FIRST.load(Ordering::Relaxed)
 }
 
 fn install(signal: c_int, action: &Action) {
@@ -176,15 +202,35 @@ struct Shape {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mask {
-    /// Neither of the usual ones: the kernel holds it. Other signals may then interrupt the
-    /// handler; the last one gives the status.
+    /// Neither of the usual ones, and there is nowhere to keep it: the kernel holds it.
     Own,
     Empty,
     OnlyItself,
+    /// Neither of the usual ones: in [`MASKS`].
+    Kept,
+}
+
+/// What is kept beside the kernel's entry, as it was before that one is exchanged.
+#[derive(Clone, Copy)]
+struct Kept {
+    mask: u64,
+    restarts: bool,
+    /// See [`once::held`].
+    handler: usize,
+}
+
+impl Kept {
+    fn of(signal: c_int) -> Self {
+        Self {
+            mask: MASKS[signal as usize - 1].load(Ordering::Relaxed),
+            restarts: RESTARTING.load(Ordering::Relaxed) & bit(signal) != 0,
+            handler: once::held(signal),
+        }
+    }
 }
 
 impl Shape {
-    const COUNT: usize = 24;
+    const COUNT: usize = 32;
 
     const fn from_number(number: usize) -> Self {
         Self {
@@ -194,7 +240,8 @@ impl Shape {
             mask: match number / 8 {
                 0 => Mask::Own,
                 1 => Mask::Empty,
-                _ => Mask::OnlyItself,
+                2 => Mask::OnlyItself,
+                _ => Mask::Kept,
             },
         }
     }
@@ -204,6 +251,7 @@ impl Shape {
             Mask::Own => 0,
             Mask::Empty => 8,
             Mask::OnlyItself => 16,
+            Mask::Kept => 24,
         };
         self.siginfo as usize | (self.onstack as usize) << 1 | (self.restorer as usize) << 2 | mask
     }
@@ -218,14 +266,21 @@ impl Shape {
 /// The action to install for `wanted`, which is SIG_DFL: set by the host through libc, which has a
 /// restorer of its own for everything that it sets, or found at the start.
 fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
+    // Nobody can block these, and the kernel does not keep them either.
+    let blocked = members(&wanted.sa_mask) & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
+    // A vfork child has this memory, but a disposition of its own.
+    let may_keep = mailbox::is_owner();
     let shape = Shape {
         siginfo: wanted.sa_flags & libc::SA_SIGINFO != 0,
         onstack: wanted.sa_flags & libc::SA_ONSTACK != 0,
         restorer: by_host || wanted.sa_flags & SA_RESTORER != 0,
-        mask: if members(&wanted.sa_mask) == 0 {
+        mask: if blocked == 0 {
             Mask::Empty
-        } else if members(&wanted.sa_mask) == bit(signal) {
+        } else if blocked == bit(signal) {
             Mask::OnlyItself
+        } else if may_keep {
+            MASKS[signal as usize - 1].store(blocked, Ordering::Relaxed);
+            Mask::Kept
         } else {
             Mask::Own
         },
@@ -237,11 +292,20 @@ fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
         // SAFETY: the set is ours.
         unsafe { libc::sigfillset(&mut action.sa_mask) };
     }
+    if is_first_process() && fatal::FAULTS.contains(&signal) && (may_keep || !by_host) {
+        if wanted.sa_flags & libc::SA_RESTART != 0 {
+            RESTARTING.fetch_or(bit(signal), Ordering::Relaxed);
+        } else {
+            RESTARTING.fetch_and(!bit(signal), Ordering::Relaxed);
+        }
+        action.sa_flags |= libc::SA_RESTART;
+    }
     action
 }
 
 /// Turns an action that the kernel has told into what the host has set.
-fn reveal(signal: c_int, action: &mut Action) {
+fn reveal(signal: c_int, action: &mut Action, kept: Kept) {
+    once::reveal(action, kept.handler);
     let Some(shape) = Shape::of(action) else {
         return;
     };
@@ -256,14 +320,21 @@ fn reveal(signal: c_int, action: &mut Action) {
         action.sa_flags &= !SA_RESTORER;
         action.sa_restorer = None;
     }
-    // SAFETY: the set is the caller's.
+    if is_first_process() && fatal::FAULTS.contains(&signal) && !kept.restarts {
+        action.sa_flags &= !libc::SA_RESTART;
+    }
+    let blocked = match shape.mask {
+        Mask::Own => return,
+        Mask::Empty => 0,
+        Mask::OnlyItself => bit(signal),
+        Mask::Kept => kept.mask,
+    };
+    // SAFETY: the set is the caller's. Its first 64 bits: see `members`.
     unsafe {
-        if shape.mask != Mask::Own {
-            libc::sigemptyset(&mut action.sa_mask);
-        }
-        if shape.mask == Mask::OnlyItself {
-            libc::sigaddset(&mut action.sa_mask, signal);
-        }
+        libc::sigemptyset(&mut action.sa_mask);
+        ptr::from_mut(&mut action.sa_mask)
+            .cast::<u64>()
+            .write(blocked);
     }
 }
 
@@ -276,32 +347,16 @@ fn members(set: &sigset_t) -> u64 {
 
 type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
-static HANDLERS: [Handler; Shape::COUNT] = [
-    handler::<0>,
-    handler::<1>,
-    handler::<2>,
-    handler::<3>,
-    handler::<4>,
-    handler::<5>,
-    handler::<6>,
-    handler::<7>,
-    handler::<8>,
-    handler::<9>,
-    handler::<10>,
-    handler::<11>,
-    handler::<12>,
-    handler::<13>,
-    handler::<14>,
-    handler::<15>,
-    handler::<16>,
-    handler::<17>,
-    handler::<18>,
-    handler::<19>,
-    handler::<20>,
-    handler::<21>,
-    handler::<22>,
-    handler::<23>,
-];
+macro_rules! handlers {
+    ($($shape:literal)+) => { [$(handler::<$shape>),+] };
+}
+#[rustfmt::skip]
+static HANDLERS: [Handler; Shape::COUNT] = handlers!(
+     0  1  2  3  4  5  6  7
+     8  9 10 11 12 13 14 15
+    16 17 18 19 20 21 22 23
+    24 25 26 27 28 29 30 31
+);
 
 extern "C" fn handler<const SHAPE: usize>(
     signal: c_int,
@@ -312,49 +367,8 @@ extern "C" fn handler<const SHAPE: usize>(
     std::hint::black_box(SHAPE);
     // SAFETY: the kernel's arguments to a handler with SA_SIGINFO.
     sys::guarded((), || unsafe {
-        end_by(signal, &mut *info, &mut *context.cast())
+        fatal::end_by(signal, &mut *info, &mut *context.cast())
     });
-}
-
-/// The process ends by this signal, as it would have without us.
-///
-/// Async-signal-safe: atomic operations, futex(2) and other plain system calls.
-fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_t) {
-    /// An error in memory that nobody has touched yet (sigaction(2), BUS_MCEERR_AO).
-    const UNTOUCHED: c_int = 5;
-    let fault = info.si_code > 0
-        && FAULTS.contains(&signal)
-        && !(signal == libc::SIGBUS && info.si_code == UNTOUCHED);
-    if sys::getpid() == 1 && !fault {
-        if FIRST.load(Ordering::Relaxed) && mailbox::is_owner() {
-            ending::release(How::BySignal);
-            ending::leave(128 + signal);
-        }
-        // A forked child that begins a namespace: the kernel would have ignored it.
-        return;
-    }
-    ending::release(How::BySignal);
-
-    let mut default = MaybeUninit::<Action>::zeroed();
-    // SAFETY: all zeroes is SIG_DFL without flags and with an empty mask.
-    install(signal, unsafe { default.assume_init_mut() });
-    if fault {
-        // The handler returns, the instruction is executed again, and the kernel ends the process
-        // there, with the core and the line in its log that it has for it.
-        return;
-    }
-    // The same signal again, with all that came with it. It is blocked here, and let through
-    // where the handler returns to: the core shows what was interrupted, not us. The mask there
-    // may be one in which it is blocked, if sigsuspend(2) or the like was interrupted.
-    // SAFETY: the structures are the kernel's; the thread is the calling one.
-    unsafe {
-        libc::sigdelset(&mut context.uc_sigmask, signal);
-        let (process, thread) = (sys::getpid(), sys::gettid());
-        let again: *mut siginfo_t = info;
-        if libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal, again) != 0 {
-            libc::syscall(libc::SYS_tgkill, process, thread, signal);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -395,7 +409,7 @@ mod tests {
                 }
                 let mut told = real(libc::SIGTERM, &wanted, true);
                 assert_ne!(told.sa_sigaction, SIG_DFL);
-                reveal(libc::SIGTERM, &mut told);
+                reveal(libc::SIGTERM, &mut told, Kept::of(libc::SIGTERM));
                 assert_eq!(told.sa_sigaction, SIG_DFL);
                 assert_eq!(told.sa_flags, flags);
                 assert_eq!(members(&told.sa_mask), members(&wanted.sa_mask));

@@ -12,7 +12,7 @@ use crate::mark::{self, Mark, Role};
 use crate::paths::Home;
 use crate::sys::{self, SignalsBlocked};
 use crate::thread_keys::LowKeys;
-use crate::{ending, keeper, last_thread, own_hands, report, signals, succession};
+use crate::{abort, ending, keeper, last_thread, own_hands, report, signals, succession};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -128,6 +128,7 @@ fn stand_by_again(config: &'static Config, home: Home) {
 }
 
 fn at_the_end() {
+    abort::register();
     ending::register();
     last_thread::register();
 }

@@ -176,7 +176,7 @@ fn a_message_is_one_line_whatever_the_path() {
 
 /// The system calls that fail in real life, and how: for want of memory, of descriptors, of threads, of space, of
 /// privileges, in a sandbox, on an old kernel, in a strange file system.
-const CALLS: [(&str, &[&str]); 40] = [
+const CALLS: [(&str, &[&str]); 41] = [
     ("openat", &["EMFILE", "EACCES", "EINTR"]),
     ("openat2", &["ENOSYS"]),
     ("linkat", &["EPERM", "ENOSPC"]),
@@ -216,6 +216,7 @@ const CALLS: [(&str, &[&str]); 40] = [
     ("poll", &["EINTR", "ENOMEM"]),
     ("prctl", &["EPERM"]),
     ("rt_tgsigqueueinfo", &["EAGAIN", "EPERM"]),
+    ("tgkill", &["EAGAIN", "EPERM"]),
     ("getrandom", &["ENOSYS"]),
 ];
 

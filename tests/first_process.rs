@@ -49,13 +49,7 @@ fn pid_outside(host: &Process) -> i32 {
 fn status_of(scene: &Scene, host: Process, what: &str) -> i32 {
     let ended = host.wait();
     assert_eq!(ended.status, exited(0), "{what}: {}", ended.stderr);
-    // A crash of the first process is left as it is without us: nothing of ours is called.
-    let crashed = what.starts_with("\"a") || what.starts_with("\"f");
-    if !crashed {
-        assert_eq!(scene.leftovers(), NOTHING, "{what}");
-    } else if scene.leftovers() != NOTHING {
-        assert!(scene.an_outsider_can_lock(), "{what}");
-    }
+    assert_eq!(scene.leftovers(), NOTHING, "{what}");
     let status = ended
         .stdout
         .lines()
