@@ -48,9 +48,17 @@ pub fn run() {
         let Some(setting) = variables.setting(ARGV.load(Ordering::Relaxed)) else {
             return;
         };
-        // Others' children, and launchers that are not meant.
+        // Others' children, and launchers that are not meant. Who owns the file goes on owning it,
+        // whatever it executes.
         let mark = variables.mark_for(setting);
-        if mark.is_some_and(|mark| !mark.is_of_this_process()) || !variables.wants_this_program() {
+        let may_own = match mark {
+            Some(mark) if !mark.is_of_this_process() => false,
+            Some(Mark {
+                role: Role::Owner, ..
+            }) => true,
+            _ => variables.wants_this_program(),
+        };
+        if !may_own {
             return;
         }
         take_part(setting, mark, &variables);

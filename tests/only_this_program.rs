@@ -263,6 +263,48 @@ fn it_leaves_a_stale_file_and_an_unusable_path_alone() {
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(3), ""));
 }
 
+/// The name says who may become the owner. It stays the owner of its process when it goes on as another program.
+#[test]
+fn what_the_program_executes_in_its_place_goes_on_as_the_owner() {
+    for by_deletion in [false, true] {
+        let scene = Scene::new();
+        let mut host = scene
+            .program("dash")
+            .args(["-c", "exec \"$0\""])
+            .arg(scene.host_path(LEGACY))
+            .env("PIDFILE_EXE", "dash")
+            .spawn();
+        host.wait_until_ready();
+        assert_eq!(scene.content(), host.pid_line());
+        wait_for(|| !scene.an_outsider_can_lock(), "it has the lock again");
+        if by_deletion {
+            wait_for(|| is_watching(host.pid()), "it is watching");
+            scene.remove_pidfile();
+        } else {
+            host.close_stdin();
+        }
+        let expected = if by_deletion {
+            killed_by(libc::SIGTERM)
+        } else {
+            exited(0)
+        };
+        assert_eq!(host.wait().status, expected);
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+#[test]
+fn an_empty_name_is_any_program() {
+    let scene = Scene::new();
+    let mut host = scene.host(LEGACY).env("PIDFILE_EXE", "").spawn();
+    host.wait_until_ready();
+    assert_eq!(scene.content(), host.pid_line());
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
 /// What it starts itself is its child, even if it is the same program.
 #[test]
 fn the_first_one_stays_the_owner() {

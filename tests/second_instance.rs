@@ -196,7 +196,7 @@ fn strict_a_program_with_its_file_runs_as_ever() {
 
 #[test]
 fn not_strict_is_the_default_and_what_a_bad_value_means() {
-    for (value, complaints) in [("0", 0), ("yes", 1), ("2", 1)] {
+    for (value, complaints) in [("0", 0), ("", 0), ("yes", 1), ("2", 1)] {
         let scene = Scene::new();
         let _first = owner(&scene);
         let second = scene
