@@ -67,11 +67,8 @@ fn send_again(signal: c_int, info: &mut siginfo_t) {
     let with_info = || unsafe {
         libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal, info) == 0
     };
-    if raised || !DUMPS_CORE.contains(&signal) {
-        let _ = plainly() || with_info();
-    } else {
-        let _ = with_info() || plainly();
-    }
+    let tells_more = DUMPS_CORE.contains(&signal) && !raised;
+    let _ = (tells_more && with_info()) || plainly() || with_info();
 }
 
 /// Whether the instruction that the handler returns to has caused the signal, and will again.

@@ -119,6 +119,13 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
         }
         Err(refusal) => {
             signals::unhook();
+            // A child that was given the environment its parent was started with (Go does), and so
+            // no mark.
+            if mark.is_none()
+                && matches!(refusal, Refusal::Held(Some(pid)) if sys::descends_from(pid))
+            {
+                return leave_mark(config, Role::Aside);
+            }
             let is_known = mark.is_some() && matches!(refusal, Refusal::Held(_));
             stand_aside(config, &refusal, is_known);
         }

@@ -107,6 +107,31 @@ pub fn is_running(pid: libc::pid_t) -> bool {
     state.is_none_or(|state| !state.starts_with(['Z', 'X']))
 }
 
+/// Whether `pid` is the parent of this process, or its parent, and so on. Without /proc no more than
+/// the parent is known.
+pub fn descends_from(pid: libc::pid_t) -> bool {
+    // SAFETY: takes nothing and cannot fail.
+    let mut ancestor = unsafe { libc::getppid() };
+    // Each is older than the one before, but the chain may change while it is read.
+    for _ in 0..1000 {
+        if ancestor == pid {
+            return true;
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{ancestor}/stat")).unwrap_or_default();
+        match parent(&stat) {
+            Some(parent) if parent > 0 => ancestor = parent,
+            _ => break,
+        }
+    }
+    false
+}
+
+/// Field 4 of /proc/PID/stat.
+fn parent(stat: &str) -> Option<libc::pid_t> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Time since boot.
 pub fn now() -> Duration {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
@@ -264,6 +289,7 @@ mod tests {
     fn the_start_of_a_process_is_found_whatever_its_name() {
         let rest = "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0";
         assert_eq!(start_ticks(&format!("9 (a) b) {rest}")), Some(4711));
+        assert_eq!(parent(&format!("9 (a) b) {rest}")), Some(1));
         assert_eq!(start_ticks("9 (a"), None);
         assert_eq!(start_ticks(""), None);
     }

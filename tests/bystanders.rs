@@ -9,7 +9,7 @@ use common::{
 use std::fs;
 
 const FORKS: [&str; 3] = ["fork", "_Fork", "clone"];
-const COMMANDS: [&str; 3] = ["posix_spawn", "system", "popen"];
+const COMMANDS: [&str; 4] = ["posix_spawn", "posix_spawn as started", "system", "popen"];
 
 /// Each way to start a child, with each end that such a child can come to.
 fn children() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -92,6 +92,25 @@ fn the_file_still_counts_after_a_child_has_ended() {
         scene.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}, {end}");
     }
+}
+
+/// Go hands its children the environment that the kernel gave it, in which libc and we have never been. Such a child is
+/// known by its ancestor, even where a second instance must not run.
+#[test]
+fn a_child_without_our_mark_runs_in_silence() {
+    let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
+        let scene = Scene::new();
+        let host = scene.host("starts_a_child").mode(mode);
+        let host = host.args(["posix_spawn as started", "exit"]);
+        let mut host = host.env("PIDFILE_STRICT", "1").spawn();
+        host.write_stdin(b"\n");
+        host.wait_until_ready();
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(scene.leftovers(), NOTHING, "{mode:?}");
+        ended
+    });
+    assert_eq!(active, plain);
 }
 
 /// Children that live on hold nothing of ours, neither the file nor its lock.
