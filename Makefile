@@ -51,14 +51,16 @@ lint: ## check format and style of the Rust code and the shell scripts (installs
 	@scripts/setup build lint
 	cargo fmt --check
 	cargo clippy --all-targets --all-features --locked -- -D warnings
-	shellcheck $(SCRIPTS)
+	shellcheck $(SCRIPTS) scripts/completion/*
 
 # Never builds where make has built before: root may have no cargo. Running programs have the library mapped, and others
 # start meanwhile: so the new file takes the old one's place in one step.
-install: ## copy the library to PREFIX/lib (PREFIX=/usr/local DESTDIR=)
+install: ## copy the library and pidfile-run to PREFIX (PREFIX=/usr/local DESTDIR=)
 	test -f $(LIB) || $(MAKE) all
 	install -D -m 644 $(LIB) "$(DESTDIR)$(PREFIX)/lib/libpidfile.so.new"
 	mv -f "$(DESTDIR)$(PREFIX)/lib/libpidfile.so.new" "$(DESTDIR)$(PREFIX)/lib/libpidfile.so"
+	install -D -m 755 -t "$(DESTDIR)$(PREFIX)/bin" scripts/pidfile-run
+	install -D -m 644 scripts/completion/pidfile-run.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pidfile-run"
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile" README.md CHANGELOG.md LICENSE
 
 clean: ## remove what was built
