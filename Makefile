@@ -55,11 +55,13 @@ lint: ## check format and style of the Rust code and the shell scripts (installs
 
 # Never builds where make has built before: root may have no cargo. Running programs have the library mapped, and others
 # start meanwhile: so the new file takes the old one's place in one step.
-install: ## copy the library and pidfile-run to PREFIX (PREFIX=/usr/local DESTDIR=)
+install: ## copy the library, pidfile-run and the manual pages to PREFIX (PREFIX=/usr/local DESTDIR=)
 	test -f $(LIB) || $(MAKE) all
 	install -D -m 644 $(LIB) "$(DESTDIR)$(PREFIX)/lib/libpidfile.so.new"
 	mv -f "$(DESTDIR)$(PREFIX)/lib/libpidfile.so.new" "$(DESTDIR)$(PREFIX)/lib/libpidfile.so"
 	install -D -m 755 -t "$(DESTDIR)$(PREFIX)/bin" scripts/pidfile-run
+	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/man/man1" man/pidfile-run.1
+	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/man/man7" man/libpidfile.7
 	install -D -m 644 scripts/completion/pidfile-run.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pidfile-run"
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile" README.md CHANGELOG.md LICENSE
 

@@ -779,6 +779,8 @@ fn what_is_installed_works() {
     for (file, mode) in [
         ("bin/pidfile-run", 0o755),
         ("lib/libpidfile.so", 0o644),
+        ("share/man/man1/pidfile-run.1", 0o644),
+        ("share/man/man7/libpidfile.7", 0o644),
         ("share/bash-completion/completions/pidfile-run", 0o644),
     ] {
         let path = root.join("opt/x").join(file);
