@@ -84,6 +84,26 @@ fn arguments_output_and_status_are_the_programs() {
     }
 }
 
+/// No file(1), no readelf(1), no getconf(1).
+#[test]
+fn a_base_system_is_enough() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let starter =
+            || starter(&scene, &format!("/bin/{shell}")).env("PATH", base_system(&scene, &[]));
+        let host = starter().arg(scene.host_path("waits_for_eof_static"));
+        refuses(&scene, host, 125, &["static program"]);
+        let script = script(
+            &scene,
+            "service",
+            "#!/usr/bin/env sh\necho ready; read -r x\n",
+        );
+        let host = starter().arg(script).spawn();
+        host.wait_until_ready();
+        assert_eq!(scene.content(), host.pid_line(), "{shell}");
+    }
+}
+
 /// Also variables that the launcher has uses of its own for.
 #[test]
 fn the_environment_is_otherwise_as_it_was() {
