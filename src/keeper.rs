@@ -165,6 +165,11 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
     })?;
     mailbox::wait_beyond(phase::STARTING, START);
     if mailbox::phase() == phase::STANDBY || mailbox::phase() == phase::KEPT {
+        let heir = sys::getpid();
+        report::detail(
+            config,
+            &format!("may pass to PID {heir}, which waits for it"),
+        );
         Ok(())
     } else {
         Err(io::ErrorKind::Other.into())
@@ -194,7 +199,7 @@ fn keep(config: &'static Config, claim: Claim) {
         Err(Refusal::Deleted) => {
             // First: the host's first thread takes no signals before main.
             terminate(config);
-            mailbox::enter(phase::KEPT);
+            mailbox::enter(phase::GONE);
         }
         Err(refusal) => {
             *lock(&REFUSAL) = Some(refusal);
@@ -258,6 +263,7 @@ impl Attendance {
             self.look();
             if self.kill.is_some_and(|when| sys::now() >= when) {
                 self.kill = None;
+                report::killed(self.config);
                 send(libc::SIGKILL);
             }
         }
@@ -279,8 +285,7 @@ impl Attendance {
             if orderly && let Some(heir) = succession::pass_on(&file) {
                 report::detail(self.config, &format!("handed over to PID {heir}"));
             } else {
-                file.remove();
-                report::detail(self.config, "removed: the program ends");
+                report::detail(self.config, file.remove().in_words());
             }
         }
         mailbox::enter(phase::GONE);
@@ -306,7 +311,7 @@ impl Attendance {
     /// whoever ends the process; its lock goes, and nothing watches it.
     fn dissolve(self) {
         match FILE.lock().take() {
-            Some(file) => unattended::set(file.unattended()),
+            Some(file) => unattended::set(self.config, file.unattended()),
             None => mailbox::enter(phase::GONE),
         }
         if let Some(watcher) = self.watcher {
@@ -331,6 +336,8 @@ impl Attendance {
         match Watcher::arm(&mut self.watcher, &path, move || glance(config)) {
             // Changes made elsewhere send no events here.
             Ok(()) => self.interval = remote.then_some(POLL),
+            // It has gone before it could be watched: the look that follows says so.
+            Err(_) if !self.is_present() => self.interval = Some(POLL),
             Err(why) if config.watch == Watch::Inotify => {
                 self.interval = None;
                 report::problem(config, &format!("is not watched: {why}"));
@@ -340,6 +347,13 @@ impl Attendance {
                 report::detail(config, &format!("is watched by polling: {why}"));
             }
         }
+    }
+
+    fn is_present(&self) -> bool {
+        let place = FILE.lock();
+        place
+            .as_ref()
+            .is_some_and(|file| file.look() == Sight::Present)
     }
 
     /// Looks at the file, and does what follows.

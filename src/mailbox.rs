@@ -119,6 +119,11 @@ pub fn phase() -> u32 {
     PHASE.load(Ordering::SeqCst)
 }
 
+/// Whether the file is this process's, unless it has just been deleted.
+pub fn has_file() -> bool {
+    matches!(phase(), phase::KEPT | phase::UNATTENDED)
+}
+
 pub fn enter(phase: u32) {
     PHASE.store(phase, Ordering::SeqCst);
     sys::futex_wake_all(&PHASE);

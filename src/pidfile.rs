@@ -37,6 +37,31 @@ pub struct PidFile {
     pub(crate) fd: Option<OwnedFd>,
 }
 
+/// What has become of the file of a process that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Removed,
+    /// There is no right to remove it any more, or no way to it.
+    Emptied,
+    /// Not even a right to empty it.
+    Kept,
+    /// It was not ours any more.
+    LeftAlone,
+}
+
+impl Fate {
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Removed => "removed: the program ends",
+            Self::Emptied => "emptied, since it cannot be removed: the program ends",
+            Self::Kept => {
+                "stays behind, since it can neither be removed nor emptied: the program ends"
+            }
+            Self::LeftAlone => "is not this program's any more, and stays: the program ends",
+        }
+    }
+}
+
 impl PidFile {
     /// Looks whether the file is still there. Only proof counts: a path that cannot be reached for
     /// lack of rights, or from inside a chroot, is no deletion.
@@ -88,22 +113,27 @@ impl PidFile {
     /// that is refused it is emptied: an empty file misleads nobody, a stale PID does.
     ///
     /// Async-signal-safe: system calls only.
-    pub fn remove(&self) {
+    pub fn remove(&self) -> Fate {
         match file_at(&self.path) {
             // The host may have written it anew just now: then it names us.
-            Ok(id) if id != self.id && !names_us_at(&self.path) => return,
-            Ok(id) if id == self.id && !self.names_us() => return,
-            Ok(_) if unlink(&self.path).is_ok() => return,
+            Ok(id) if id != self.id && !names_us_at(&self.path) => return Fate::LeftAlone,
+            Ok(id) if id == self.id && !self.names_us() => return Fate::LeftAlone,
+            Ok(_) if unlink(&self.path).is_ok() => return Fate::Removed,
             Ok(_) => {}
-            Err(_) if !self.names_us() => return,
+            Err(_) if !self.names_us() => return Fate::LeftAlone,
             Err(_) => {}
         }
-        match &self.fd {
+        let emptied = match &self.fd {
             // SAFETY: the descriptor is ours.
             Some(fd) => unsafe { libc::ftruncate(fd.as_raw_fd(), 0) },
             // SAFETY: the path is a C string. It was just found to lead to our file, or to none.
             None => unsafe { libc::truncate(self.path.as_ptr(), 0) },
         };
+        if emptied == 0 {
+            Fate::Emptied
+        } else {
+            Fate::Kept
+        }
     }
 
     /// Passes the file on: writes the heir's PID into it, lets go of the lock, and waits until

@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::{Config, Log, shown};
-use crate::sys;
+use crate::sys::{self, SignalsBlocked};
 
 /// Something the operator should know in any case.
 pub fn problem(config: &Config, what: &str) {
@@ -21,8 +21,45 @@ pub fn problem(config: &Config, what: &str) {
 
 /// Something for those who asked to see it work.
 pub fn detail(config: &Config, what: &str) {
-    if matches!(config.log, Log::Stderr | Log::Syslog) {
+    if wants_details(config) {
         say(config, what);
+    }
+}
+
+fn wants_details(config: &Config) -> bool {
+    matches!(config.log, Log::Stderr | Log::Syslog)
+}
+
+/// A detail whose place and time are a signal handler: all that allocates is done beforehand.
+pub struct Prepared {
+    log: Log,
+    head: String,
+}
+
+impl Prepared {
+    pub fn new(config: &Config) -> Option<Self> {
+        let path = config.path.to_bytes();
+        let head = match config.log {
+            Log::Syslog => syslog_head(path),
+            _ => head(path),
+        };
+        let log = config.log;
+        wants_details(config).then_some(Self { log, head })
+    }
+
+    /// For a thread that has the host's descriptors.
+    ///
+    /// Async-signal-safe: system calls only. Not inlined: a handler on a small stack must have room
+    /// for this only where somebody has asked for it.
+    #[inline(never)]
+    pub fn say(&self, what: &'static str) {
+        // Where nobody reads, writing raises SIGPIPE.
+        let _blocked = SignalsBlocked::new();
+        if self.log == Log::Syslog {
+            deliver_to_syslog(&self.head, what);
+        } else {
+            write_to(2, &self.head, what);
+        }
     }
 }
 
@@ -32,6 +69,18 @@ pub fn deleted(config: &Config) {
     problem(
         config,
         &format!("was deleted: terminating PID {pid} with {}", name(signal)),
+    );
+}
+
+/// The same for what follows where the signal has not ended it.
+pub fn killed(config: &Config) {
+    let (pid, signal) = (sys::getpid(), config.signal);
+    problem(
+        config,
+        &format!(
+            "was deleted, and PID {pid} has not ended by {}: killing it with SIGKILL",
+            name(signal)
+        ),
     );
 }
 
@@ -49,18 +98,26 @@ fn name(signal: c_int) -> String {
 /// A message before there is a configuration.
 pub fn unusable(setting: &[u8], why: &str) {
     remember_stderr();
-    deliver_to_stderr(&line(setting, why));
+    deliver_to_stderr(&head(setting), why);
 }
 
 fn say(config: &Config, what: &str) {
-    let line = line(config.path.to_bytes(), what);
-    if config.log == Log::Syslog || !deliver_to_stderr(&line) && config.log == Log::Auto {
-        deliver_to_syslog(&line);
+    let path = config.path.to_bytes();
+    if config.log == Log::Syslog || !deliver_to_stderr(&head(path), what) && config.log == Log::Auto
+    {
+        deliver_to_syslog(&syslog_head(path), what);
     }
 }
 
-fn line(path: &[u8], what: &str) -> String {
-    format!("libpidfile: {}: {what}\n", shown(path))
+/// What a line begins with.
+fn head(path: &[u8]) -> String {
+    format!("libpidfile: {}: ", shown(path))
+}
+
+fn syslog_head(path: &[u8]) -> String {
+    const DAEMON_WARNING: c_int = (3 << 3) | 4;
+    let pid = sys::getpid();
+    format!("<{DAEMON_WARNING}>libpidfile[{pid}]: {}: ", shown(path))
 }
 
 /// What fd 2 was when the host started: device and inode.
@@ -88,7 +145,7 @@ fn is_log(fd: c_int) -> bool {
         && stat.st_ino == STDERR[1].load(Ordering::Relaxed)
 }
 
-fn deliver_to_stderr(line: &str) -> bool {
+fn deliver_to_stderr(head: &str, what: &str) -> bool {
     let fetched;
     let fd = if keeps_hosts_table() {
         2
@@ -98,9 +155,20 @@ fn deliver_to_stderr(line: &str) -> bool {
     } else {
         return false;
     };
-    is_log(fd) && is_ready(fd) && {
-        // SAFETY: reads from `line`. Where nobody reads, SIGPIPE is blocked.
-        unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) >= 0 }
+    write_to(fd, head, what)
+}
+
+/// In one call, so that lines of several processes do not mix. SIGPIPE is blocked.
+fn write_to(fd: c_int, head: &str, what: &str) -> bool {
+    let parts = [head, what, "\n"].map(part);
+    // SAFETY: reads from the parts, which are there.
+    is_log(fd) && is_ready(fd) && unsafe { libc::writev(fd, parts.as_ptr(), 3) >= 0 }
+}
+
+fn part(text: &str) -> libc::iovec {
+    libc::iovec {
+        iov_base: text.as_ptr().cast_mut().cast(),
+        iov_len: text.len(),
     }
 }
 
@@ -133,16 +201,10 @@ fn is_sandboxed() -> bool {
     })
 }
 
-fn deliver_to_syslog(line: &str) {
-    const DAEMON_WARNING: c_int = (3 << 3) | 4;
-    let text = format!(
-        "<{DAEMON_WARNING}>libpidfile[{}]: {}",
-        sys::getpid(),
-        line.trim_end()
-    );
+fn deliver_to_syslog(head: &str, what: &str) {
+    let mut parts = [head, what].map(part);
     let flags = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    let text = text.replacen("libpidfile: ", "", 1);
-    // SAFETY: the descriptor is new, the address is initialised and of the size given.
+    // SAFETY: the descriptor is new, the address and the message are initialised, all parts are there.
     unsafe {
         let socket = libc::socket(libc::AF_UNIX, flags, 0);
         if socket < 0 {
@@ -154,14 +216,12 @@ fn deliver_to_syslog(line: &str) {
         for (to, from) in address.sun_path.iter_mut().zip(b"/dev/log") {
             *to = *from as libc::c_char;
         }
-        libc::sendto(
-            socket.as_raw_fd(),
-            text.as_ptr().cast(),
-            text.len(),
-            libc::MSG_NOSIGNAL,
-            std::ptr::from_ref(&address).cast(),
-            size_of::<libc::sockaddr_un>() as libc::socklen_t,
-        );
+        let mut message = MaybeUninit::<libc::msghdr>::zeroed().assume_init();
+        message.msg_name = std::ptr::from_mut(&mut address).cast();
+        message.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        message.msg_iov = parts.as_mut_ptr();
+        message.msg_iovlen = parts.len() as _;
+        libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_NOSIGNAL);
     }
 }
 

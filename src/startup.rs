@@ -12,7 +12,7 @@ use crate::mark::{self, Mark, Role};
 use crate::paths::Home;
 use crate::sys::{self, SignalsBlocked};
 use crate::thread_keys::LowKeys;
-use crate::{abort, ending, keeper, last_thread, own_hands, report, signals, succession};
+use crate::{abort, ending, keeper, last_thread, mailbox, own_hands, report, signals, succession};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -115,7 +115,14 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
             at_the_end();
             leave_mark(config, Role::Owner);
             succession::register(config);
-            report::detail(config, &format!("names PID {} now", sys::getpid()));
+            if mailbox::has_file() {
+                let pid = sys::getpid();
+                let what = match claim {
+                    Claim::Fresh => format!("names PID {pid} now"),
+                    Claim::Resume(_) => format!("names PID {pid} as before exec"),
+                };
+                report::detail(config, &what);
+            }
         }
         Err(refusal) => {
             signals::unhook();

@@ -12,11 +12,14 @@ use crate::keeper::{self, Claim};
 use crate::mailbox::{self, phase, request};
 use crate::own_hands;
 use crate::pidfile::{PidFile, Sight};
+use crate::report::{self, Prepared};
 
 /// How long a thread waits for another one that is removing the file.
 const REMOVING: Duration = Duration::from_secs(2);
 
 static FILE: OnceCell<PidFile> = OnceCell::new();
+/// The end may come in a signal handler.
+static LAST_WORDS: OnceCell<Prepared> = OnceCell::new();
 
 /// Claims the file in the calling thread.
 ///
@@ -27,7 +30,7 @@ pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
     match claim.make(config, Lock::Dropped) {
         Ok(file) => {
             own_hands::note(&file);
-            set(file);
+            set(config, file);
             Ok(())
         }
         Err(Refusal::Deleted) => {
@@ -40,7 +43,10 @@ pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
 }
 
 /// From now on nobody attends to the file.
-pub fn set(file: PidFile) {
+pub fn set(config: &Config, file: PidFile) {
+    if let Some(last_words) = Prepared::new(config) {
+        let _ = LAST_WORDS.set(last_words);
+    }
     if FILE.set(file).is_ok() {
         mailbox::enter(phase::UNATTENDED);
     }
@@ -53,7 +59,10 @@ pub fn set(file: PidFile) {
 pub fn remove() {
     if mailbox::leave_for(phase::UNATTENDED, phase::REMOVING) {
         if let Some(file) = FILE.get() {
-            file.remove();
+            let fate = file.remove();
+            if let Some(last_words) = LAST_WORDS.get() {
+                last_words.say(fate.in_words());
+            }
         }
         mailbox::enter(phase::GONE);
     } else {
@@ -77,6 +86,7 @@ pub fn poll(config: &Config) {
             keeper::terminate(config);
             if let Some(after) = config.kill_after {
                 wait(after);
+                report::killed(config);
                 keeper::send(libc::SIGKILL);
             }
             return;
