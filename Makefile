@@ -47,11 +47,16 @@ target/c-tests/%: c-tests/%.c $(wildcard c-tests/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CC) -O1 -g -Wall -Wextra -Werror -pthread $(call asks,CFLAGS) -o $@ $< $(call asks,LDFLAGS)
 
+picture: ## draw docs/life-cycle.svg, which the README shows, from docs/life-cycle.dot (installs what it needs)
+	@scripts/setup picture
+	scripts/picture
+
 lint: ## check format and style of the Rust code and the shell scripts (installs what it needs)
 	@scripts/setup build lint
 	cargo fmt --check
 	cargo clippy --all-targets --all-features --locked -- -D warnings
 	shellcheck $(SCRIPTS) scripts/completion/*
+	scripts/picture --check
 
 # Never builds where make has built before: root may have no cargo. Running programs have the library mapped, and others
 # start meanwhile: so the new file takes the old one's place in one step.
@@ -64,6 +69,7 @@ install: ## copy the library, pidfile-run and the manual pages to PREFIX (PREFIX
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/man/man7" man/libpidfile.7
 	install -D -m 644 scripts/completion/pidfile-run.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pidfile-run"
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile" README.md CHANGELOG.md LICENSE
+	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile/docs" docs/life-cycle.svg
 
 clean: ## remove what was built
 	rm -rf target
@@ -71,5 +77,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all run test test-daemons test-cpython c-tests lint install clean help
+.PHONY: all run test test-daemons test-cpython c-tests picture lint install clean help
 .DELETE_ON_ERROR:
