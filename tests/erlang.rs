@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Host, NOTHING, Orphan, Orphanage, Process, Scene, exited, status_line, wait_for};
+use common::{
+    Host, NOTHING, Orphan, Orphanage, Process, Scene, exited, recipes, status_line, wait_for,
+};
 use std::fs;
 use std::process::{Command, ExitStatus};
 
@@ -34,6 +36,8 @@ note(Format, Values) ->
 
 const RESOURCE: &str = "{application, service, [{mod, {service, []}}]}.";
 
+const START: &str = "ok = application:start(service).";
+
 /// A scene in which the application is installed.
 fn scene() -> Scene {
     let scene = Scene::new();
@@ -52,7 +56,7 @@ fn erl<'scene>(scene: &'scene Scene, options: &[&str]) -> Host<'scene> {
         .program("/usr/bin/erl")
         .env("HOME", scene.path("data"))
         .args(options)
-        .args(["-eval", "ok = application:start(service)."])
+        .args(["-eval", START])
 }
 
 fn notes(scene: &Scene) -> String {
@@ -74,12 +78,16 @@ fn wait_until_up(scene: &Scene, node: &Process, times: usize) {
 const WAYS: [&str; 3] = ["environment", "command line", "vm.args"];
 
 fn node<'scene>(scene: &'scene Scene, way: &str) -> Host<'scene> {
-    // Two levels of quoting, as vm.args and shells want it: Erlang gets a term.
-    let setting = format!("-kernel pidfile '\"{}\"'\n", scene.pidfile().display());
-    let term = format!("{:?}", scene.pidfile());
+    let setting = recipes("Erlang and Elixir")[0]
+        .replace("/run/legacy.pid", scene.pidfile().to_str().unwrap());
     match way {
         "environment" => erl(scene, &["-noshell"]),
-        "command line" => erl(scene, &["-noshell", "-kernel", "pidfile", &term]).inert(),
+        "command line" => {
+            let command = format!("exec erl -noshell \"$@\" {setting}");
+            let start = ["-eval", START];
+            let shell = scene.program("sh").args(["-c", &command, "sh"]);
+            shell.args(start).env("HOME", scene.path("data")).inert()
+        }
         _ => {
             let file = scene.path("data/vm.args");
             fs::write(&file, format!("-noshell\n{setting}")).unwrap();
@@ -138,6 +146,29 @@ fn a_node_that_ends_takes_the_file_along() {
         assert!(notes(&scene).lines().last().unwrap().starts_with(last_note));
         assert_eq!(scene.leftovers(), NOTHING);
     }
+}
+
+/// `timeout` has the flag on its own command line, and outlives the node.
+#[test]
+fn a_launcher_that_stays() {
+    let scene = scene();
+    let term = format!("{:?}", scene.pidfile());
+    let launcher = scene
+        .program("timeout")
+        .inert()
+        .env("HOME", scene.path("data"))
+        .env("PIDFILE_EXE", "beam.smp")
+        .env("PIDFILE_FOLLOW", "off")
+        .args(["1000", "erl", "-noshell", "-kernel", "pidfile", &term])
+        .args(["-eval", START])
+        .spawn();
+    wait_until_up(&scene, &launcher, 1);
+    let pid = said_ready(&scene)[0];
+    assert_ne!(pid, launcher.pid());
+    file_names(&scene, pid);
+    scene.remove_pidfile();
+    assert_eq!(launcher.wait().status, exited(0));
+    assert_eq!(without_pids(&notes(&scene)), "ready \nstopped\n");
 }
 
 /// `init:restart()` takes everything down and up again in the same process.

@@ -25,7 +25,8 @@ impl Lab {
         LAB.get_or_init(Lab::boot)
     }
 
-    fn boot() -> Lab {
+    /// Boots one of its own.
+    pub fn boot() -> Lab {
         let host = super::Scene::new().host_path("is_a_service");
         let hosts = host.parent().unwrap().to_owned();
         let mut script = Command::new(SCRIPT)
