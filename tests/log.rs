@@ -26,139 +26,100 @@ fn logged<'scene>(scene: &'scene Scene, host: &str) -> Host<'scene> {
     scene.host(host).env("PIDFILE_LOG", "stderr")
 }
 
+/// What comes to an end, and how.
+type End = fn(&Scene, &mut Process);
+
+const END_OF_INPUT: End = |_, host| host.close_stdin();
+const SIGINT: End = |_, host| host.signal(libc::SIGINT);
+const DELETION: End = |scene, _| scene.remove_pidfile();
+
+const CLAIMED: &str = "names PID N now";
+const DELETED: &str = "was deleted: terminating PID N with SIGTERM";
+const REMOVED: &str = "removed: the program ends";
+
+/// Ends a host that has been started. What has been said of it, with N for its PID.
+#[track_caller]
+fn life(scene: &Scene, mut host: Process, end: End, status: ExitStatus) -> Vec<String> {
+    end(scene, &mut host);
+    let pid = format!("PID {}", host.pid());
+    let ended = host.wait();
+    assert_eq!(ended.status, status);
+    events(scene, &ended.stderr.replace(&pid, "PID N"))
+}
+
+#[track_caller]
+fn started(host: Host) -> Process {
+    let host = host.spawn();
+    host.wait_until_ready();
+    host
+}
+
 #[test]
-fn a_life_that_ends_by_itself() {
+fn an_end_by_itself() {
     for watch in ["auto", "poll", "off"] {
         let scene = Scene::new();
-        let host = logged(&scene, "waits_for_eof").env("PIDFILE_WATCH", watch);
-        let mut host = host.spawn();
-        host.wait_until_ready();
-        let pid = host.pid();
-        host.close_stdin();
-        let ended = host.wait();
-        assert_eq!(ended.status, exited(0));
-        assert_eq!(
-            events(&scene, &ended.stderr),
-            [
-                format!("names PID {pid} now"),
-                "removed: the program ends".to_owned()
-            ],
-            "{watch}"
-        );
+        let host = started(logged(&scene, "waits_for_eof").env("PIDFILE_WATCH", watch));
+        let said = life(&scene, host, END_OF_INPUT, exited(0));
+        assert_eq!(said, [CLAIMED, REMOVED], "{watch}");
     }
 }
 
 #[test]
-fn a_life_that_a_signal_ends() {
+fn an_end_by_a_signal() {
     for watch in ["auto", "off"] {
         let scene = Scene::new();
-        let host = logged(&scene, "waits_for_signal").env("PIDFILE_WATCH", watch);
-        let host = host.spawn();
-        host.wait_until_ready();
-        let pid = host.pid();
-        host.signal(libc::SIGINT);
-        let ended = host.wait();
-        assert_eq!(ended.status, killed_by(libc::SIGINT));
-        assert_eq!(
-            events(&scene, &ended.stderr),
-            [
-                format!("names PID {pid} now"),
-                "removed: the program ends".to_owned()
-            ],
-            "{watch}"
-        );
+        let host = started(logged(&scene, "waits_for_signal").env("PIDFILE_WATCH", watch));
+        let said = life(&scene, host, SIGINT, killed_by(libc::SIGINT));
+        assert_eq!(said, [CLAIMED, REMOVED], "{watch}");
     }
 }
 
 #[test]
 fn a_deletion() {
     let scene = Scene::new();
-    let host = logged(&scene, "waits_for_signal").spawn();
-    host.wait_until_ready();
-    let pid = host.pid();
-    scene.remove_pidfile();
-    let ended = host.wait();
-    assert_eq!(ended.status, killed_by(libc::SIGTERM));
-    assert_eq!(
-        events(&scene, &ended.stderr),
-        [
-            format!("names PID {pid} now"),
-            format!("was deleted: terminating PID {pid} with SIGTERM"),
-        ]
-    );
+    let host = started(logged(&scene, "waits_for_signal"));
+    let said = life(&scene, host, DELETION, killed_by(libc::SIGTERM));
+    assert_eq!(said, [CLAIMED, DELETED]);
 }
 
 #[test]
 fn a_deletion_that_takes_more_than_a_signal() {
     let scene = Scene::new();
-    let host = logged(&scene, "survives_sigterm").env("PIDFILE_KILL_AFTER", "1");
-    let host = host.spawn();
-    host.wait_until_ready();
-    let pid = host.pid();
-    scene.remove_pidfile();
-    let ended = host.wait();
-    assert_eq!(ended.status, killed_by(libc::SIGKILL));
-    assert_eq!(
-        events(&scene, &ended.stderr),
-        [
-            format!("names PID {pid} now"),
-            format!("was deleted: terminating PID {pid} with SIGTERM"),
-            format!("was deleted, and PID {pid} has not ended by SIGTERM: killing it with SIGKILL"),
-        ]
-    );
+    let host = started(logged(&scene, "survives_sigterm").env("PIDFILE_KILL_AFTER", "1"));
+    let said = life(&scene, host, DELETION, killed_by(libc::SIGKILL));
+    let killed = "was deleted, and PID N has not ended by SIGTERM: killing it with SIGKILL";
+    assert_eq!(said, [CLAIMED, DELETED, killed]);
 }
 
-/// A shell that becomes another program when it gets a line.
-fn shell_that_execs(scene: &Scene) -> Process {
+fn shell_that_execs<'scene>(scene: &'scene Scene, program: &str) -> Host<'scene> {
     let shell = scene.program("sh").env("PIDFILE_LOG", "stderr");
-    let shell = shell.args(["-c", "read line; exec \"$0\""]);
-    let shell = shell.arg(scene.host_path("waits_for_eof")).spawn();
-    shell.wait_until(|shell| scene.content() == shell.pid_line(), "an owner");
-    shell
+    let shell = shell.args(["-c", "exec \"$0\""]);
+    shell.arg(scene.host_path(program))
 }
 
 #[test]
 fn an_exec() {
     let scene = Scene::new();
-    let mut shell = shell_that_execs(&scene);
-    let pid = shell.pid();
-    shell.write_stdin(b"\n");
-    shell.wait_until_ready();
-    shell.close_stdin();
-    assert_eq!(
-        events(&scene, &shell.wait().stderr),
-        [
-            format!("names PID {pid} now"),
-            format!("names PID {pid} as before exec"),
-            "removed: the program ends".to_owned(),
-        ]
-    );
+    let host = started(shell_that_execs(&scene, "waits_for_eof"));
+    let said = life(&scene, host, END_OF_INPUT, exited(0));
+    assert_eq!(said, [CLAIMED, "names PID N as before exec", REMOVED]);
 }
 
 /// Then nobody says that it names anybody.
 #[test]
 fn a_deletion_in_the_middle_of_an_exec() {
     let scene = Scene::new();
-    let shell = scene.program("sh").env("PIDFILE_LOG", "stderr");
-    let shell = shell.args(["-c", "exec \"$0\""]);
-    let shell = shell.arg(scene.host_path("stops_before_constructors"));
-    let shell = shell.spawn();
-    shell.wait_until(
-        |shell| status_line(shell.pid(), "State").starts_with('T'),
+    let host = shell_that_execs(&scene, "stops_before_constructors").spawn();
+    host.wait_until(
+        |host| status_line(host.pid(), "State").starts_with('T'),
         "stopped",
     );
-    let pid = shell.pid();
-    scene.remove_pidfile();
-    shell.signal(libc::SIGCONT);
-    let ended = shell.wait();
-    assert_eq!(ended.status, killed_by(libc::SIGTERM));
-    assert_eq!(
-        events(&scene, &ended.stderr),
-        [
-            format!("names PID {pid} now"),
-            format!("was deleted: terminating PID {pid} with SIGTERM"),
-        ]
-    );
+    let deletion: End = |scene, host| {
+        scene.remove_pidfile();
+        host.signal(libc::SIGCONT);
+    };
+    let said = life(&scene, host, deletion, killed_by(libc::SIGTERM));
+    assert_eq!(said, [CLAIMED, DELETED]);
 }
 
 /// From the launcher to the daemon, which calls exec, and up to its end: as the README shows it.
@@ -193,56 +154,31 @@ fn a_daemons_life() {
     events[2..4].sort();
     let promised = recipes("See it work")[1]
         .replace("libpidfile: /run/legacy.pid: ", "")
-        .replace("4711", &first.to_string())
-        .replace("4712", &pid.to_string());
+        .replace("4711", "LAUNCHER")
+        .replace("4712", "DAEMON")
+        .replace("LAUNCHER", &first.to_string())
+        .replace("DAEMON", &pid.to_string());
     assert_eq!(events, promised.lines().collect::<Vec<_>>());
 }
 
 #[test]
 fn rights_that_have_gone() {
     for (watch, what) in [
-        ("auto", "emptied, since it cannot be removed"),
+        (
+            "auto",
+            "emptied, since it cannot be removed: the program ends",
+        ),
         (
             "off",
-            "stays behind, since it can neither be removed nor emptied",
+            "stays behind, since it can neither be removed nor emptied: the program ends",
         ),
     ] {
         let scene = Scene::new();
-        let host = logged(&scene, "changes_user").env("PIDFILE_WATCH", watch);
-        let mut host = host.spawn();
-        host.wait_until_ready();
-        let pid = host.pid();
-        host.close_stdin();
-        let ended = host.wait();
-        assert_eq!(ended.status, exited(0));
-        assert_eq!(
-            events(&scene, &ended.stderr),
-            [
-                format!("names PID {pid} now"),
-                format!("{what}: the program ends")
-            ],
-        );
+        let host = started(logged(&scene, "changes_user").env("PIDFILE_WATCH", watch));
+        let said = life(&scene, host, END_OF_INPUT, exited(0));
+        assert_eq!(said, [CLAIMED, what]);
         assert_eq!(scene.leftovers(), ["a.pid"]);
     }
-}
-
-/// A host that ends, how that comes about, and how it has ended then.
-type End = (&'static str, fn(&Scene, &mut Process), ExitStatus);
-
-fn ends() -> [End; 3] {
-    [
-        ("waits_for_eof", |_, host| host.close_stdin(), exited(0)),
-        (
-            "waits_for_signal",
-            |_, host| host.signal(libc::SIGINT),
-            killed_by(libc::SIGINT),
-        ),
-        (
-            "waits_for_signal",
-            |scene, _| scene.remove_pidfile(),
-            killed_by(libc::SIGTERM),
-        ),
-    ]
 }
 
 /// A host whose messages go to a FIFO. It starts when it gets a line. Also the FIFO's other end.
@@ -268,7 +204,11 @@ fn host_at_fifo(scene: &Scene, host: &str, watch: &str) -> (Process, File) {
 /// Nothing waits for whoever reads the messages, and nothing comes of it.
 fn nobody_minds(readers_way: fn(File) -> Option<File>) {
     for watch in ["auto", "off"] {
-        for (host, end, status) in ends() {
+        for (host, end, status) in [
+            ("waits_for_eof", END_OF_INPUT, exited(0)),
+            ("waits_for_signal", SIGINT, killed_by(libc::SIGINT)),
+            ("waits_for_signal", DELETION, killed_by(libc::SIGTERM)),
+        ] {
             if watch == "off" && status == killed_by(libc::SIGTERM) {
                 continue;
             }
