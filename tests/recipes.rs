@@ -165,6 +165,25 @@ fn a_shell() {
     assert_ne!(machine.try_shell(alive).0, 0);
 }
 
+#[test]
+fn seeing_it_work() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
+    let command = recipes("See it work").remove(0);
+    let started = machine.commands.load(Ordering::Relaxed);
+    machine.shell(&format!("{} &", command.trim_end()));
+    let pid = machine.wait_until_up();
+    machine.shell(&format!("kill -TERM {pid}"));
+    machine.wait_until_down();
+    let lines: Vec<String> = machine
+        .said(started)
+        .lines()
+        .filter_map(|line| line.strip_prefix("libpidfile: /run/legacy.pid: "))
+        .map(str::to_owned)
+        .collect();
+    let claimed = format!("names PID {pid} now");
+    assert_eq!(lines, [claimed.as_str(), "removed: the program ends"]);
+}
+
 /// A unit that somebody has, with what the README adds to it.
 fn systemd(legacy: &str, drop_in: &str) {
     let machine = Machine::new(legacy, "/run/legacy/legacy.pid");
