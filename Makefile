@@ -70,6 +70,7 @@ install: ## copy the library, pidfile-run and the manual pages to PREFIX (PREFIX
 	install -D -m 644 scripts/completion/pidfile-run.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pidfile-run"
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile" README.md CHANGELOG.md LICENSE
 	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile/docs" docs/life-cycle.svg
+	install -D -m 755 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile/scripts/examples" scripts/examples/*
 
 clean: ## remove what was built
 	rm -rf target
