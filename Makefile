@@ -10,9 +10,11 @@ unexport CARGO_BUILD_TARGET
 # rustup puts itself on the PATH only at the next login.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-LIB     := target/release/libpidfile.so
-C_TESTS := $(patsubst c-tests/%.c,target/c-tests/%,$(wildcard c-tests/*.c))
-SCRIPTS  = $(shell find . \( -name target -o -name .git \) -prune -o -type f -exec \
+LIB      := target/release/libpidfile.so
+PORTABLE := $(CURDIR)/target/portable/libpidfile.so
+HOSTS    := target/c-tests
+C_TESTS  := $(patsubst c-tests/%.c,$(HOSTS)/%,$(wildcard c-tests/*.c))
+SCRIPTS   = $(shell find . \( -name target -o -name .git \) -prune -o -type f -exec \
              awk 'FNR == 1 { if (/^\#!.*sh( |$$)/) print FILENAME; nextfile }' {} +)
 
 all: ## build the library: target/release/libpidfile.so
@@ -39,13 +41,24 @@ test-cpython: ## compare the outcome of CPython's own tests with and without the
 	@$(MAKE) --no-print-directory all
 	@scripts/test-cpython $(T)
 
+dist: ## make packages that run on any glibc from 2.17 on: a tarball and a .deb in target/dist (installs what it needs)
+	@scripts/setup build dist
+	@scripts/dist
+
+test-dist: dist ## test the packages, then run the tests on the portable library, or some: T=part_of_a_name (installs what it needs)
+	@scripts/setup build run test lintian
+	@$(MAKE) --no-print-directory all c-tests
+	@LIBPIDFILE=$(PORTABLE) scripts/test --features dist --test dist
+	@LIBPIDFILE=$(PORTABLE) scripts/test $(T)
+	@scripts/test-old-glibc $(T)
+
 c-tests: $(C_TESTS) ## build the small C programs that the tests preload the library into
 
 # A host may ask for more in a comment: /* CFLAGS: -fno-plt */, /* LDFLAGS: -static -lbsd */
 asks = $(shell sed -n 's,^/\* $(1): \(.*\) \*/$$,\1,p' $<)
-target/c-tests/%: c-tests/%.c $(wildcard c-tests/*.h) Makefile
+$(HOSTS)/%: c-tests/%.c $(wildcard c-tests/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) -O1 -g -Wall -Wextra -Werror -pthread $(call asks,CFLAGS) -o $@ $< $(call asks,LDFLAGS)
+	$(CC) -O1 -g -Wall -Wextra -Werror -pthread $(call asks,CFLAGS) -o $@ $< $(call asks,LDFLAGS) $(LDLIBS)
 
 picture: ## draw docs/life-cycle.svg, which the README shows, from docs/life-cycle.dot (installs what it needs)
 	@scripts/setup picture
@@ -78,5 +91,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all run test test-daemons test-cpython c-tests picture lint install clean help
+.PHONY: all run test dist test-dist test-daemons test-cpython c-tests picture lint install clean help
 .DELETE_ON_ERROR:

@@ -176,7 +176,7 @@ fn a_message_is_one_line_whatever_the_path() {
 
 /// The system calls that fail in real life, and how: for want of memory, of descriptors, of threads, of space, of
 /// privileges, in a sandbox, on an old kernel, in a strange file system.
-const CALLS: [(&str, &[&str]); 41] = [
+const CALLS: [(&str, &[&str]); 43] = [
     ("openat", &["EMFILE", "EACCES", "EINTR"]),
     ("openat2", &["ENOSYS"]),
     ("linkat", &["EPERM", "ENOSPC"]),
@@ -193,6 +193,8 @@ const CALLS: [(&str, &[&str]); 41] = [
     ("pwrite64", &["ENOSPC"]),
     ("ftruncate", &["EIO"]),
     ("fchmod", &["EPERM"]),
+    ("stat", &["EIO"]),
+    ("lstat", &["EIO"]),
     ("fstat", &["EIO"]),
     ("newfstatat", &["EIO"]),
     ("statx", &["EIO"]),

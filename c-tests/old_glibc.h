@@ -1,0 +1,21 @@
+/* What these programs use and glibc has only since 2.34: scripts/test-old-glibc builds them on an older one. No header that a
+   feature macro of theirs comes too late for. */
+#include <asm/unistd.h>
+#include <sys/syscall.h>
+
+#define SYS_close_range __NR_close_range
+#define SYS_pidfd_getfd __NR_pidfd_getfd
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2U
+#endif
+
+extern long syscall(long, ...);
+
+__attribute__((unused)) static int close_range(unsigned first, unsigned last, int flags)
+{
+    return syscall(SYS_close_range, first, last, flags);
+}
+
+__attribute__((unused)) static void closefrom(int lowest) { close_range(lowest, ~0U, 0); }
+
+__attribute__((unused)) static int _Fork(void) { return syscall(SYS_clone, 17 /* SIGCHLD */, 0, 0, 0, 0); }
