@@ -110,23 +110,27 @@ impl PidFile {
     }
 
     /// Takes the file away if it is still ours: the same file, and still holding our PID. Where
-    /// that is refused it is emptied: an empty file misleads nobody, a stale PID does.
+    /// that is refused, or the path leads elsewhere by now (chroot(2)), it is emptied: an empty file
+    /// misleads nobody, a stale PID does.
     ///
     /// Async-signal-safe: system calls only.
     pub fn remove(&self) -> Fate {
-        match file_at(&self.path) {
+        let is_ours = match file_at(&self.path) {
+            Ok(id) if id == self.id => self.names_us(),
             // The host may have written it anew just now: then it names us.
-            Ok(id) if id != self.id && !names_us_at(&self.path) => return Fate::LeftAlone,
-            Ok(id) if id == self.id && !self.names_us() => return Fate::LeftAlone,
-            Ok(_) if unlink(&self.path).is_ok() => return Fate::Removed,
-            Ok(_) => {}
-            Err(_) if !self.names_us() => return Fate::LeftAlone,
-            Err(_) => {}
+            Ok(_) => names_us_at(&self.path),
+            Err(_) => false,
+        };
+        if is_ours && unlink(&self.path).is_ok() {
+            return Fate::Removed;
+        }
+        if !self.names_us() {
+            return Fate::LeftAlone;
         }
         let emptied = match &self.fd {
             // SAFETY: the descriptor is ours.
             Some(fd) => unsafe { libc::ftruncate(fd.as_raw_fd(), 0) },
-            // SAFETY: the path is a C string. It was just found to lead to our file, or to none.
+            // SAFETY: the path is a C string. It was just found to lead to a file that names us.
             None => unsafe { libc::truncate(self.path.as_ptr(), 0) },
         };
         if emptied == 0 {

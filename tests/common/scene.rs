@@ -73,6 +73,19 @@ impl Scene {
             .run_by_nobody()
     }
 
+    /// One of our own small programs, after a script that has a mount namespace of its own and finds `$library`, `$pidfile` and
+    /// the program in `"$@"`. The PID is that of the program, unless the script runs it itself.
+    pub fn host_after(&self, script: &str, name: &str) -> Host<'_> {
+        let script = format!(
+            "library=$1 pidfile=$2; shift 2\n{script}\n\
+             exec env LD_PRELOAD=\"$library\" PIDFILE=\"$pidfile\" \"$@\""
+        );
+        self.program("unshare")
+            .plain()
+            .args(["--mount", "sh", "-e", "-c", &script, "sh"])
+            .args([library(), self.pidfile(), self.host_path(name)])
+    }
+
     pub fn host_path(&self, name: &str) -> PathBuf {
         built("C_TESTS", "target/c-tests").join(name)
     }
