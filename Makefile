@@ -36,6 +36,11 @@ test-daemons: ## try it on a table of daemons from Debian (installs what it need
 	@$(MAKE) --no-print-directory all c-tests
 	@PIDFILE_ALL_DAEMONS=1 scripts/test --features daemons --test daemons
 
+torture: ## make every system call fail, and race thousands of times: some 20 minutes (installs what it needs)
+	@scripts/setup build run test
+	@$(MAKE) --no-print-directory all c-tests
+	@scripts/test --features torture --test 'torture_*' $(T) -- --nocapture
+
 test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
 	@scripts/setup build test cpython
 	@$(MAKE) --no-print-directory all
@@ -91,5 +96,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all run test dist test-dist test-daemons test-cpython c-tests picture lint install clean help
+.PHONY: all run test dist test-dist test-daemons test-cpython torture c-tests picture lint install clean help
 .DELETE_ON_ERROR:

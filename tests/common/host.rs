@@ -24,6 +24,7 @@ pub struct Host<'scene> {
     name: String,
     umask: libc::mode_t,
     dumps_core: bool,
+    stderr: Option<Stdio>,
 }
 
 impl<'scene> Host<'scene> {
@@ -50,6 +51,7 @@ impl<'scene> Host<'scene> {
                 .into(),
             umask: 0o022,
             dumps_core: false,
+            stderr: None,
         }
     }
 
@@ -105,6 +107,12 @@ impl<'scene> Host<'scene> {
         self
     }
 
+    /// Instead of the file that [`Ended::stderr`] is read from.
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.stderr = Some(stderr.into());
+        self
+    }
+
     pub fn run_by_nobody(mut self) -> Self {
         const NOBODY: u32 = 65534;
         self.command.uid(NOBODY).gid(NOBODY);
@@ -114,12 +122,14 @@ impl<'scene> Host<'scene> {
     pub fn spawn(self) -> Process {
         let stdout = self.scene.output("stdout");
         let stderr = self.scene.output("stderr");
+        let file = File::create(&stderr).unwrap();
+        let other_stderr = self.stderr;
         let (umask, dumps_core) = (self.umask, self.dumps_core);
         let mut command = self.command;
         command
             .stdin(Stdio::piped())
             .stdout(File::create(&stdout).unwrap())
-            .stderr(File::create(&stderr).unwrap());
+            .stderr(other_stderr.unwrap_or_else(|| file.into()));
         // SAFETY: only async-signal-safe calls, on plain values that the closure owns.
         unsafe {
             command.pre_exec(move || {

@@ -33,6 +33,7 @@ mod reader;
 mod readme;
 mod scene;
 mod trace;
+mod tree;
 mod twins;
 mod wait;
 
@@ -49,5 +50,6 @@ pub use reader::Reader;
 pub use readme::recipes;
 pub use scene::{NOTHING, Scene, library};
 pub use trace::{calls_in, trace};
+pub use tree::tree;
 pub use twins::{Twins, WITH_US};
 pub use wait::wait_for;
