@@ -335,7 +335,12 @@ impl Attendance {
         }
         match Watcher::arm(&mut self.watcher, &path, move || glance(config)) {
             // Changes made elsewhere send no events here.
-            Ok(()) => self.interval = remote.then_some(POLL),
+            Ok(()) if remote => {
+                self.interval = Some(POLL);
+                let why = "is polled too: the file system may be changed from elsewhere";
+                report::detail(config, why);
+            }
+            Ok(()) => self.interval = None,
             // It has gone before it could be watched: the look that follows says so.
             Err(_) if !self.is_present() => self.interval = Some(POLL),
             Err(why) if config.watch == Watch::Inotify => {

@@ -76,6 +76,8 @@ const CALLS: &[(&str, &[&str])] = &[
     ("truncate", &["EIO", "EACCES", "EROFS"]),
     ("fchmod", &["EPERM", "EROFS", "EIO"]),
     ("fstat", &["EIO", "ESTALE"]),
+    ("stat", &["EIO", "EACCES", "ESTALE", "ENOMEM"]),
+    ("lstat", &["EIO", "EACCES", "ESTALE", "ENOMEM"]),
     ("newfstatat", &["EIO", "EACCES", "ESTALE", "ENOMEM"]),
     ("statx", &["EIO", "EACCES", "ENOSYS"]),
     ("fstatfs", &["EIO", "ENOSYS"]),
