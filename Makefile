@@ -36,10 +36,10 @@ test-daemons: ## try it on a table of daemons from Debian (installs what it need
 	@$(MAKE) --no-print-directory all c-tests
 	@PIDFILE_ALL_DAEMONS=1 scripts/test --features daemons --test daemons
 
-torture: ## make every system call fail, and race thousands of times: some 20 minutes (installs what it needs)
+torture: ## make every system call fail, and race thousands of times, some 20 minutes (installs what it needs)
 	@scripts/setup build run test
 	@$(MAKE) --no-print-directory all c-tests
-	@scripts/test --features torture --test 'torture_*' $(T) -- --nocapture
+	@scripts/test --features torture --test 'torture_*' --test blind_watches $(T) -- --nocapture
 
 test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
 	@scripts/setup build test cpython

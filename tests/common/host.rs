@@ -113,9 +113,12 @@ impl<'scene> Host<'scene> {
         self
     }
 
-    pub fn run_by_nobody(mut self) -> Self {
-        const NOBODY: u32 = 65534;
-        self.command.uid(NOBODY).gid(NOBODY);
+    pub fn run_by_nobody(self) -> Self {
+        self.run_by(65534)
+    }
+
+    pub fn run_by(mut self, user: u32) -> Self {
+        self.command.uid(user).gid(user);
         self
     }
 
