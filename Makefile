@@ -39,7 +39,7 @@ test-daemons: ## try it on a table of daemons from Debian (installs what it need
 torture: ## make every system call fail, and race thousands of times, some 20 minutes (installs what it needs)
 	@scripts/setup build run test
 	@$(MAKE) --no-print-directory all c-tests
-	@scripts/test --features torture --test 'torture_*' --test blind_watches $(T) -- --nocapture
+	@scripts/test --features torture --test 'torture_*' --test hand_over_faults --test blind_watches $(T) -- --nocapture
 
 test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
 	@scripts/setup build test cpython

@@ -112,38 +112,43 @@ fn aftermath(scene: &Scene, orphans: &Orphanage, at_once: bool, is_daemon: IsDae
     assert_eq!(scene.leftovers(), NOTHING);
 }
 
-/// Kills every process of the host, and what it forks, at the `when`th of these system calls of one of its threads.
-fn inject(host: &Process, call: &str, when: usize) -> Child {
+/// Has this happen to every process of the host, and what it forks, at the `when`th of these system calls of one of its
+/// threads.
+fn inject(host: &Process, call: &str, what: &str, when: usize) -> Child {
     let strace = Command::new("strace")
         .args(["--follow-forks", "--signal=none", "--quiet=all"])
         .arg(format!("--trace={call}"))
-        .arg(format!("--inject={call}:signal=KILL:when={when}"))
+        .arg(format!("--inject={call}:{what}:when={when}"))
         .args(["--output", "/dev/null"])
         .arg(format!("--attach={}", host.pid()))
         .stderr(Stdio::null())
         .spawn()
         .expect("strace");
     let is_traced = |task: &i32| status_line(*task, "TracerPid") != "0";
-    host.wait_until(
-        |host| tasks_of(host.pid()).iter().all(is_traced),
-        "traced by strace",
+    // It may be killed as soon as the first of its threads is traced.
+    wait_for(
+        || !host.is_running() || tasks_of(host.pid()).iter().all(is_traced),
+        "it is traced by strace",
     );
     strace
 }
 
+const KILLED: &str = "signal=KILL";
+
 /// Whether somebody was killed.
-fn one_injection(call: &str, when: usize, steps: &[&str]) -> bool {
+fn one_injection(call: &str, what: &str, when: usize, steps: &[&str]) -> bool {
     let scene = Scene::new();
     let orphans = Orphanage::of(&scene);
     let steps = [&["be told"], steps].concat();
     let mut host = scene.host("daemonizes").args(&steps).spawn();
     host.wait_until(|host| is_watching(host.pid()), "watching");
-    let mut strace = inject(&host, call, when);
+    let mut strace = inject(&host, call, what, when);
     host.close_stdin();
     let launcher = host.wait();
     let before = orphans.children().len();
     aftermath(&scene, &orphans, when.is_multiple_of(2), is_at_work);
     let hit = launcher.status == killed_by(libc::SIGKILL) || before == 0;
+    assert!(!hit || what == KILLED, "{launcher:?}, {before} children");
     assert!(hit || launcher.status == exited(0), "{launcher:?}");
     drop(orphans);
     wait_for(
@@ -153,7 +158,7 @@ fn one_injection(call: &str, when: usize, steps: &[&str]) -> bool {
     hit
 }
 
-fn sweep(calls: &[&str], last: usize) {
+fn sweep(calls: &[&str], what: &str, last: usize) {
     let mut cases = Vec::new();
     for shape in SHAPES {
         for waiting in ["", "pipe"] {
@@ -169,12 +174,12 @@ fn sweep(calls: &[&str], last: usize) {
     let failures = Mutex::new(Vec::new());
     let work = || {
         while let Some((call, when, steps)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match catch_unwind(AssertUnwindSafe(|| one_injection(call, *when, steps))) {
+            match catch_unwind(AssertUnwindSafe(|| one_injection(call, what, *when, steps))) {
                 Ok(hit) => _ = hits.fetch_add(usize::from(hit), Ordering::Relaxed),
                 Err(_) => failures
                     .lock()
                     .unwrap()
-                    .push(format!("{call}, {when}, {steps:?}")),
+                    .push(format!("{call}, {what}, {when}, {steps:?}")),
             }
         }
     };
@@ -185,9 +190,10 @@ fn sweep(calls: &[&str], last: usize) {
     });
     let failures = failures.into_inner().unwrap();
     println!(
-        "{} injections, {} of them killed somebody early",
+        "{calls:?}, {what}: {} injections, {} of them killed somebody early, {} harmed",
         cases.len(),
-        hits.into_inner()
+        hits.into_inner(),
+        failures.len()
     );
     assert!(
         failures.is_empty(),
@@ -201,14 +207,35 @@ fn sweep(calls: &[&str], last: usize) {
 #[test]
 fn somebody_is_killed_at_a_call_of_the_hand_over() {
     let calls = ["pwrite64", "flock", "ftruncate", "futex"];
-    sweep(&calls, 6);
-    sweep(&["exit_group", "clone3", "openat"], 3);
+    sweep(&calls, KILLED, 6);
+    sweep(&["exit_group", "clone3", "openat"], KILLED, 3);
 }
 
 /// Whatever call that is.
 #[test]
 fn somebody_is_killed_at_any_call() {
-    sweep(&["all"], 60);
+    sweep(&["all"], KILLED, 60);
+}
+
+/// The library's calls: what the host makes itself may not fail. Nor does a file that cannot be read belong here: it is not
+/// known to be ours, and stays.
+#[test]
+fn a_call_of_the_hand_over_fails() {
+    let last = if cfg!(feature = "torture") { 6 } else { 1 };
+    for (call, errors) in [
+        ("flock", &["ENOLCK", "EINTR"][..]),
+        ("pwrite64", &["ENOSPC", "EIO"]),
+        ("ftruncate", &["EIO"]),
+        ("newfstatat", &["EIO", "EACCES"]),
+        ("unlink", &["EACCES"]),
+        ("close_range", &["ENOSYS", "EPERM"]),
+        ("madvise", &["EINVAL"]),
+        ("mprotect", &["ENOMEM"]),
+    ] {
+        for error in errors {
+            sweep(&[call], &format!("error={error}"), last);
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    Mode, NOTHING, Process, Scene, exited, is_at_work, is_watching, killed_by, wait_for,
+    Mode, NOTHING, Process, Scene, exited, is_at_work, is_watching, killed_by, library, wait_for,
     wait_until_idle,
 };
 use std::fs;
@@ -239,7 +239,7 @@ fn data_of_library(host: &Process) -> u64 {
     for line in smaps.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         if let Some((from, to)) = words[0].split_once('-') {
-            let is_data = words[1].starts_with("rw") && line.ends_with("libpidfile.so");
+            let is_data = words[1].starts_with("rw") && line.ends_with(library().to_str().unwrap());
             counts = is_data || words.len() == 5 && from == end;
             end = if counts { to.to_owned() } else { String::new() };
         } else if counts && words[0] == "Anonymous:" {

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// How many there are in a sample.
-const SAMPLE: usize = 140;
+const SAMPLE: usize = 100;
 
 /// The system calls that fail in real life, and how: for want of memory, of descriptors, of threads, of space, of
 /// privileges, in a sandbox, on an old kernel, in a strange file system.
