@@ -227,7 +227,6 @@ fn a_call_of_the_hand_over_fails() {
         ("pwrite64", &["ENOSPC", "EIO"]),
         ("ftruncate", &["EIO"]),
         ("newfstatat", &["EIO", "EACCES"]),
-        ("unlink", &["EACCES"]),
         ("close_range", &["ENOSYS", "EPERM"]),
         ("madvise", &["EINVAL"]),
         ("mprotect", &["ENOMEM"]),

@@ -41,41 +41,40 @@ fn end(mut host: Process, gives_up: &[&str]) -> ExitStatus {
 fn copes_without(gives_up: &[&str]) {
     let scene = Scene::new();
     let usual_end = end(start(&scene, Mode::Plain, "auto", gives_up), gives_up);
-    for watch in ["auto", "off"] {
-        for is_deleted in [false, true] {
-            let what = format!("{gives_up:?}, watch {watch}");
-            let scene = Scene::new();
-            let host = start(&scene, Mode::Active, watch, gives_up);
+    for (watch, is_deleted) in [("auto", false), ("auto", true), ("off", false)] {
+        let what = format!("{gives_up:?}, watch {watch}");
+        let scene = Scene::new();
+        let host = start(&scene, Mode::Active, watch, gives_up);
+        if is_deleted {
             wait_until_idle(&host);
-            let said = host.stderr();
-            let is_owner = scene.content() == host.pid_line();
-            let prefix = format!("libpidfile: {}: ", scene.pidfile().display());
-            assert!(
-                said.lines().all(|line| line.starts_with(&prefix)),
-                "{what}: {said}"
-            );
-            assert!(said.lines().count() <= 1, "{what}: {said}");
-            // Where not one descriptor may be open even poll(2) refuses to tell whether stderr would block.
-            let is_mute = gives_up.contains(&"close=2") || gives_up.contains(&"nofile=0");
-            assert!(
-                is_owner || is_mute || !said.is_empty(),
-                "{what}: nobody knows why there is no file"
-            );
-            // "is not watched": it stays as it is.
-            let is_watched = is_owner && watch != "off" && said.is_empty();
-            if is_deleted && is_watched {
-                scene.remove_pidfile();
-                assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{what}");
-            } else {
-                assert_eq!(end(host, gives_up), usual_end, "{what}: {said}");
-            }
-            // Without a thread of ours and without a descriptor to read the file with, nobody knows whose it is.
-            if watch == "off" && gives_up.iter().any(|what| what.starts_with("nofile=")) {
-                let next = scene.host("returns_status").run();
-                assert_eq!((next.status, &*next.stderr), (exited(0), ""), "{what}");
-            }
-            assert_eq!(scene.leftovers(), NOTHING, "{what}");
         }
+        let said = host.stderr();
+        let is_owner = scene.content() == host.pid_line();
+        let prefix = format!("libpidfile: {}: ", scene.pidfile().display());
+        assert!(
+            said.lines().all(|line| line.starts_with(&prefix)),
+            "{what}: {said}"
+        );
+        assert!(said.lines().count() <= 1, "{what}: {said}");
+        // Where not one descriptor may be open even poll(2) refuses to tell whether stderr would block.
+        let is_mute = gives_up.contains(&"close=2") || gives_up.contains(&"nofile=0");
+        assert!(
+            is_owner || is_mute || !said.is_empty(),
+            "{what}: nobody knows why there is no file"
+        );
+        // "is not watched": it stays as it is.
+        if is_deleted && is_owner && said.is_empty() {
+            scene.remove_pidfile();
+            assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{what}");
+        } else {
+            assert_eq!(end(host, gives_up), usual_end, "{what}: {said}");
+        }
+        // Without a thread of ours and without a descriptor to read the file with, nobody knows whose it is.
+        if watch == "off" && gives_up.iter().any(|what| what.starts_with("nofile=")) {
+            let next = scene.host("returns_status").run();
+            assert_eq!((next.status, &*next.stderr), (exited(0), ""), "{what}");
+        }
+        assert_eq!(scene.leftovers(), NOTHING, "{what}");
     }
 }
 
@@ -120,16 +119,19 @@ fn processes() {
     }
 }
 
+/// In KiB: for no stack of ours, for one, for all.
+const ROOMS: [u32; 7] = [0, 4, 72, 80, 144, 208, 1024];
+
 #[test]
 fn address_space() {
-    for room in [0, 4, 68, 72, 80, 136, 144, 160, 208, 256, 512, 1024] {
+    for room in ROOMS {
         copes_without(&[&format!("room={room}")]);
     }
 }
 
 #[test]
 fn locked_memory() {
-    for room in [0, 4, 68, 72, 80, 136, 144, 160, 208, 256, 512, 1024] {
+    for room in ROOMS {
         copes_without(&[&format!("locked={room}"), &a_user()]);
     }
     copes_without(&["locked=0"]);
