@@ -147,8 +147,7 @@ fn one_injection(call: &str, what: &str, when: usize, steps: &[&str]) -> bool {
     let launcher = host.wait();
     let before = orphans.children().len();
     aftermath(&scene, &orphans, when.is_multiple_of(2), is_at_work);
-    let hit = launcher.status == killed_by(libc::SIGKILL) || before == 0;
-    assert!(!hit || what == KILLED, "{launcher:?}, {before} children");
+    let hit = what == KILLED && (launcher.status == killed_by(libc::SIGKILL) || before == 0);
     assert!(hit || launcher.status == exited(0), "{launcher:?}");
     drop(orphans);
     wait_for(
@@ -217,8 +216,7 @@ fn somebody_is_killed_at_any_call() {
     sweep(&["all"], KILLED, 60);
 }
 
-/// The library's calls: what the host makes itself may not fail. Nor does a file that cannot be read belong here: it is not
-/// known to be ours, and stays.
+/// Of the library's calls those that the heir does not need for its own end. (For that: tests/torture_faults.rs.)
 #[test]
 fn a_call_of_the_hand_over_fails() {
     let last = if cfg!(feature = "torture") { 6 } else { 1 };
@@ -226,7 +224,6 @@ fn a_call_of_the_hand_over_fails() {
         ("flock", &["ENOLCK", "EINTR"][..]),
         ("pwrite64", &["ENOSPC", "EIO"]),
         ("ftruncate", &["EIO"]),
-        ("newfstatat", &["EIO", "EACCES"]),
         ("close_range", &["ENOSYS", "EPERM"]),
         ("madvise", &["EINVAL"]),
         ("mprotect", &["ENOMEM"]),
