@@ -478,6 +478,9 @@ unsafe fn strings<'a>(mut vector: *const *const c_char) -> impl Iterator<Item = 
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

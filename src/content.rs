@@ -90,6 +90,8 @@ pub fn names_us_at(path: &CStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::same_each_time;
+    use proptest::prelude::*;
 
     #[test]
     fn a_pid_is_the_first_number_of_the_file() {
@@ -115,6 +117,61 @@ mod tests {
     fn content_is_the_pid_and_a_newline() {
         for pid in [1, 10, 4_194_304, i32::MAX] {
             assert_eq!(Content::naming(pid).bytes(), format!("{pid}\n").as_bytes());
+        }
+    }
+
+    fn pid() -> impl Strategy<Value = libc::pid_t> {
+        // As many of two digits as of ten.
+        (0..10_u32, 1..=libc::pid_t::MAX).prop_map(|(less, pid)| (pid / 10_i32.pow(less)).max(1))
+    }
+
+    proptest! {
+        #![proptest_config(same_each_time())]
+
+        #[test]
+        fn what_we_write_is_read_back_whatever_follows(pid in pid(), rest: Vec<u8>) {
+            let content = [Content::naming(pid).bytes(), &rest].concat();
+            prop_assert_eq!(parse_pid(&content), Some(pid));
+        }
+
+        #[test]
+        fn anything_is_a_pid_in_decimal_or_none(content in "[ \n\t0-9+-]{0,14}|\\PC{0,40}") {
+            let pid = parse_pid(content.as_bytes());
+            let word = content.trim_ascii_start().split_ascii_whitespace().next();
+            let word = word.filter(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+            let number = word.and_then(|word| word.parse::<i128>().ok());
+            let number = number.filter(|number| (1..=i128::from(libc::pid_t::MAX)).contains(number));
+            prop_assert_eq!(pid.map(i128::from), number);
+        }
+
+        #[test]
+        fn bytes_that_are_no_text_do_no_harm(content: Vec<u8>) {
+            prop_assert!(parse_pid(&content).is_none_or(|pid| pid > 0));
+        }
+
+        /// In a file that is written over, the first line is right from the first instant, and a
+        /// reader that has read the old line to its end gets at most blanks after it.
+        #[test]
+        fn one_pid_takes_another_ones_place(old in pid(), new in pid()) {
+            let file: OwnedFd = tempfile::tempfile().unwrap().into();
+            let all = |file: &OwnedFd| {
+                let mut content = [0; 32];
+                // SAFETY: writes at most the size of `content`.
+                let size = unsafe {
+                    libc::pread(file.as_raw_fd(), content.as_mut_ptr().cast(), content.len(), 0)
+                };
+                content[..size as usize].to_vec()
+            };
+            replace(&file, old).unwrap();
+            write(&file, Content::naming(new).bytes()).unwrap();
+            prop_assert_eq!(parse_pid(&all(&file)), Some(new));
+            replace(&file, new).unwrap();
+            let content = all(&file);
+            let whole = Content::naming(new);
+            prop_assert_eq!(&content, whole.bytes());
+            let read = Content::naming(old).bytes().to_vec();
+            let more = content.get(read.len()..).unwrap_or_default();
+            prop_assert_eq!(parse_pid(&[&read, more].concat()), Some(old));
         }
     }
 }

@@ -90,6 +90,8 @@ mod page;
 mod paths;
 mod pidfile;
 mod private_table;
+#[cfg(test)]
+mod properties;
 mod report;
 mod signals;
 mod startup;

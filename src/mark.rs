@@ -162,6 +162,11 @@ fn write_digits(field: &mut [u8], mut number: u64, base: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::same_each_time;
+    use proptest::collection::{SizeRange, vec};
+    use proptest::prelude::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
 
     const VALUE: &[u8] = b"owner:0000001234:000000000000fd00:0000000000000abc:\
         000000000000fd01:0000000000000002:00000000000000ff:/run/a:b.pid";
@@ -195,20 +200,54 @@ mod tests {
         }
     }
 
-    #[test]
-    fn it_can_be_rewritten_in_place() {
-        let id = FileId(0xfd00, 0xabc);
-        let home = Home {
-            directory: id,
-            root: id,
-        };
-        leave(Role::Owner, home, b"/run/a.pid");
-        rewrite(Role::Await);
-        let text = std::env::var(String::from_utf8_lossy(VARIABLE).as_ref()).unwrap();
-        let mark = Mark::parse(text.as_bytes()).unwrap();
-        assert_eq!((mark.role, mark.pid), (Role::Await, sys::getpid()));
-        assert_eq!((mark.home, mark.path), (home, &b"/run/a.pid"[..]));
-        assert!(mark.is_of_this_process());
+    fn role() -> impl Strategy<Value = Role> {
+        prop::sample::select(vec![Role::Owner, Role::Await, Role::Aside])
+    }
+
+    fn absolute(length: impl Into<SizeRange>) -> impl Strategy<Value = Vec<u8>> {
+        vec(1_u8.., length).prop_map(|path| [b"/", &path[..]].concat())
+    }
+
+    proptest! {
+        #![proptest_config(same_each_time())]
+
+        #[test]
+        fn what_is_left_is_read_back_and_can_be_rewritten_in_place(
+            (first, second) in (role(), role()),
+            ids: [u64; 4],
+            path in prop_oneof![absolute(0..40), absolute(4000..4094)],
+        ) {
+            let (directory, root) = (FileId(ids[0], ids[1]), FileId(ids[2], ids[3]));
+            let home = Home { directory, root };
+            leave(first, home, &path);
+            let name = OsStr::from_bytes(VARIABLE);
+            let before = std::env::var_os(name).unwrap();
+            rewrite(second);
+            let after = std::env::var_os(name).unwrap();
+            for (text, role) in [(before, first), (after, second)] {
+                let mark = Mark::parse(text.as_bytes()).unwrap();
+                prop_assert_eq!((mark.role, mark.pid), (role, sys::getpid()));
+                prop_assert_eq!((mark.home, mark.path), (home, &path[..]));
+                prop_assert!(mark.is_of_this_process());
+                prop_assert!(mark.concerns(&path));
+            }
+        }
+
+        #[test]
+        fn a_mark_is_whole_or_none(value in "(owner|await|aside|[a-z]{0,6})(:[0-9a-fx+-]{0,20}){0,8}(:/?\\PC{0,9})?") {
+            if let Some(mark) = Mark::parse(value.as_bytes()) {
+                let role = value.split(':').next().unwrap();
+                prop_assert_eq!(mark.role.word(), role);
+                prop_assert!(mark.pid > 0);
+                prop_assert!(mark.path.starts_with(b"/"));
+                prop_assert!(value.as_bytes().ends_with(mark.path));
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_text_are_no_mark(value: Vec<u8>) {
+            prop_assert_eq!(Mark::parse(&value), None);
+        }
     }
 
     #[test]

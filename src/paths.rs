@@ -143,10 +143,27 @@ pub fn directory_of(path: &CStr) -> CString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::same_each_time;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     #[test]
     fn directories() {
         assert_eq!(directory_of(c"/run/a.pid").as_c_str(), c"/run");
         assert_eq!(directory_of(c"/a.pid").as_c_str(), c"/");
+    }
+
+    proptest! {
+        #![proptest_config(same_each_time())]
+
+        #[test]
+        fn a_path_is_a_directory_and_a_name(path in vec(prop_oneof![1 => Just(b'/'), 2 => 1_u8..], 0..30)) {
+            let path = CString::new([&b"/"[..], &path].concat()).unwrap();
+            let directory = directory_of(&path);
+            let name = path.to_bytes().rsplit(|&byte| byte == b'/').next().unwrap();
+            let before = path.to_bytes().strip_suffix(name).unwrap();
+            let between = before.strip_prefix(directory.to_bytes());
+            prop_assert!(matches!(between, Some(b"" | b"/")), "{:?}", directory);
+        }
     }
 }
