@@ -90,16 +90,15 @@ pub fn check(ours: usize) -> std::io::Result<()> {
 /// The main thread may still be busy with the destructors of its own data.
 fn main_has_ended() -> bool {
     let main = sys::getpid();
-    let stat = std::fs::read_to_string(format!("/proc/self/task/{main}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").map(|(_, state)| state);
-    state.is_none_or(|state| state.starts_with(['Z', 'X']))
+    let stat = std::fs::read(format!("/proc/self/task/{main}/stat"));
+    // One that is not in the list any more has.
+    stat.map_or(true, |stat| sys::has_ended(&stat))
 }
 
 /// The number of threads in this process, ours among them.
 pub fn count() -> std::io::Result<usize> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+    let stat = std::fs::read("/proc/self/stat")?;
     // Field 20 (proc(5)). Not by listing the threads: opendir(3) allocates from the host's malloc.
-    let count = fields.and_then(|fields| fields.split_ascii_whitespace().nth(17)?.parse().ok());
+    let count = sys::stat_count(&stat, 20).and_then(|count| usize::try_from(count).ok());
     count.ok_or_else(|| std::io::ErrorKind::InvalidData.into())
 }

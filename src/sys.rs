@@ -102,9 +102,28 @@ pub fn is_running(pid: libc::pid_t) -> bool {
     if !is_alive(pid) {
         return false;
     }
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").map(|(_, state)| state);
-    state.is_none_or(|state| !state.starts_with(['Z', 'X']))
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !has_ended(&stat)
+}
+
+/// Whether a /proc/PID/stat is of a process, or a thread, that only waits to be reaped.
+pub fn has_ended(stat: &[u8]) -> bool {
+    matches!(stat_field(stat, 3), Some(b"Z" | b"X"))
+}
+
+/// A field of /proc/PID/stat by its number in proc(5), from 3 on. The name in field 2 may hold anything:
+/// blanks, parentheses, and bytes that are no text, since the kernel cuts it after 15 of them.
+pub fn stat_field(stat: &[u8], number: usize) -> Option<&[u8]> {
+    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
+    let fields = stat[name_end + 1..].split(u8::is_ascii_whitespace);
+    let mut fields = fields.filter(|field| !field.is_empty());
+    fields.nth(number.checked_sub(3)?)
+}
+
+/// The same, for a field that is a count.
+pub fn stat_count(stat: &[u8], number: usize) -> Option<u64> {
+    let field = stat_field(stat, number)?;
+    std::str::from_utf8(field).ok()?.parse().ok()
 }
 
 /// Whether `pid` is the parent of this process, or its parent, and so on. Without /proc no more than
@@ -117,19 +136,13 @@ pub fn descends_from(pid: libc::pid_t) -> bool {
         if ancestor == pid {
             return true;
         }
-        let stat = std::fs::read_to_string(format!("/proc/{ancestor}/stat")).unwrap_or_default();
-        match parent(&stat) {
-            Some(parent) if parent > 0 => ancestor = parent,
+        let stat = std::fs::read(format!("/proc/{ancestor}/stat")).unwrap_or_default();
+        match stat_count(&stat, 4).map(libc::pid_t::try_from) {
+            Some(Ok(parent)) if parent > 0 => ancestor = parent,
             _ => break,
         }
     }
     false
-}
-
-/// Field 4 of /proc/PID/stat.
-fn parent(stat: &str) -> Option<libc::pid_t> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// Time since boot.
@@ -156,16 +169,10 @@ pub fn since_boot() -> u64 {
 /// When a process has started, in seconds since boot, rounded down; `None` if there is none, or no
 /// /proc.
 pub fn started(pid: libc::pid_t) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     // SAFETY: only asks.
     let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    Some(start_ticks(&stat)? / u64::try_from(per_second).ok()?.max(1))
-}
-
-/// Field 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold anything.
-fn start_ticks(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+    Some(stat_count(&stat, 22)? / u64::try_from(per_second).ok()?.max(1))
 }
 
 /// Sleeps at least until `word` is no longer `expected`, a wake-up, a signal, or the bound.
@@ -284,13 +291,66 @@ impl Drop for SignalsBlocked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::same_each_time;
+    use proptest::prelude::*;
+    use std::process::{Command, Stdio};
+
+    proptest! {
+        #![proptest_config(same_each_time())]
+
+        #[test]
+        fn a_process_is_understood_whatever_its_name(
+            name: [u8; 15],
+            state in "[RSDZTtXI]",
+            start: u64,
+            rest in "( [0-9]{1,20}){0,30}",
+        ) {
+            let before = b" 4711 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 3 0 ";
+            let stat = [b"9 (", &name[..], b") ", state.as_bytes(), before].concat();
+            let stat = [&stat[..], start.to_string().as_bytes(), rest.as_bytes(), b"\n"].concat();
+            prop_assert_eq!(has_ended(&stat), state == "Z" || state == "X");
+            prop_assert_eq!(stat_count(&stat, 4), Some(4711));
+            prop_assert_eq!(stat_count(&stat, 20), Some(3));
+            prop_assert_eq!(stat_count(&stat, 22), Some(start));
+        }
+
+        #[test]
+        fn anything_else_is_no_process(stat: Vec<u8>, number: usize) {
+            let field = stat_field(&stat, number);
+            prop_assert!(field.is_none() || number >= 3 && stat.contains(&b')'));
+            prop_assert!(stat_count(&stat, number).is_none() || field.is_some());
+        }
+    }
 
     #[test]
-    fn the_start_of_a_process_is_found_whatever_its_name() {
-        let rest = "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0";
-        assert_eq!(start_ticks(&format!("9 (a) b) {rest}")), Some(4711));
-        assert_eq!(parent(&format!("9 (a) b) {rest}")), Some(1));
-        assert_eq!(start_ticks("9 (a"), None);
-        assert_eq!(start_ticks(""), None);
+    fn one_that_waits_to_be_reaped_does_not_run() {
+        let rename = "printf '\\377) R \\377' >/proc/$$/comm; kill -STOP $$; exit";
+        let mut child = Command::new("sh")
+            .args(["-c", rename])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = child.id() as libc::pid_t;
+        let state = |wanted: &[u8]| {
+            let end = now() + Duration::from_secs(30);
+            loop {
+                let stat = std::fs::read(format!("/proc/{pid}/stat")).unwrap();
+                if stat_field(&stat, 3) == Some(wanted) {
+                    return;
+                }
+                assert!(now() < end, "{}", String::from_utf8_lossy(&stat));
+                pause(Duration::from_millis(1));
+            }
+        };
+        state(b"T");
+        assert!(is_running(pid));
+        assert!(started(pid).is_some());
+        // SAFETY: plain call; it is our child until it is waited for.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        state(b"Z");
+        assert!(is_alive(pid) && !is_running(pid));
+        child.wait().unwrap();
+        assert!(!is_alive(pid) && !is_running(pid));
+        assert_eq!(started(pid), None);
     }
 }
