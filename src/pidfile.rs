@@ -159,6 +159,8 @@ impl PidFile {
                 // By the heir, or for a moment by one who will see that the file names the heir.
                 Err(_) if living || late => return true,
                 Err(_) => {}
+                // Before the heir had it: there is nothing to be passed on any more.
+                Ok(()) if self.look() == Sight::Deleted => return false,
                 Ok(()) if living && !late => unlock(fd),
                 Ok(()) => {
                     // Where that fails the file names another process, and is not removed by us.
@@ -183,7 +185,7 @@ impl PidFile {
     }
 
     /// Whether our PID is what is in it.
-    fn names_us(&self) -> bool {
+    pub fn names_us(&self) -> bool {
         match &self.fd {
             Some(fd) => read_pid(fd) == Some(sys::getpid()),
             None => names_us_at(&self.path),

@@ -182,12 +182,16 @@ pub fn session_begun() {
 
 fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
     let _blocked = SignalsBlocked::new();
-    if config.watch == crate::config::Watch::Off || keeper::stand_by(config).is_err() {
+    if config.watch == crate::config::Watch::Off {
         return;
     }
+    let stands_by = keeper::stand_by(config).is_ok();
+    // Also one for which there is no file any more: its second must learn of the deletion, too.
     CANDIDATE.store(sys::getpid(), Ordering::SeqCst);
-    mark::rewrite(Role::Await);
-    page.add(kind);
+    if stands_by {
+        mark::rewrite(Role::Await);
+        page.add(kind);
+    }
     page.decide();
 }
 
@@ -209,12 +213,16 @@ fn forked_as_leader() -> Option<u32> {
 /// The keeper of an owner that ends of its own accord: passes the file on, if there is an heir.
 pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     let page = page()?;
-    if file.look() == Sight::Deleted && !own_hands::has_removed() {
-        page.deleted.store(1, Ordering::SeqCst);
-        return None;
-    }
     loop {
+        // All of this may take a while. Whoever would be the heir is told.
+        let deleted = file.look() == Sight::Deleted && !own_hands::has_removed();
+        if deleted {
+            page.deleted.store(1, Ordering::SeqCst);
+        }
         if let Some(heir) = page.heir(forked_as_leader()) {
+            if deleted {
+                return None;
+            }
             if page.may_move_on(heir) {
                 sys::pause(MOMENT);
                 continue;
@@ -279,11 +287,34 @@ pub fn taken() {
     }
 }
 
+/// The owner has found the file deleted when it was about to pass it on.
+fn owner_has_found_it_deleted() -> bool {
+    page().is_some_and(|page| page.deleted.load(Ordering::SeqCst) != 0)
+}
+
+/// The same for a candidate that came too late to open the file: its owner may be at its end.
+fn owner_finds_it_deleted() -> bool {
+    let start = sys::now();
+    while sys::is_running(mailbox::owner()) && sys::now() - start < AT_ONCE {
+        if owner_has_found_it_deleted() {
+            return true;
+        }
+        sys::pause(MOMENT);
+    }
+    owner_has_found_it_deleted()
+}
+
 /// The keeper of a candidate: opens the file and waits for its lock. Answers the file if it is
 /// ours then, or nothing if it will never be.
 pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
     private_table::enter().ok()?;
-    let baton = Baton::open(&config.path)?;
+    let Some(baton) = Baton::open(&config.path) else {
+        mailbox::enter(phase::GONE);
+        if owner_finds_it_deleted() {
+            keeper::terminate(config);
+        }
+        return None;
+    };
     mailbox::enter(phase::STANDBY);
     let mut pause = 10 * MOMENT;
     let mut stale = None;
@@ -310,12 +341,15 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
             Found::Removed => {
                 // By the owner, or by one who has taken over the file of an owner that was killed:
                 // then this process goes on without a file. Or this host has put one of its own in
-                // its place. That it was deleted only the owner knows.
+                // its place. That it was deleted only the owner knows, as long as it names the owner.
                 let mut file = baton.take();
                 if file.look() == Sight::Replaced && file.adopt().is_ok() {
                     return Some(file);
                 }
-                if page().is_some_and(|page| page.deleted.load(Ordering::SeqCst) != 0) {
+                let sight = file.look();
+                let has_named_us =
+                    file.names_us() && sight == Sight::Deleted && !own_hands::has_removed();
+                if has_named_us || owner_has_found_it_deleted() {
                     keeper::terminate(config);
                 }
                 return None;
