@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::paths::open;
+use crate::paths::{fstat, open};
 use crate::sys::{self, check};
 
 /// A PID in decimal and a newline.
@@ -62,24 +62,38 @@ pub fn read_pid(fd: &OwnedFd) -> Option<libc::pid_t> {
 }
 
 pub fn write(fd: &OwnedFd, content: &[u8]) -> Result<(), c_int> {
+    write_at(fd, content, 0)
+}
+
+fn write_at(fd: &OwnedFd, content: &[u8], offset: usize) -> Result<(), c_int> {
+    let (start, length, offset) = (content.as_ptr(), content.len(), offset as libc::off_t);
     // SAFETY: reads at most the size of `content`.
-    let size = unsafe { libc::pwrite(fd.as_raw_fd(), content.as_ptr().cast(), content.len(), 0) };
+    let size = unsafe { libc::pwrite(fd.as_raw_fd(), start.cast(), length, offset) };
     match check(size as c_int) {
-        Ok(size) if size as usize == content.len() => Ok(()),
+        Ok(size) if size as usize == length => Ok(()),
         Ok(_) => Err(libc::ENOSPC),
         Err(errno) => Err(errno),
     }
 }
 
 /// Makes a file that readers may be looking at name a process: the first line is right from the
-/// first instant. Who has read a shorter one to its end, and then asks for more, gets what the new
-/// one has beyond it: a second newline, where the PID has grown by a digit.
+/// first instant, and after it there is never more than empty lines. Who has read a shorter one to its
+/// end, and then asks for more, gets what the new one has beyond it: a second newline, where the PID
+/// has grown by a digit.
 pub fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), c_int> {
     let content = Content::naming(pid);
-    write(fd, content.bytes())?;
-    let length = content.bytes().len() as libc::off_t;
+    let length = content.bytes().len();
+    let before = usize::try_from(fstat(fd)?.st_size).unwrap_or(0);
+    let mut padded = [b'\n'; 12];
+    padded[..length].copy_from_slice(content.bytes());
+    // A reader may see what is written before it sees that the file has grown: of one byte more it
+    // would miss but the newline.
+    if before + 1 < length {
+        write_at(fd, &[b'\n'; 12][before..length], before)?;
+    }
+    write(fd, &padded[..before.clamp(length, 12)])?;
     // SAFETY: the descriptor is ours.
-    check(unsafe { libc::ftruncate(fd.as_raw_fd(), length) }).map(|_| ())
+    check(unsafe { libc::ftruncate(fd.as_raw_fd(), length as libc::off_t) }).map(|_| ())
 }
 
 /// Whether our PID is in the file that the path leads to.
