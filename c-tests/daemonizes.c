@@ -204,6 +204,21 @@ static void be_told(void)
         continue;
 }
 
+static void *be_told_in_a_thread(void *unused)
+{
+    be_told();
+    return unused;
+}
+
+/* The first thread leaves, once another one is there for the rest. */
+static void leave_it_to_a_thread(void)
+{
+    pthread_t thread;
+
+    must(pthread_create(&thread, NULL, be_told_in_a_thread, NULL) == 0, "pthread_create");
+    pthread_exit(NULL);
+}
+
 static void caught(int signal)
 {
     (void)signal;
@@ -302,12 +317,20 @@ int main(int argc, char **argv)
             next += 2;
         } else if (is(step, "be told"))
             be_told();
+        else if (is(step, "leave"))
+            return leave();
+        else if (is(step, "leave it to a thread"))
+            leave_it_to_a_thread();
         else if (is(step, "catch SIGTERM"))
             signal(SIGTERM, caught);
         else if (is(step, "forget children"))
             signal(SIGCHLD, SIG_IGN);
         else if (is(step, "no more processes"))
             must(setrlimit(RLIMIT_NPROC, &(struct rlimit) { 0, 0 }) == 0, step);
+        else if (is(step, "no more memory"))
+            must(setrlimit(RLIMIT_AS, &(struct rlimit) { 0, 0 }) == 0, step);
+        else if (is(step, "no more descriptors"))
+            must(setrlimit(RLIMIT_NOFILE, &(struct rlimit) { 0, 0 }) == 0, step);
         else if (is(step, "be orphaned"))
             while (getppid() == parent)
                 usleep(500);

@@ -19,7 +19,7 @@ const MOMENT: Duration = Duration::from_millis(2);
 /// How long a claim tries again while others change the file under its eyes.
 const CONTENTION: Duration = Duration::from_secs(2);
 /// exec(2) drops the lock of an owner for an instant: so long is a free file that names a living
-/// process given the benefit of the doubt.
+/// process given the benefit of the doubt; longer if that process only lacks a processor.
 const EXEC: Duration = Duration::from_millis(100);
 /// A larger file is no PID file, but something that a mistyped path has hit.
 const LARGEST: libc::off_t = 64 * 1024;
@@ -174,10 +174,11 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
         return Ok(Some(fd));
     }
     if let Some(pid) = names.filter(|pid| *pid != sys::getpid() && sys::is_alive(*pid)) {
-        if lock == Lock::Dropped && has_run_since(pid, stat.st_mtime) {
+        let may_have_no_lock = lock == Lock::Dropped || keeps_no_lock(pid);
+        if may_have_no_lock && has_run_since(pid, stat.st_mtime) {
             return Err(Refusal::Held(Some(pid)));
         }
-        if waited < EXEC {
+        if waited < EXEC || waited < CONTENTION && sys::is_busy(pid) {
             return Ok(None);
         }
     }
@@ -346,12 +347,22 @@ fn own_descriptor(fd: &OwnedFd) -> CString {
     CString::new(format!("/proc/thread-self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
 }
 
+/// Whether a process was started with the setting to keep no lock.
+fn keeps_no_lock(pid: libc::pid_t) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment
+        .split(|&byte| byte == 0)
+        .any(|variable| variable == b"PIDFILE_WATCH=off")
+}
+
 /// Whether a process of this PID runs since before the file was written: then the PID was not
-/// reused, and the file is right. Only of use where no lock is kept.
+/// reused, and the file is right. Only of use where no lock is kept: clocks are set.
 fn has_run_since(pid: libc::pid_t, written: libc::time_t) -> bool {
     // SAFETY: only asks; a null pointer is allowed.
     let now = unsafe { libc::time(std::ptr::null_mut()) };
     let age = now.saturating_sub(written).max(0) as u64;
-    // Both clocks are rounded down to seconds.
-    sys::started(pid).is_some_and(|start| start <= sys::since_boot().saturating_sub(age) + 1)
+    // That clock is rounded down to seconds. Before boot nothing ran.
+    let second = sys::ticks_per_second();
+    let written = sys::ticks().checked_sub(age.saturating_mul(second));
+    written.is_some_and(|at| sys::started(pid).is_some_and(|start| start <= at + second))
 }

@@ -6,6 +6,7 @@
 //! place first.
 
 use std::cell::UnsafeCell;
+use std::fs;
 use std::io;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
@@ -30,11 +31,11 @@ const ARMING: Duration = Duration::from_millis(10);
 /// How long a file that has replaced ours may take to name a process: the host may be writing it.
 const SETTLING: Duration = Duration::from_secs(2);
 const SETTLING_LOOKS: Duration = Duration::from_millis(10);
-/// Between two counts of the host's threads, once its main thread has left.
-const COUNTING: Duration = Duration::from_millis(20);
 
 /// Bytes of stack; std adds what the host's static TLS needs.
 const STACK: usize = 64 * 1024;
+/// Of the thread (pthread_setname_np(3)).
+const NAME: &str = "libpidfile";
 
 /// The file in phase `KEPT`.
 static FILE: Place = Place(UnsafeCell::new(Mutex::new(None)));
@@ -126,7 +127,7 @@ fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
 }
 
 fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let keeper = thread::Builder::new().name("libpidfile".to_owned());
+    let keeper = thread::Builder::new().name(NAME.to_owned());
     keeper.stack_size(STACK).spawn(|| sys::guarded((), life))?;
     mailbox::set_threaded();
     // glibc keeps the stacks of threads that have ended, with what it has allocated for their TLS,
@@ -174,6 +175,16 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
     } else {
         Err(io::ErrorKind::Other.into())
     }
+}
+
+/// Whether a process has a keeper; where that cannot be seen, it has.
+pub fn is_in(pid: libc::pid_t) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return true;
+    };
+    let name_of = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm"));
+    let names = threads.flatten().map(name_of);
+    names.flatten().any(|name| name.trim_end() == NAME)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -274,7 +285,7 @@ impl Attendance {
         let arming = (!self.armed).then_some(ARMING);
         let settling = self.settling.map(|_| SETTLING_LOOKS);
         let kill = self.kill.map(|when| when.saturating_sub(sys::now()));
-        let counting = self.counting.then_some(COUNTING);
+        let counting = self.counting.then_some(last_thread::COUNTING);
         let bounds = [arming, self.interval, settling, kill, counting];
         bounds.into_iter().flatten().min()
     }

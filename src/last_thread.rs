@@ -9,9 +9,14 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use crate::mailbox::{self, request};
+use crate::mailbox::{self, phase, request};
 use crate::sys::{self, SignalsBlocked};
+use crate::{private_table, succession};
+
+/// Between two counts of the host's threads.
+pub const COUNTING: Duration = Duration::from_millis(20);
 
 static ALONE: AtomicU32 = AtomicU32::new(0);
 
@@ -29,18 +34,25 @@ pub fn register() {
 /// A destructor of thread-specific data: the main thread is about to end, the process is not.
 unsafe extern "C" fn main_left(_: *mut c_void) {
     sys::guarded((), || {
-        if mailbox::is_owner() && mailbox::is_threaded() {
-            let stands_in = start_stand_in();
+        if !mailbox::is_threaded() {
+            return;
+        }
+        if mailbox::is_owner() {
+            let stands_in = start(stand_in);
             mailbox::post(if stands_in {
                 request::MAIN_LEFT
             } else {
                 request::DISSOLVE
             });
+        } else if succession::is_candidate() && start(stand_in) {
+            // Its keeper sees that when it owns the file; until then it waits for the lock.
+            mailbox::post(request::MAIN_LEFT);
+            start(count_in_place_of_the_keeper);
         }
     });
 }
 
-fn start_stand_in() -> bool {
+fn start(life: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
     // No signal of the host's is taken by the new thread.
     let _blocked = SignalsBlocked::new();
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
@@ -55,7 +67,7 @@ fn start_stand_in() -> bool {
         let created = libc::pthread_create(
             thread.as_mut_ptr(),
             attributes.as_ptr(),
-            stand_in,
+            life,
             ptr::null_mut(),
         );
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
@@ -70,6 +82,27 @@ extern "C" fn stand_in(_: *mut c_void) -> *mut c_void {
     // SAFETY: no thread of the host is left that this could race with. It is what libc's own last
     // thread does (nptl/pthread_create.c, start_thread).
     unsafe { libc::exit(0) }
+}
+
+extern "C" fn count_in_place_of_the_keeper(_: *mut c_void) -> *mut c_void {
+    sys::guarded((), || {
+        if private_table::enter().is_err() {
+            return;
+        }
+        loop {
+            // This thread, the stand-in, and the keeper for as long as it waits.
+            let ours = match mailbox::phase() {
+                phase::STANDBY => 3,
+                phase::GONE => 2,
+                _ => return,
+            };
+            if check(ours).is_err() {
+                return;
+            }
+            sys::pause(COUNTING);
+        }
+    });
+    ptr::null_mut()
 }
 
 /// Called by the keeper, once the main thread has left: lets the stand-in end the process if no

@@ -44,7 +44,7 @@ pub struct Mark<'a> {
     pub pid: libc::pid_t,
     /// Where the file was put.
     pub home: Home,
-    /// When the role was taken on, in seconds since boot.
+    /// When the role was taken on, in clock ticks since boot.
     pub since: u64,
     pub path: &'a [u8],
 }
@@ -110,7 +110,7 @@ static TEXT: Text = Text(UnsafeCell::new([0; LONGEST]));
 /// Leaves a mark for what this process becomes, and for its descendants. Only before main.
 pub fn leave(role: Role, home: Home, path: &[u8]) {
     let name = String::from_utf8_lossy(VARIABLE);
-    let (pid, role, since) = (sys::getpid(), role.word(), sys::since_boot());
+    let (pid, role, since) = (sys::getpid(), role.word(), sys::ticks());
     let [directory, root] = [home.directory, home.root]
         .map(|FileId(device, inode)| format!("{device:016x}:{inode:016x}"));
     // SAFETY: before main nobody else writes here.
@@ -149,7 +149,7 @@ pub fn rewrite(role: Role) {
     rest = &mut rest[word.len() + 1..];
     write_digits(&mut rest[..PID], sys::getpid() as u64, 10);
     rest = &mut rest[PID + 1 + 2 * ID..];
-    write_digits(&mut rest[..16], sys::since_boot(), 16);
+    write_digits(&mut rest[..16], sys::ticks(), 16);
 }
 
 fn write_digits(field: &mut [u8], mut number: u64, base: u64) {

@@ -12,6 +12,9 @@ use crate::sys;
 /// For so long after it was forked the owner's end waits for a child that has neither begun a
 /// session nor called exec. One that is older is a worker.
 const UNDECIDED: Duration = Duration::from_secs(1);
+/// A child that sleeps for so long has come to rest: it is a worker too. On its way to a session a child
+/// is busy.
+pub const REST: Duration = Duration::from_millis(20);
 /// A leader that was made just now gets so long to fork a second, and then so long to leave: the file
 /// shall not name a process that is about to end, if that can be helped.
 const FORKING_ON: Duration = Duration::from_millis(1);
@@ -35,14 +38,16 @@ pub struct Page {
 }
 
 /// A forked child, of the owner or of a leader, that has not decided yet what it will be. It holds
-/// the mutex, which
-/// is robust: the kernel tells who waits for it when the child calls exec or dies.
+/// the mutex, which is robust: the kernel tells who waits for it when the child calls exec or dies.
 #[repr(C)]
 pub struct Child {
     pub mutex: UnsafeCell<libc::pthread_mutex_t>,
     pub state: AtomicU32,
+    pub pid: AtomicI32,
     /// When it was forked, in nanoseconds since boot.
     pub born: AtomicU64,
+    /// Since when whoever waits for it has found it asleep, likewise; 0: it was not.
+    asleep: AtomicU64,
 }
 
 mod child {
@@ -51,6 +56,8 @@ mod child {
     pub const EXPECTED: u32 = 1;
     /// Forked, and holding the mutex until it has decided.
     pub const UNDECIDED: u32 = 2;
+    /// Becoming a candidate, which it is when it lets go of the mutex.
+    pub const DECIDING: u32 = 3;
 }
 
 #[repr(C)]
@@ -58,6 +65,8 @@ pub struct Candidate {
     pub pid: AtomicI32,
     pub kind: AtomicU32,
     pub since: AtomicU64,
+    /// The same in clock ticks.
+    started_by: AtomicU64,
 }
 
 pub mod kind {
@@ -126,7 +135,7 @@ impl Page {
                     child::EXPECTED if age(child.born.load(Ordering::SeqCst)) > 10 * UNDECIDED => {
                         child.clear(child::EXPECTED);
                     }
-                    child::UNDECIDED => {
+                    child::UNDECIDED | child::DECIDING => {
                         child.has_decided(Duration::ZERO);
                     }
                     _ => {}
@@ -134,13 +143,18 @@ impl Page {
             }
             self.free_place()
         })?;
-        self.children[place]
-            .born
-            .store(nanoseconds(), Ordering::SeqCst);
+        let child = &self.children[place];
+        child.asleep.store(0, Ordering::SeqCst);
+        child.born.store(nanoseconds(), Ordering::SeqCst);
         Some(place)
     }
 
-    pub fn free_place(&self) -> Option<usize> {
+    /// The fork has failed.
+    pub fn expect_no_child(&self, place: usize) {
+        self.children[place].clear(child::EXPECTED);
+    }
+
+    fn free_place(&self) -> Option<usize> {
         self.children.iter().position(|child| {
             let (free, expected) = (child::NONE, child::EXPECTED);
             let taken =
@@ -169,7 +183,16 @@ impl Page {
             }
         }
         HELD.store(place as i32, Ordering::SeqCst);
+        child.pid.store(sys::getpid(), Ordering::SeqCst);
         child.state.store(child::UNDECIDED, Ordering::SeqCst);
+    }
+
+    /// In the child: it is about to be a candidate. That takes a while, in which it sleeps too.
+    pub fn is_deciding(&self) {
+        if let Ok(place) = usize::try_from(HELD.load(Ordering::SeqCst)) {
+            let state = &self.children[place].state;
+            state.store(child::DECIDING, Ordering::SeqCst);
+        }
     }
 
     /// In the child: it is a candidate now, or will not be one.
@@ -182,10 +205,13 @@ impl Page {
 
     /// Waits for a young child that is still undecided; `false` if there is none.
     pub fn wait_for_decision(&self) -> bool {
-        let Some((child, left)) = self.children.iter().find_map(|child| {
+        let young = self.children.iter().filter_map(|child| {
             let left = UNDECIDED.checked_sub(age(child.born.load(Ordering::SeqCst)))?;
-            (child.state.load(Ordering::SeqCst) != child::NONE).then_some((child, left))
-        }) else {
+            let is_there = child.state.load(Ordering::SeqCst) != child::NONE;
+            (is_there && !child.is_at_rest()).then_some((child, left))
+        });
+        // A look at each of them: they come to rest at the same time.
+        let Some((child, left)) = young.max_by_key(|(_, left)| *left) else {
             return false;
         };
         if child.state.load(Ordering::SeqCst) == child::EXPECTED {
@@ -209,6 +235,8 @@ impl Page {
         };
         if let Some(candidate) = self.candidates.iter().find(free) {
             candidate.since.store(nanoseconds(), Ordering::SeqCst);
+            let now = sys::ticks();
+            candidate.started_by.store(now, Ordering::SeqCst);
             candidate.kind.store(kind, Ordering::SeqCst);
         }
     }
@@ -223,7 +251,8 @@ impl Page {
     pub fn living(&self, kind: u32, except: libc::pid_t) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(move |candidate| {
             let pid = candidate.pid.load(Ordering::SeqCst);
-            candidate.kind.load(Ordering::SeqCst) == kind && pid != except && sys::is_running(pid)
+            let is_it = candidate.kind.load(Ordering::SeqCst) == kind && pid != except;
+            is_it && sys::is_running(pid) && candidate.is_still(pid)
         })
     }
 
@@ -277,7 +306,26 @@ impl Page {
     }
 }
 
+impl Candidate {
+    /// Whether a process of this PID is not one that has got it since.
+    fn is_still(&self, pid: libc::pid_t) -> bool {
+        let latest = self.started_by.load(Ordering::SeqCst);
+        sys::started(pid).is_none_or(|start| start <= latest)
+    }
+}
+
 impl Child {
+    fn is_at_rest(&self) -> bool {
+        let is_undecided = self.state.load(Ordering::SeqCst) == child::UNDECIDED;
+        if !is_undecided || !sys::is_asleep(self.pid.load(Ordering::SeqCst)) {
+            self.asleep.store(0, Ordering::SeqCst);
+            return false;
+        }
+        let (now, order) = (nanoseconds(), Ordering::SeqCst);
+        let since = self.asleep.compare_exchange(0, now, order, order);
+        since.is_err_and(|since| age(since) >= REST)
+    }
+
     /// Whether the child has decided, called exec or died; waits for that for at most `bound`. Its
     /// place is free then.
     fn has_decided(&self, bound: Duration) -> bool {
@@ -298,6 +346,7 @@ impl Child {
             }
             // Only then is it the child's place no more; a child that is expected has yet to come.
             self.clear(child::UNDECIDED);
+            self.clear(child::DECIDING);
             libc::pthread_mutex_unlock(self.mutex.get());
         }
         true

@@ -20,6 +20,7 @@
 //! What the processes have to tell each other lies in a [`Page`] that they share since the claim.
 
 use std::cell::Cell;
+use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::baton::{Baton, Found};
 use crate::config::{Config, Follow};
 use crate::mailbox::{self, phase};
 use crate::mark::{self, Role};
-use crate::page::{Page, age, kind, nanoseconds};
+use crate::page::{Page, REST, age, kind, nanoseconds};
 use crate::pidfile::{PidFile, Sight};
 use crate::sys::SignalsBlocked;
 use crate::{keeper, own_hands, private_table, sys};
@@ -59,6 +60,8 @@ thread_local! {
     static FORKING: Cell<u32> = const { Cell::new(0) };
     /// The place of the child that is forked.
     static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
+    /// The host's errno, while a child is forked that has a place.
+    static ERRNO: Cell<c_int> = const { Cell::new(0) };
 }
 
 fn page() -> Option<&'static Page> {
@@ -106,17 +109,39 @@ unsafe extern "C" fn before_fork() {
             PLACE.set(page().and_then(Page::expect_child));
         }
     });
+    // Nobody tells the handlers that a fork has failed. But libc sets errno before it calls them.
+    if PLACE.get().is_some() {
+        ERRNO.set(sys::errno());
+        sys::set_errno(0);
+    }
+}
+
+/// Right after a fork: its errno, or 0. Puts back the host's where there was no failure.
+fn errno_of_fork() -> c_int {
+    if PLACE.get().is_none() {
+        return 0;
+    }
+    let errno = sys::errno();
+    if errno == 0 {
+        sys::set_errno(ERRNO.get());
+    }
+    errno
 }
 
 unsafe extern "C" fn after_fork_parent() {
+    let errno = errno_of_fork();
     sys::guarded((), || {
+        let place = PLACE.take();
         let forks = FORKING.get();
         if forks > 0 {
             FORKING.set(forks - 1);
             if forks == 1 {
                 crate::heap_unlock();
             }
-            FORKED_SINCE.fetch_add(1, Ordering::SeqCst);
+            match (page(), place) {
+                (Some(page), Some(place)) if errno != 0 => page.expect_no_child(place),
+                _ => _ = FORKED_SINCE.fetch_add(1, Ordering::SeqCst),
+            }
         }
     });
 }
@@ -130,6 +155,7 @@ fn may_leave_to_next_child() -> bool {
 /// In the child, which has one thread now. Nothing is allocated and no lock is taken, unless this
 /// child becomes a candidate.
 unsafe extern "C" fn after_fork_child() {
+    errno_of_fork();
     sys::guarded((), || {
         if FORKING.replace(0) == 0 {
             SELF.store(sys::getpid(), Ordering::SeqCst);
@@ -185,6 +211,7 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
     if config.watch == crate::config::Watch::Off {
         return;
     }
+    page.is_deciding();
     let stands_by = keeper::stand_by(config).is_ok();
     // Also one for which there is no file any more: its second must learn of the deletion, too.
     CANDIDATE.store(sys::getpid(), Ordering::SeqCst);
@@ -228,6 +255,10 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
                 continue;
             }
             let pid = heir.pid.load(Ordering::SeqCst);
+            if !stands_by(pid) {
+                page.forget(pid);
+                continue;
+            }
             page.taken.store(0, Ordering::SeqCst);
             // Either the heir's end sees this, or we see that it has withdrawn.
             page.offered.store(pid, Ordering::SeqCst);
@@ -246,6 +277,27 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
             return None;
         }
     }
+}
+
+/// Whether a candidate has a keeper. One that has called exec has it again when it begins; but it may
+/// have become a program that has no such library. That one soon sleeps without a keeper.
+fn stands_by(pid: libc::pid_t) -> bool {
+    let start = sys::now();
+    let mut awake = start;
+    while sys::is_running(pid) {
+        if keeper::is_in(pid) {
+            return true;
+        }
+        let now = sys::now();
+        if !sys::is_asleep(pid) {
+            awake = now;
+        }
+        if now - awake > REST || now - start > TAKING {
+            return false;
+        }
+        sys::pause(MOMENT);
+    }
+    false
 }
 
 /// A process ends. If it is a candidate it is not one any more; whether the owner is just passing the

@@ -102,8 +102,24 @@ pub fn is_running(pid: libc::pid_t) -> bool {
     if !is_alive(pid) {
         return false;
     }
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
-    !has_ended(&stat)
+    // A first thread that has left while others go on is a zombie too.
+    state_and_threads(pid).is_none_or(|(state, threads)| !b"ZX".contains(&state) || threads > 1)
+}
+
+/// Whether the first thread of a process runs, or would if it had a processor, or waits for a disk.
+pub fn is_busy(pid: libc::pid_t) -> bool {
+    state_and_threads(pid).is_some_and(|(state, _)| b"RD".contains(&state))
+}
+
+/// Whether the first thread of a process sleeps until something happens.
+pub fn is_asleep(pid: libc::pid_t) -> bool {
+    state_and_threads(pid).is_some_and(|(state, _)| state == b'S')
+}
+
+fn state_and_threads(pid: libc::pid_t) -> Option<(u8, u64)> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let state = *stat_field(&stat, 3)?.first()?;
+    Some((state, stat_count(&stat, 20)?))
 }
 
 /// Whether a /proc/PID/stat is of a process, or a thread, that only waits to be reaped.
@@ -156,23 +172,28 @@ pub fn now() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Seconds since boot, counted as the kernel counts the start of processes.
-pub fn since_boot() -> u64 {
+/// Clock ticks (proc(5)) since boot, counted as the kernel counts the start of processes.
+pub fn ticks() -> u64 {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: as in `now`.
     unsafe {
         libc::clock_gettime(libc::CLOCK_BOOTTIME, time.as_mut_ptr());
-        time.assume_init().tv_sec as u64
+        let time = time.assume_init();
+        let tick = 1_000_000_000 / ticks_per_second();
+        time.tv_sec as u64 * ticks_per_second() + time.tv_nsec as u64 / tick
     }
 }
 
-/// When a process has started, in seconds since boot, rounded down; `None` if there is none, or no
-/// /proc.
+pub fn ticks_per_second() -> u64 {
+    // SAFETY: only asks.
+    let number = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(number).unwrap_or_default().max(1)
+}
+
+/// When a process has started, in clock ticks since boot; `None` if there is none, or no /proc.
 pub fn started(pid: libc::pid_t) -> Option<u64> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // SAFETY: only asks.
-    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    Some(stat_count(&stat, 22)? / u64::try_from(per_second).ok()?.max(1))
+    stat_count(&stat, 22)
 }
 
 /// Sleeps at least until `word` is no longer `expected`, a wake-up, a signal, or the bound.

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    NOTHING, Onlooker, Orphan, Orphanage, SHAPES, Scene, daemonize, daemonize_with, exited, forks,
-    is_alive, is_at_work, killed_by, said, wait_for,
+    NOTHING, Onlooker, Orphan, Orphanage, Process, SHAPES, Scene, daemonize, daemonize_with,
+    exited, forks, is_alive, is_at_work, killed_by, said, status_line, wait_for,
 };
 use std::os::unix::fs::chown;
 
@@ -372,6 +372,48 @@ fn nothing_follows_a_launcher_that_a_signal_ends() {
                 let steps = [&["leave by", "SIGTERM", "wait for", waiting], shape].concat();
                 is_left_alone(&Scene::new(), &steps, "auto", killed_by(libc::SIGTERM));
             }
+        }
+    }
+}
+
+/// The shapes in which somebody waits for the child that is the daemon, or nobody does.
+fn left_to_a_thread(scene: &Scene, before: &[&str], shape: &[&str]) -> (Process, Orphan) {
+    let steps = [before, shape, &["leave it to a thread"]].concat();
+    let launcher = scene.host("daemonizes").args(&steps).spawn();
+    let all_are_there = || said(scene, "process").len() == forks(&steps);
+    wait_for(all_are_there, &format!("there is a daemon: {steps:?}"));
+    let daemon = Orphan::new(*said(scene, "process").last().unwrap());
+    let has_left = || status_line(daemon.pid, "State").starts_with('Z');
+    wait_for(has_left, &format!("its first thread has left: {steps:?}"));
+    (launcher, daemon)
+}
+
+/// Such a one ends with its last thread, like any other process, whether it is to inherit or has inherited.
+#[test]
+fn daemons_whose_first_thread_leaves() {
+    for shape in SHAPES {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let (launcher, daemon) = left_to_a_thread(&scene, &[], shape);
+        let mut launcher = launcher;
+        let input = launcher.take_stdin();
+        assert_eq!(launcher.wait().status, exited(0), "{shape:?}");
+        let is_right = || scene.content() == daemon.pid_line() && !scene.an_outsider_can_lock();
+        wait_for(is_right, &format!("the file follows: {shape:?}"));
+        drop(input);
+        assert_eq!(daemon.wait(), exited(0), "{shape:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
+
+        if !shape[0].starts_with("daemon") {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            let waiting = ["wait for", "pipe"];
+            let (mut launcher, daemon) = left_to_a_thread(&scene, &waiting, shape);
+            assert_eq!(scene.content(), launcher.pid_line(), "{shape:?}");
+            launcher.close_stdin();
+            assert_eq!(launcher.wait().status, exited(0), "{shape:?}");
+            assert_eq!(daemon.wait(), exited(0), "{shape:?}");
+            assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
         }
     }
 }

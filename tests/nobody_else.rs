@@ -7,6 +7,7 @@ use common::{
     exited, extra_tasks_of, is_alive, is_at_work, is_watching, killed_by, said, status_line,
     wait_for, wait_until_idle,
 };
+use std::os::unix::fs::chown;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -353,4 +354,39 @@ fn workers_that_end_later() {
         assert_eq!(daemon.wait(), status);
         assert_eq!(scene.leftovers(), NOTHING);
     }
+}
+
+/// Were each of these held up by as much as one waits for a child that may become the daemon, they would not end in time.
+#[track_caller]
+fn end_at_once(steps: &[&str], status: ExitStatus) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..60 {
+                let scene = Scene::new();
+                let _orphans = Orphanage::of(&scene);
+                // Those that drop root can remove the file too.
+                chown(scene.path("run"), Some(65534), None).unwrap();
+                let ended = scene.host("daemonizes").args(steps).run();
+                assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
+                assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        wait_for(
+            || done.load(Ordering::Relaxed),
+            &format!("{steps:?} has ended 60 times"),
+        );
+    });
+}
+
+#[test]
+fn nobody_is_held_up_by_a_young_worker() {
+    end_at_once(&["worker", "leave"], exited(0));
+    end_at_once(&["worker", "worker", "helper", "leave"], exited(0));
+}
+
+#[test]
+fn nobody_is_held_up_by_a_child_that_could_not_be() {
+    end_at_once(&["drop root", "no more processes", "fork"], exited(99));
 }
