@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
 use crate::sys::{self, SignalsBlocked};
+use crate::{keeper, succession};
 
 /// How long the host waits for our threads to follow.
 const FOLLOWING: Duration = Duration::from_secs(2);
@@ -45,18 +46,27 @@ mod step {
 /// Makes the system call `number` in the host's thread and in ours, or does what libc does.
 pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c_int) -> c_int {
     // libc itself refuses to leave everything as it is.
-    if arguments == [SAME; 3] || !mailbox::is_owner() || mailbox::phase() != phase::KEPT {
+    if arguments == [SAME; 3] || !is_asked() {
         return by_libc();
     }
+    let is_kept = is_kept();
     // No handler of the host's may come between the question and the call.
     let blocked = SignalsBlocked::new();
-    if !sys::guarded(false, host_is_alone) {
+    let is_alone = if is_kept {
+        host_is_alone
+    } else {
+        keeper::waits_beside_one_thread
+    };
+    if !sys::guarded(false, is_alone) {
         drop(blocked);
         return by_libc();
     }
     // SAFETY: the host's own call.
     let result = unsafe { libc::syscall(number, arguments[0], arguments[1], arguments[2]) };
     sys::guarded((), || {
+        if !is_kept {
+            return;
+        }
         if result == 0 {
             NUMBER.store(number, Ordering::SeqCst);
             for (slot, argument) in ARGUMENTS.iter().zip(arguments) {
@@ -67,6 +77,23 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
         go(step::IDLE);
     });
     result as c_int
+}
+
+/// Whether a change is any business of ours.
+pub fn is_asked() -> bool {
+    is_kept() || stands_by_without_root()
+}
+
+fn is_kept() -> bool {
+    mailbox::is_owner() && mailbox::phase() == phase::KEPT
+}
+
+/// A candidate's keeper hears nothing while it waits for the lock. As long as it is root it can make
+/// every call that the host makes, by libc; after that it can make none, but the host may have kept
+/// the right to.
+fn stands_by_without_root() -> bool {
+    // SAFETY: cannot fail.
+    succession::is_candidate() && unsafe { libc::geteuid() } != 0
 }
 
 /// Asks the keeper. Another thread that is asking is an answer too.

@@ -252,6 +252,56 @@ change! {
     setgroups(size: libc::size_t, list: *const libc::gid_t) => SYS_setgroups[size, list, 0];
 }
 
+/// initgroups(3). libc's own calls its inner setgroups, which nobody else sees.
+///
+/// # Safety
+///
+/// As for initgroups(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn initgroups(user: *const c_char, group: libc::gid_t) -> c_int {
+    static REAL: LibcFunction = LibcFunction::new(c"initgroups");
+    if sys::guarded(false, credentials::is_asked) {
+        // SAFETY: the caller's promise.
+        let groups = sys::guarded(None, || unsafe { groups_of(user, group) });
+        if let Some(groups) = groups {
+            // SAFETY: as many as there are.
+            return unsafe { setgroups(groups.len(), groups.as_ptr()) };
+        }
+    }
+    let real = REAL.address();
+    if real.is_null() {
+        return refuse(-1);
+    }
+    // SAFETY: libc's function of that name and type; the caller's promise.
+    unsafe {
+        let real: unsafe extern "C" fn(*const c_char, libc::gid_t) -> c_int =
+            std::mem::transmute(real);
+        real(user, group)
+    }
+}
+
+/// The groups that initgroups(3) would set, as many as the kernel takes.
+///
+/// # Safety
+///
+/// `user` is a C string.
+unsafe fn groups_of(user: *const c_char, group: libc::gid_t) -> Option<Vec<libc::gid_t>> {
+    /// NGROUPS_MAX.
+    const MOST: usize = 65_536;
+    let mut groups = vec![0; 64];
+    loop {
+        let mut count = c_int::try_from(groups.len()).ok()?;
+        // SAFETY: the caller's promise, and room for so many.
+        let found = unsafe { libc::getgrouplist(user, group, groups.as_mut_ptr(), &mut count) };
+        let count = usize::try_from(count).ok()?;
+        if found >= 0 || groups.len() == MOST {
+            groups.truncate(count);
+            return Some(groups);
+        }
+        groups.resize(count.max(2 * groups.len()).min(MOST), 0);
+    }
+}
+
 // ---- dispositions ----
 
 /// sigaction(2).

@@ -8,6 +8,7 @@
 use std::cell::UnsafeCell;
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -39,6 +40,10 @@ const NAME: &str = "libpidfile";
 
 /// The file in phase `KEPT`.
 static FILE: Place = Place(UnsafeCell::new(Mutex::new(None)));
+/// The thread that is started for its stack alone; 0 once it has gone.
+static SPARE: AtomicI32 = AtomicI32::new(0);
+const SPARE_TO_COME: i32 = -1;
+
 /// Why, in phase `REFUSED`.
 static REFUSAL: Mutex<Option<Refusal>> = Mutex::new(None);
 
@@ -134,8 +139,28 @@ fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
     // and gives the next thread such a one. Without this one the keeper itself would have to
     // allocate when `notify` starts its thread, and would open an arena of the host's malloc for it:
     // 64 MiB of address space. It costs no time, since the keeper is at work meanwhile.
-    drop(thread::Builder::new().stack_size(STACK).spawn(|| {}));
+    SPARE.store(SPARE_TO_COME, Ordering::SeqCst);
+    let spare = || SPARE.store(sys::gettid(), Ordering::SeqCst);
+    if thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(spare)
+        .is_err()
+    {
+        SPARE.store(0, Ordering::SeqCst);
+    }
     Ok(())
+}
+
+/// Waits until that thread is gone: until then it counts as one of the host's.
+fn wait_for_the_spare_to_go() {
+    let end = sys::now() + START;
+    loop {
+        let spare = SPARE.load(Ordering::SeqCst);
+        if spare == 0 || spare != SPARE_TO_COME && !sys::is_thread(spare) || sys::now() > end {
+            return SPARE.store(0, Ordering::SeqCst);
+        }
+        sys::pause(succession::MOMENT);
+    }
 }
 
 /// In a forked child, or after exec(2): stands by for a file that another process owns. Returns
@@ -175,6 +200,12 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
     } else {
         Err(io::ErrorKind::Other.into())
     }
+}
+
+/// Whether this process has one thread beside its keeper, which waits for the lock.
+pub fn waits_beside_one_thread() -> bool {
+    wait_for_the_spare_to_go();
+    mailbox::phase() == phase::STANDBY && last_thread::count().is_ok_and(|all| all == 2)
 }
 
 /// Whether a process has a keeper; where that cannot be seen, it has.
@@ -309,6 +340,7 @@ impl Attendance {
 
     /// Whether the host has but its main thread.
     fn host_is_alone(&self) -> bool {
+        wait_for_the_spare_to_go();
         let ours = 1 + usize::from(self.watcher.is_some());
         last_thread::count().is_ok_and(|all| all == 1 + ours)
     }

@@ -90,6 +90,12 @@ pub fn gettid() -> libc::pid_t {
     unsafe { libc::syscall(libc::SYS_gettid) as libc::pid_t }
 }
 
+/// Whether this process has such a thread.
+pub fn is_thread(tid: libc::pid_t) -> bool {
+    // SAFETY: signal 0 only asks. By number: glibc has the function only since 2.30.
+    unsafe { libc::syscall(libc::SYS_tgkill, getpid(), tid, 0) == 0 }
+}
+
 /// Whether a process of this PID exists (a zombie does).
 pub fn is_alive(pid: libc::pid_t) -> bool {
     // SAFETY: signal 0 only asks.

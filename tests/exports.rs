@@ -6,7 +6,7 @@ use common::library;
 use std::process::Command;
 
 /// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
-const INTERPOSED: [&str; 28] = [
+const INTERPOSED: [&str; 29] = [
     "_Exit",
     "__sysv_signal",
     "_exit",
@@ -14,6 +14,7 @@ const INTERPOSED: [&str; 28] = [
     "bsd_signal",
     "daemon",
     "flock",
+    "initgroups",
     "remove",
     "rename",
     "renameat",

@@ -3,6 +3,8 @@
 mod common;
 
 use common::{Mode, NOTHING, Scene, exited, killed_by};
+use std::os::unix::fs::chown;
+use std::thread;
 
 const RUNS: [(Mode, &str); 4] = [
     (Mode::Plain, "auto"),
@@ -60,4 +62,47 @@ fn nobody_is_ended_by_the_deletion() {
     host.wait_until_ready();
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// It keeps the right to change its groups when it gives up its user, as a thread of ours would not: libc ends a program whose
+/// threads get different answers.
+fn drops_root(scene: &Scene, launcher: &[&str], groups: &str) {
+    chown(scene.path("run"), Some(65534), None).unwrap();
+    let ids = ["setpriv", "--reuid=65534", "--regid=65534", groups];
+    let all = [launcher, &ids, &["id", "-u"]].concat();
+    let ended = scene.program(all[0]).args(&all[1..]).run();
+    assert_eq!(ended.status, exited(0), "{all:?}: {ended:?}");
+    let last = ended.stdout.lines().last();
+    assert_eq!((last, &*ended.stderr), (Some("65534"), ""), "{all:?}");
+    assert_eq!(scene.leftovers(), NOTHING, "{all:?}");
+}
+
+const GROUPS: [&str; 3] = ["--clear-groups", "--init-groups", "--groups=65534,1"];
+
+#[test]
+fn programs_that_drop_root_first_thing() {
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for round in 0..40 {
+                    drops_root(&Scene::new(), &[], GROUPS[round % 3]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn daemons_to_be_that_drop_root() {
+    for round in 0..30 {
+        let scene = Scene::new();
+        let daemonizes = scene.host_path("daemonizes");
+        let become_one = ["wait for", "waitpid", "fork", "setsid", "exec"];
+        let launcher = [&[daemonizes.to_str().unwrap()], &become_one[..]].concat();
+        drops_root(
+            &scene,
+            &[&launcher[..], &["/usr/bin/env"]].concat(),
+            GROUPS[round % 3],
+        );
+    }
 }
