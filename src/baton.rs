@@ -3,13 +3,19 @@
 use std::ffi::{CStr, c_int};
 use std::os::fd::OwnedFd;
 
+use crate::bequest::Bequest;
 use crate::content::read_pid;
 use crate::paths::{FileId, flock_by_kernel, fstat, open, parent, unlock};
 use crate::pidfile::PidFile;
 use crate::sys;
 
 /// A PID file that another process owns, and that this one may inherit.
-pub struct Baton(PidFile, OwnedFd);
+pub struct Baton {
+    file: PidFile,
+    fd: OwnedFd,
+    /// Where it cannot be written to.
+    bequest: Option<Bequest>,
+}
 
 /// What who gets the lock of such a file finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +32,25 @@ pub enum Found {
 
 impl Baton {
     pub fn open(path: &CStr) -> Option<Self> {
-        let fd = open(path, libc::O_RDWR)
-            .or_else(|_| open(path, libc::O_RDONLY))
-            .ok()?;
+        let (fd, bequest) = match open(path, libc::O_RDWR) {
+            Ok(fd) => (fd, None),
+            Err(_) => (open(path, libc::O_RDONLY).ok()?, Bequest::expect()),
+        };
         let stat = fstat(&fd).ok()?;
         let file = PidFile {
             path: path.to_owned(),
             id: FileId::from(&stat),
             parent: parent(path),
             fd: None,
+            writable: None,
         };
-        (stat.st_mode & libc::S_IFMT == libc::S_IFREG).then_some(Self(file, fd))
+        let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+        is_regular.then_some(Self { file, fd, bequest })
     }
 
     /// Blocks until the lock is free, and takes it.
     pub fn wait(&self) -> Result<Found, c_int> {
-        let Self(_, fd) = self;
+        let fd = &self.fd;
         // Interrupted when the host changes its user (nptl/setxid).
         while let Err(errno) = flock_by_kernel(fd, libc::LOCK_EX) {
             if errno != libc::EINTR {
@@ -60,14 +69,15 @@ impl Baton {
     }
 
     pub fn let_go(&self) {
-        unlock(&self.1);
+        unlock(&self.fd);
     }
 
     pub fn take(self) -> PidFile {
-        let Self(file, fd) = self;
+        let id = self.file.id;
         PidFile {
-            fd: Some(fd),
-            ..file
+            fd: Some(self.fd),
+            writable: self.bequest.and_then(|bequest| bequest.receive(id)),
+            ..self.file
         }
     }
 }

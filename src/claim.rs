@@ -80,6 +80,7 @@ impl PidFile {
                     id: FileId::from(&stat),
                     parent: parent(path),
                     fd: (lock == Lock::Kept).then_some(fd),
+                    writable: None,
                 });
             }
             if waited > CONTENTION {
@@ -117,6 +118,7 @@ impl PidFile {
                     id: FileId::from(&stat),
                     parent: Some(home.directory),
                     fd: (lock == Lock::Kept).then_some(fd),
+                    writable: None,
                 });
             }
             if sys::now().saturating_sub(start) > CONTENTION {

@@ -34,6 +34,7 @@
 //! | [`claim`] | how the file becomes ours |
 //! | [`pidfile`] | the file that is ours: look, adopt, pass on, remove, empty |
 //! | [`baton`] | the file of another process, which this one may inherit |
+//! | [`bequest`] | what an heir without rights gets with it |
 //! | [`content`], [`paths`] | what is in a PID file, and where it is |
 //! | [`keeper`], [`mailbox`] | the thread, and all that handlers and exit paths touch |
 //! | [`unattended`] | the file without a keeper |
@@ -66,6 +67,7 @@ compile_error!(
 
 mod abort;
 mod baton;
+mod bequest;
 mod claim;
 mod config;
 mod content;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::content::{names_us_at, read_pid, replace};
 use crate::paths::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
-use crate::sys;
+use crate::{bequest, sys};
 
 /// What a look at the path has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct PidFile {
     /// Holds the lock. `None` where no descriptor can be kept: then nothing tells others that we
     /// live but the PID in the file.
     pub(crate) fd: Option<OwnedFd>,
+    /// To write through, where that one is for reading only.
+    pub(crate) writable: Option<OwnedFd>,
 }
 
 /// What has become of the file of a process that ends.
@@ -106,6 +108,7 @@ impl PidFile {
         }
         self.id = FileId::from(&stat);
         self.fd = Some(fd);
+        self.writable = None;
         Ok(())
     }
 
@@ -127,7 +130,7 @@ impl PidFile {
         if !self.names_us() {
             return Fate::LeftAlone;
         }
-        let emptied = match &self.fd {
+        let emptied = match self.to_write() {
             // SAFETY: the descriptor is ours.
             Some(fd) => unsafe { libc::ftruncate(fd.as_raw_fd(), 0) },
             // SAFETY: the path is a C string. It was just found to lead to a file that names us.
@@ -144,9 +147,15 @@ impl PidFile {
     /// somebody has it. `wait` sleeps for a moment and tells whether the heir says that it has.
     /// Answers whether that was so; if not, the file is ours as before.
     pub fn hand_over(&self, heir: libc::pid_t, bound: Duration, wait: impl Fn() -> bool) -> bool {
-        let Some(fd) = &self.fd else { return false };
-        if self.look() != Sight::Present || !self.names_us() || replace(fd, heir).is_err() {
+        let (Some(fd), Some(writable)) = (&self.fd, self.to_write()) else {
             return false;
+        };
+        if self.look() != Sight::Present || !self.names_us() || replace(writable, heir).is_err() {
+            return false;
+        }
+        if open(&self.path, libc::O_RDWR).is_err() {
+            // Nor can the heir.
+            bequest::leave(writable, heir);
         }
         let end = sys::now() + bound;
         unlock(fd);
@@ -164,7 +173,7 @@ impl PidFile {
                 Ok(()) if living && !late => unlock(fd),
                 Ok(()) => {
                     // Where that fails the file names another process, and is not removed by us.
-                    let _ = replace(fd, sys::getpid());
+                    let _ = replace(writable, sys::getpid());
                     return false;
                 }
             }
@@ -173,7 +182,7 @@ impl PidFile {
 
     /// Takes away what a dead owner has left. The lock is ours, so nobody else does.
     pub fn remove_stale(&self) {
-        match (file_at(&self.path), &self.fd) {
+        match (file_at(&self.path), self.to_write()) {
             (Ok(id), _) if id != self.id => {}
             (Ok(_), _) if unlink(&self.path).is_ok() => {}
             // SAFETY: the descriptor is ours.
@@ -182,6 +191,10 @@ impl PidFile {
             },
             (_, None) => {}
         }
+    }
+
+    fn to_write(&self) -> Option<&OwnedFd> {
+        self.writable.as_ref().or(self.fd.as_ref())
     }
 
     /// Whether our PID is what is in it.
@@ -194,7 +207,11 @@ impl PidFile {
 
     /// The same file without its descriptor, and so without the lock.
     pub fn unattended(self) -> Self {
-        Self { fd: None, ..self }
+        Self {
+            fd: None,
+            writable: None,
+            ..self
+        }
     }
 
     /// Causes an event on the file that changes nothing.

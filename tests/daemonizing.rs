@@ -249,6 +249,37 @@ fn daemons_that_lose_sight_of_the_file() {
     }
 }
 
+/// What has never been root may not even open the file for writing: it has that right from its launcher, also for an heir of
+/// its own.
+#[test]
+fn launchers_that_drop_root_before_they_fork() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR2] {
+        for shape in SHAPES {
+            for (waiting, more) in [("", &[][..]), ("pipe", &[]), ("pipe", &["exec itself"])] {
+                if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                    continue;
+                }
+                let scene = Scene::new();
+                let orphans = Orphanage::of(&scene);
+                let steps = [&["drop root", "wait for", waiting], shape, more].concat();
+                let mut daemon = daemonize(&scene, &steps);
+                if signal == libc::SIGUSR2 {
+                    daemon.signal(signal);
+                    assert_eq!(daemon.wait(), exited(0), "{steps:?}");
+                    daemon = Orphan::new(orphans.children()[0]);
+                    assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                    daemon.signal(libc::SIGTERM);
+                } else {
+                    daemon.signal(signal);
+                }
+                daemon.wait();
+                assert_eq!(scene.content(), "", "{steps:?}");
+                assert!(scene.an_outsider_can_lock(), "{steps:?}");
+            }
+        }
+    }
+}
+
 /// A deletion is also seen by a daemon that cannot look at the path any more.
 #[test]
 fn deletion_ends_daemons_that_lose_sight_of_the_file() {
