@@ -234,51 +234,58 @@ fn a_call_of_the_hand_over_fails() {
     }
 }
 
+/// Lets a launcher become a daemon by these steps, which keep the daemon from taking over.
+fn cannot_take_over(scene: &Scene, steps: &[&str], at_once: bool, is_daemon: IsDaemon) {
+    let orphans = Orphanage::of(scene);
+    let mut host = scene.host("daemonizes").args(steps).spawn();
+    let _input = host.take_stdin();
+    let ended = host.wait();
+    assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
+    wait_for(
+        || orphans.children().len() == 1,
+        &format!("it goes on: {steps:?}"),
+    );
+    aftermath(scene, &orphans, at_once, is_daemon);
+}
+
 #[test]
-fn an_heir_that_cannot_take_over() {
-    let scene = Scene::new();
-    let still = scene.host_path("waits_for_eof_static");
-    let still = still.to_str().unwrap();
-    let ways: [(&[&str], IsDaemon); 3] = [
-        (&["exec", still], |pid| {
+fn an_heir_that_has_become_another_program() {
+    for shape in SHAPES {
+        let scene = Scene::new();
+        let still = scene.host_path("waits_for_eof_static");
+        let steps = [shape, &["exec", still.to_str().unwrap()]].concat();
+        let steps = [&["wait for", "pipe"], &steps[..]].concat();
+        cannot_take_over(&scene, &steps, shape.len() == 2, |pid| {
             status_line(pid, "Name") == "waits_for_eof_s"
-        }),
-        (
-            &["exec", "/usr/bin/env", "-i", "", "sleep", "1000"],
-            |pid| status_line(pid, "Name") == "sleep",
-        ),
-        (&[], is_at_work),
-    ];
-    for (more, is_daemon) in ways {
-        for shape in SHAPES {
+        });
+
+        let scene = Scene::new();
+        // It keeps nothing but what the test knows it by.
+        let mark = format!("SCENE={}", scene.path("").display());
+        let exec = ["exec", "/usr/bin/env", "-i", &mark, "sleep", "1000"];
+        let steps = [&["wait for", "pipe"], shape, &exec].concat();
+        cannot_take_over(&scene, &steps, shape.len() == 2, |pid| {
+            status_line(pid, "Name") == "sleep"
+        });
+    }
+}
+
+/// It has a fork behind it and no session yet when it loses what its keeper would need.
+#[test]
+fn an_heir_that_can_have_no_keeper() {
+    for at_once in [false, true] {
+        for way in ["thread", "memory", "descriptor", "path"] {
             let scene = Scene::new();
-            let orphans = Orphanage::of(&scene);
-            let start: &[&str] = match more {
-                [] => &["drop root", "no more processes"],
-                _ => &[],
+            let data = scene.path("data");
+            let way: &[&str] = match way {
+                // Root may have as many as it likes.
+                "thread" => &["drop root", "no more processes"],
+                "memory" => &["no more memory"],
+                "descriptor" => &["no more descriptors"],
+                _ => &["chroot", data.to_str().unwrap()],
             };
-            // It has to be allowed one fork, and no thread after that.
-            let (first, rest) = shape.split_at(1);
-            let steps = match more {
-                [] if shape.len() > 2 => continue,
-                [] => [&["wait for", "pipe"], first, start, rest].concat(),
-                _ => [&["wait for", "pipe"], shape, more].concat(),
-            };
-            // It keeps nothing but what the test knows it by.
-            let mark = format!("SCENE={}", scene.path("").display());
-            let steps = steps
-                .iter()
-                .map(|step| if step.is_empty() { &*mark } else { step });
-            let steps: Vec<&str> = steps.collect();
-            let mut host = scene.host("daemonizes").args(&steps).spawn();
-            let _input = host.take_stdin();
-            let ended = host.wait();
-            assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
-            wait_for(
-                || orphans.children().len() == 1,
-                &format!("it goes on: {steps:?}"),
-            );
-            aftermath(&scene, &orphans, shape.len() == 2, is_daemon);
+            let steps = [&["wait for", "pipe", "fork"], way, &["setsid"]].concat();
+            cannot_take_over(&scene, &steps, at_once, is_at_work);
         }
     }
 }

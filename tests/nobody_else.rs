@@ -390,3 +390,66 @@ fn nobody_is_held_up_by_a_young_worker() {
 fn nobody_is_held_up_by_a_child_that_could_not_be() {
     end_at_once(&["drop root", "no more processes", "fork"], exited(99));
 }
+
+/// That another session had begun beside it, or before it, and has ended does not keep a daemon from inheriting.
+#[test]
+fn another_session_has_ended() {
+    let orders: [(&[&str], usize); 2] = [
+        (&["backend", "backend", "be told", "leave"], 1),
+        (
+            &["backend", "be told", "wait for", "pipe", "fork", "setsid"],
+            0,
+        ),
+    ];
+    for (steps, which) in orders {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let mut host = scene.host("daemonizes").args(steps).spawn();
+        let backends = steps.iter().filter(|step| **step == "backend").count();
+        let are_there = || {
+            let workers = said(&scene, "worker");
+            let mut names = workers.iter().map(|pid| status_line(*pid, "Name"));
+            workers.len() == backends && names.all(|name| name == "worker")
+        };
+        wait_for(are_there, &format!("all sessions are there: {steps:?}"));
+        let onlooker = Onlooker::of(scene.pidfile());
+        let sessions = said(&scene, "worker");
+        let ended = Orphan::new(sessions[which]);
+        ended.signal(libc::SIGTERM);
+        wait_for(|| ended.has_ended(), "that one has ended");
+        let pid = host.pid();
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0), "{steps:?}");
+        let daemon = match said(&scene, "process")[..] {
+            [daemon] => daemon,
+            _ => sessions[0],
+        };
+        let daemon = Orphan::new(daemon);
+        assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+        assert!(!scene.an_outsider_can_lock(), "{steps:?}");
+        assert_eq!(onlooker.finish(), Ok([pid, daemon.pid].into()), "{steps:?}");
+        daemon.signal(libc::SIGTERM);
+        assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+    }
+}
+
+/// A candidate that has become a program without us inherits nothing, and the file never names it.
+#[test]
+fn a_session_that_has_become_a_program_without_us() {
+    for _ in 0..40 {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let still = scene.host_path("waits_for_eof_static");
+        let reader = Reader::of(scene.pidfile());
+        let exec = ["exec", still.to_str().unwrap()];
+        let steps = [&["wait for", "pipe", "fork", "setsid"][..], &exec].concat();
+        let mut host = scene.host("daemonizes").args(&steps).spawn();
+        let pid = host.pid();
+        let _input = host.take_stdin();
+        assert_eq!(host.wait().status, exited(0));
+        assert_eq!(scene.leftovers(), NOTHING);
+        let seen = reader.finish();
+        assert!(seen.iter().all(|seen| *seen == pid), "{pid}: {seen:?}");
+    }
+}

@@ -5,6 +5,7 @@ mod common;
 use common::{Ended, NOTHING, Process, Scene, exited, tasks_of};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 fn owner(scene: &Scene) -> Process {
     let owner = scene.host("waits_for_eof").spawn();
@@ -226,4 +227,48 @@ fn another_file_is_another_matter() {
     let ended = second.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
     assert_eq!(scene.leftovers(), ["a.pid"]);
+}
+
+/// It has no lock that would tell. But its own settings do, and that it runs since before the file was written.
+#[test]
+fn an_owner_without_a_lock_is_left_alone() {
+    let scene = Scene::new();
+    let first = scene.host("waits_for_eof").env("PIDFILE_WATCH", "off");
+    let mut first = first.spawn();
+    first.wait_until_ready();
+    let before = scene.identity();
+    for watch in ["auto", "poll", "off"] {
+        let second = scene.host("exits_with_status").env("PIDFILE_WATCH", watch);
+        let second = second.arg("3").run();
+        assert_eq!(second.status, exited(3), "{watch}");
+        names_the_owner(&second, &scene, first.pid());
+        assert_eq!(scene.identity(), before, "{watch}");
+    }
+    first.close_stdin();
+    assert_eq!(first.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// PIDs are used again, also by somebody with the same settings: but he has started later.
+#[test]
+fn who_has_started_later_is_no_owner() {
+    for (written, is_owner) in [(Duration::from_secs(3600), false), (Duration::ZERO, true)] {
+        let scene = Scene::new();
+        let other = scene.host("waits_for_signal").inert();
+        let other = other.env("PIDFILE_WATCH", "off").spawn();
+        other.wait_until_ready();
+        fs::write(scene.pidfile(), other.pid_line()).unwrap();
+        let file = fs::File::options().append(true).open(scene.pidfile());
+        let when = SystemTime::now() - written;
+        file.unwrap().set_modified(when).unwrap();
+        let second = scene.host("prints_pidfile_then_exits");
+        let second = second.arg(scene.pidfile()).spawn();
+        let pid_line = if is_owner {
+            other.pid_line()
+        } else {
+            second.pid_line()
+        };
+        let ended = second.wait();
+        assert_eq!(ended.stdout, pid_line, "{written:?}: {ended:?}");
+    }
 }
