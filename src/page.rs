@@ -12,6 +12,10 @@ use crate::sys;
 /// For so long after it was forked the owner's end waits for a child that has neither begun a
 /// session nor called exec. One that is older is a worker.
 const UNDECIDED: Duration = Duration::from_secs(1);
+/// The same for one that was given hardly any processor yet.
+const STARVED: Duration = Duration::from_secs(3);
+/// Of which this is more, in clock ticks.
+const SOME_PROCESSOR: u64 = 5;
 /// A child that sleeps for so long has come to rest: it is a worker too. On its way to a session a child
 /// is busy.
 pub const REST: Duration = Duration::from_millis(20);
@@ -206,7 +210,9 @@ impl Page {
     /// Waits for a young child that is still undecided; `false` if there is none.
     pub fn wait_for_decision(&self) -> bool {
         let young = self.children.iter().filter_map(|child| {
-            let left = UNDECIDED.checked_sub(age(child.born.load(Ordering::SeqCst)))?;
+            let left = child
+                .bound()
+                .checked_sub(age(child.born.load(Ordering::SeqCst)))?;
             let is_there = child.state.load(Ordering::SeqCst) != child::NONE;
             (is_there && !child.is_at_rest()).then_some((child, left))
         });
@@ -315,6 +321,16 @@ impl Candidate {
 }
 
 impl Child {
+    fn bound(&self) -> Duration {
+        let starves = match self.state.load(Ordering::SeqCst) {
+            child::EXPECTED | child::DECIDING => true,
+            child::UNDECIDED => sys::processor_ticks(self.pid.load(Ordering::SeqCst))
+                .is_some_and(|ticks| ticks < SOME_PROCESSOR),
+            _ => false,
+        };
+        if starves { STARVED } else { UNDECIDED }
+    }
+
     fn is_at_rest(&self) -> bool {
         let is_undecided = self.state.load(Ordering::SeqCst) == child::UNDECIDED;
         if !is_undecided || !sys::is_asleep(self.pid.load(Ordering::SeqCst)) {

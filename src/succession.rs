@@ -280,7 +280,7 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
 }
 
 /// Whether a candidate has a keeper. One that has called exec has it again when it begins; but it may
-/// have become a program that has no such library. That one soon sleeps without a keeper.
+/// have become a program that has no such library. That one soon sleeps, alone.
 fn stands_by(pid: libc::pid_t) -> bool {
     let start = sys::now();
     let mut awake = start;
@@ -289,7 +289,7 @@ fn stands_by(pid: libc::pid_t) -> bool {
             return true;
         }
         let now = sys::now();
-        if !sys::is_asleep(pid) {
+        if !sys::is_asleep_alone(pid) {
             awake = now;
         }
         if now - awake > REST || now - start > TAKING {

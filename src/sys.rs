@@ -122,6 +122,17 @@ pub fn is_asleep(pid: libc::pid_t) -> bool {
     state_and_threads(pid).is_some_and(|(state, _)| state == b'S')
 }
 
+/// The same for a process that has but that thread.
+pub fn is_asleep_alone(pid: libc::pid_t) -> bool {
+    state_and_threads(pid) == Some((b'S', 1))
+}
+
+/// Clock ticks in which a process has had a processor, for itself and in the kernel.
+pub fn processor_ticks(pid: libc::pid_t) -> Option<u64> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Some(stat_count(&stat, 14)? + stat_count(&stat, 15)?)
+}
+
 fn state_and_threads(pid: libc::pid_t) -> Option<(u8, u64)> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     let state = *stat_field(&stat, 3)?.first()?;

@@ -423,6 +423,10 @@ fn left_to_a_thread(scene: &Scene, before: &[&str], shape: &[&str]) -> (Process,
 #[test]
 fn daemons_whose_first_thread_leaves() {
     for shape in SHAPES {
+        // Its input is /dev/null, so nobody can tell it to end.
+        if shape[0] == "daemon(0, 0)" {
+            continue;
+        }
         let scene = Scene::new();
         let _orphans = Orphanage::of(&scene);
         let (launcher, daemon) = left_to_a_thread(&scene, &[], shape);
