@@ -174,6 +174,21 @@ static void drop_root(void)
     must(setuid(65534) == 0, "setuid");
 }
 
+/* As those do who overwrite it with a title for ps(1). */
+static void move_environment(void)
+{
+    char **copy;
+    size_t count = 0;
+
+    while (environ[count])
+        count++;
+    copy = calloc(count + 1, sizeof *copy);
+    must(copy != NULL, "calloc");
+    while (count--)
+        must((copy[count] = strdup(environ[count])) != NULL, "strdup");
+    environ = copy;
+}
+
 /* A PID file of its own, as others keep theirs. */
 static void write_pidfile(const char *how, const char *path)
 {
@@ -315,7 +330,9 @@ int main(int argc, char **argv)
         else if (is(step, "write PID file")) {
             write_pidfile(next[1], next[2]);
             next += 2;
-        } else if (is(step, "be told"))
+        } else if (is(step, "move environment"))
+            move_environment();
+        else if (is(step, "be told"))
             be_told();
         else if (is(step, "leave"))
             return leave();

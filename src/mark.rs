@@ -9,10 +9,15 @@
 //! fixed width, so it can be rewritten in place: after main has begun setenv(3) is the host's.
 
 use std::cell::UnsafeCell;
+use std::ffi::c_char;
 use std::io::Write;
 
 use crate::paths::{FileId, Home};
 use crate::sys;
+
+unsafe extern "C" {
+    static environ: *const *const c_char;
+}
 
 pub const VARIABLE: &[u8] = b"LIBPIDFILE_MARK";
 
@@ -132,15 +137,43 @@ pub fn leave(role: Role, home: Home, path: &[u8]) {
     unsafe { libc::putenv(text.as_mut_ptr().cast()) };
 }
 
-/// Changes role, PID and time of the mark that was left, in place: in a forked child, whose only
-/// thread calls this, or in the keeper, when nothing but an exec(2) of the host could read it. An
-/// image that finds a mixture of two roles finds no mark, and asks the lock.
+/// Changes role, PID and time of the mark that was left, in place: in the keeper, when nothing but an
+/// exec(2) of the host could read it. An image that finds a mixture of two roles finds no mark, and
+/// asks the lock.
 pub fn rewrite(role: Role) {
+    // SAFETY: see above.
+    rewrite_text(unsafe { &mut *TEXT.0.get() }, role);
+}
+
+/// The same in a forked child, whose only thread calls this, for copies of the mark too: daemons move
+/// their environment to make room for a title, and exec(2) is given the copy. What the owner of a
+/// copy has changed about it is left alone.
+pub fn rewrite_with_copies(role: Role) {
+    // SAFETY: the environment is what getenv(3) would read now, zero-terminated strings up to a null
+    // pointer. A copy is the host's, but it is as long as ours, and nobody else runs.
+    unsafe {
+        let ours = TEXT.0.get().cast::<c_char>();
+        let mut entry = environ;
+        while !entry.is_null() && !(*entry).is_null() {
+            let text = *entry;
+            if text != ours && libc::strcmp(text, ours) == 0 {
+                let length = libc::strlen(text);
+                rewrite_text(
+                    std::slice::from_raw_parts_mut(text.cast_mut().cast(), length),
+                    role,
+                );
+            }
+            entry = entry.add(1);
+        }
+    }
+    rewrite(role);
+}
+
+/// `text` is empty, or what `leave` has written.
+fn rewrite_text(text: &mut [u8], role: Role) {
     const PID: usize = 10;
     const ID: usize = 2 * (16 + 1);
-    // SAFETY: see above.
-    let text = unsafe { &mut *TEXT.0.get() };
-    if text[0] == 0 {
+    if text.first().is_none_or(|&byte| byte == 0) {
         return;
     }
     let mut rest = &mut text[VARIABLE.len() + 1..];

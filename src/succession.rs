@@ -216,7 +216,7 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
     // Also one for which there is no file any more: its second must learn of the deletion, too.
     CANDIDATE.store(sys::getpid(), Ordering::SeqCst);
     if stands_by {
-        mark::rewrite(Role::Await);
+        mark::rewrite_with_copies(Role::Await);
         page.add(kind);
     }
     page.decide();

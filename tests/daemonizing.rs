@@ -6,6 +6,7 @@ use common::{
     NOTHING, Onlooker, Orphan, Orphanage, Process, SHAPES, Scene, daemonize, daemonize_with,
     exited, forks, is_alive, is_at_work, killed_by, said, status_line, wait_for,
 };
+use std::fs;
 use std::os::unix::fs::chown;
 
 const LEAVING: [&str; 4] = ["exit", "_exit", "return", "quick_exit"];
@@ -325,6 +326,29 @@ fn a_daemon_that_upgrades_itself() {
                 let seen = onlooker.finish();
                 assert_eq!(seen, Ok([old, heir].into()), "{shape:?}, round {round}");
             }
+            end(&scene, daemon, way, shape);
+        }
+    }
+}
+
+/// Daemons make room for a title by moving their environment, and what they hand to exec then is a copy from before they were
+/// daemons (sshd).
+#[test]
+fn daemons_that_have_moved_their_environment() {
+    for shape in SHAPES {
+        for way in 0..4 {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            let daemon = daemonize(&scene, &[&["move environment"], shape].concat());
+            let arguments = || fs::read(format!("/proc/{}/cmdline", daemon.pid)).unwrap();
+            let before = arguments();
+            daemon.signal(libc::SIGHUP);
+            wait_for(
+                || arguments() != before && is_at_work(daemon.pid),
+                "it has called exec on itself",
+            );
+            wait_for(|| !scene.an_outsider_can_lock(), "it has the lock");
+            assert_eq!(scene.content(), daemon.pid_line());
             end(&scene, daemon, way, shape);
         }
     }
