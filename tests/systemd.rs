@@ -122,23 +122,8 @@ fn a_restart_after_deletion() {
     let twins = Twins::new("restart", &lines);
     twins.start();
     for round in 1..=3 {
-        twins.both("deletion", |unit| {
-            let before = unit.property("MainPID");
-            if unit.name == twins.active.name {
-                fs::remove_file(unit.pidfile()).unwrap();
-            } else {
-                Lab::get().run(&["systemctl", "kill", "--kill-whom=main", &unit.name]);
-            }
-            wait_for(
-                || {
-                    let now = unit.show("MainPID,SubState");
-                    now["SubState"] == "running" && now["MainPID"] != before
-                },
-                "systemd has started it again",
-            );
-        });
+        twins.restart_by_deletion();
         assert_eq!(twins.active.property("NRestarts"), round.to_string());
-        twins.file_is_right();
     }
     twins.stop();
 }

@@ -2,8 +2,7 @@
 
 mod common;
 
-use common::{Lab, Twins, wait_for};
-use std::fs;
+use common::{Twins, wait_for};
 
 const WAYS: [&str; 4] = ["fork", "double", "daemon", "ready"];
 
@@ -56,22 +55,7 @@ fn a_restart_after_deletion() {
     for how in WAYS {
         let twins = service("restart", how, "Restart=always\nRestartSec=0\n");
         twins.start();
-        twins.both("deletion", |unit| {
-            let before = unit.property("MainPID");
-            if unit.name == twins.active.name {
-                fs::remove_file(unit.pidfile()).unwrap();
-            } else {
-                Lab::get().run(&["systemctl", "kill", "--kill-whom=main", &unit.name]);
-            }
-            wait_for(
-                || {
-                    let now = unit.show("MainPID,SubState");
-                    now["SubState"] == "running" && now["MainPID"] != before
-                },
-                "systemd has started it again",
-            );
-        });
-        twins.file_is_right();
+        twins.restart_by_deletion();
         twins.stop();
     }
 }

@@ -89,17 +89,37 @@ impl Twins {
     }
 
     /// Deletes the file of the one with us; the other one gets SIGTERM from an operator.
+    fn end(&self, unit: &Unit) {
+        if unit.name == self.active.name {
+            fs::remove_file(unit.pidfile()).unwrap();
+        } else {
+            let killed = Lab::get().run(&["systemctl", "kill", "--kill-whom=main", &unit.name]);
+            assert!(killed.status.success());
+        }
+    }
+
     pub fn stop_by_deletion(&self) {
         self.both("deletion", |unit| {
-            if unit.name == self.active.name {
-                fs::remove_file(unit.pidfile()).unwrap();
-            } else {
-                let killed = Lab::get().run(&["systemctl", "kill", "--kill-whom=main", &unit.name]);
-                assert!(killed.status.success());
-            }
+            self.end(unit);
             unit.wait_until("ActiveState", "inactive");
         });
         self.file_is_gone();
+    }
+
+    /// For services with `Restart=always`.
+    pub fn restart_by_deletion(&self) {
+        self.both("deletion", |unit| {
+            let before = unit.property("MainPID");
+            self.end(unit);
+            wait_for(
+                || {
+                    let now = unit.show("MainPID,SubState");
+                    now["SubState"] == "running" && now["MainPID"] != before
+                },
+                "systemd has started it again",
+            );
+        });
+        self.file_is_right();
     }
 
     pub fn file_is_gone(&self) {
