@@ -31,10 +31,10 @@ test: ## run the tests, or some: T=part_of_a_name, T='--test NAME' (installs wha
 	@$(MAKE) --no-print-directory all c-tests
 	@scripts/test $(T)
 
-test-daemons: ## try it on a table of daemons from Debian (installs what it needs)
+test-daemons: ## try it on a table of daemons from Debian, or some: T=part_of_a_name (installs what it needs)
 	@scripts/setup build run test daemons
 	@$(MAKE) --no-print-directory all c-tests
-	@PIDFILE_ALL_DAEMONS=1 scripts/test --features daemons --test daemons
+	@PIDFILE_DAEMONS="$(or $(T),all)" scripts/test --test daemons
 
 torture: ## make every system call fail, and race thousands of times, some 20 minutes (installs what it needs)
 	@scripts/setup build run test

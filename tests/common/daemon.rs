@@ -15,29 +15,37 @@ use std::time::Duration;
 
 /// Makes this test the parent of every process whose parent has gone, and ends those of the scene when it goes.
 pub struct Orphanage {
-    /// What only their environment names.
-    scene: PathBuf,
+    /// What only their environment names. Nothing, where there is one scene at a time: all of them are its own then.
+    scene: Option<PathBuf>,
 }
 
 impl Orphanage {
     pub fn of(scene: &Scene) -> Orphanage {
+        Orphanage::adopting(Some(scene.path("")))
+    }
+
+    /// In a test that has no scenarios beside each other. Daemons overwrite their environment with a title.
+    pub fn of_all() -> Orphanage {
+        Orphanage::adopting(None)
+    }
+
+    fn adopting(scene: Option<PathBuf>) -> Orphanage {
         // SAFETY: plain call without pointers.
         let done = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
         assert_eq!(done, 0, "prctl: {}", io::Error::last_os_error());
-        Orphanage {
-            scene: scene.path(""),
-        }
+        Orphanage { scene }
     }
 
     /// The children of this test that come from the scene. Other scenarios have theirs.
     pub fn children(&self) -> Vec<i32> {
-        let name = self.scene.to_str().unwrap().as_bytes();
-        let comes_from_here = |pid: &i32| {
-            let environment = environment_of(*pid);
-            environment.windows(name.len()).any(|part| part == name)
-        };
         let mut children = children_of(std::process::id().cast_signed());
-        children.retain(comes_from_here);
+        if let Some(scene) = &self.scene {
+            let name = scene.to_str().unwrap().as_bytes();
+            children.retain(|pid| {
+                let environment = environment_of(*pid);
+                environment.windows(name.len()).any(|part| part == name)
+            });
+        }
         children
     }
 }

@@ -1,4 +1,5 @@
 use super::children::Children;
+use super::daemon::Orphan;
 use super::wait::{BOUND, wait_for};
 use std::fs;
 use std::io::{self, Write};
@@ -116,6 +117,12 @@ impl Process {
 
     pub fn close_stdin(&mut self) {
         self.stdin = None;
+    }
+
+    /// Gives it to somebody who treats it as what a launcher leaves behind, and who sees to its end.
+    pub fn into_orphan(mut self) -> Orphan {
+        self.reaped = true;
+        Orphan::new(self.pid)
     }
 
     /// Waits until the program has ended by itself.

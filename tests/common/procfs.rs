@@ -84,10 +84,21 @@ pub fn is_alive(pid: i32) -> bool {
 /// Waits until no thread of the process has run for a good while: it has started, and all that was to happen happened.
 #[track_caller]
 pub fn wait_until_idle(host: &Process) {
+    wait_until_still(|| tasks_of(host.pid()));
+}
+
+/// The same for its first thread alone. Ours run whenever somebody reads the file.
+#[track_caller]
+pub fn wait_until_main_thread_is_idle(pid: i32) {
+    wait_until_still(|| vec![pid]);
+}
+
+#[track_caller]
+fn wait_until_still(tasks: impl Fn() -> Vec<i32>) {
     let (mut last, mut looks) = (0, 0);
     wait_for(
         || {
-            let now = context_switches(&tasks_of(host.pid()));
+            let now = context_switches(&tasks());
             looks = if now == last { looks + 1 } else { 0 };
             last = now;
             looks == 100
@@ -99,6 +110,12 @@ pub fn wait_until_idle(host: &Process) {
 /// One bit per blocked signal, signal 1 lowest.
 pub fn blocked_signals(task: i32) -> u64 {
     u64::from_str_radix(&status_line(task, "SigBlk"), 16).unwrap_or(0)
+}
+
+/// Whether the process has a handler for the signal.
+pub fn catches(pid: i32, signal: i32) -> bool {
+    let caught = u64::from_str_radix(&status_line(pid, "SigCgt"), 16).unwrap_or(0);
+    caught & (1 << (signal - 1)) != 0
 }
 
 /// The size of the address space, in KiB.

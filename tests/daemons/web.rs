@@ -1,0 +1,205 @@
+//! Web servers and proxies.
+
+use super::common::{
+    Orphan, catches, children_of, is_alive, wait_for, wait_until_main_thread_is_idle,
+};
+use super::daemon::{A_DAEMON, Daemon, File, HTTP, OWN_DIRECTORY, Start, Use};
+use std::fs;
+
+pub fn daemons() -> Vec<Daemon> {
+    vec![
+        nginx(),
+        nginx_upgraded(),
+        lighttpd(),
+        haproxy(),
+        haproxy_with_a_master(),
+        haproxy_as_systemd_starts_it(),
+        tinyproxy(),
+        gunicorn(),
+    ]
+}
+
+fn nginx() -> Daemon {
+    Daemon {
+        name: "nginx",
+        program: "/usr/sbin/nginx",
+        arguments: "-p DATA -e DATA/log -c DATA/conf",
+        configuration: "
+worker_processes 2;
+pid nginx.pid;
+events {}
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server { listen unix:DATA/socket; }
+}
+",
+        usage: Use::Socket(HTTP, b"HTTP/1.1 "),
+        ..A_DAEMON
+    }
+}
+
+/// The new master is a child of the old one that never calls setsid, and gets but the environment that the configuration names.
+fn nginx_upgraded() -> Daemon {
+    Daemon {
+        name: "nginx, upgraded by USR2",
+        first: "for name in LD_PRELOAD PIDFILE PIDFILE_FOLLOW LIBPIDFILE_MARK; do \
+                echo \"env $name;\"; done >>DATA/conf",
+        settings: &[("PIDFILE_FOLLOW", "fork")],
+        renewal: Some(|place, old| {
+            let before = children_of(old.pid);
+            old.signal(libc::SIGUSR2);
+            let mut new = 0;
+            wait_for(
+                || {
+                    let has_workers = |pid: &&i32| children_of(**pid).len() == 2;
+                    let children = children_of(old.pid);
+                    new = *children.iter().find(has_workers).unwrap_or(&0);
+                    new != 0
+                },
+                &format!("there is a new master\n{}", place.log()),
+            );
+            assert!(!before.contains(&new));
+            let new = Orphan::new(new);
+            old.signal(libc::SIGQUIT);
+            old.wait();
+            new
+        }),
+        ..nginx()
+    }
+}
+
+fn lighttpd() -> Daemon {
+    Daemon {
+        name: "lighttpd",
+        program: "/usr/sbin/lighttpd",
+        arguments: "-f DATA/conf",
+        configuration: "
+server.document-root = \"DATA\"
+server.bind = \"DATA/socket\"
+server.errorlog = \"DATA/log\"
+server.username = \"nobody\"
+server.groupname = \"nogroup\"
+",
+        usage: Use::Socket(HTTP, b"HTTP/1."),
+        first: OWN_DIRECTORY,
+        // Until then SIGTERM ends it with another status, after an answer too.
+        settle: wait_until_main_thread_is_idle,
+        ..A_DAEMON
+    }
+}
+
+fn haproxy() -> Daemon {
+    Daemon {
+        name: "haproxy -D",
+        program: "/usr/sbin/haproxy",
+        arguments: "-D -f DATA/conf",
+        configuration: "
+global
+    user nobody
+    group nogroup
+defaults
+    mode http
+    timeout client 9s
+    timeout server 9s
+    timeout connect 9s
+listen here
+    bind unix@DATA/socket
+    http-request return status 200 content-type text/plain string served
+",
+        first: OWN_DIRECTORY,
+        usage: Use::Socket(HTTP, b"served"),
+        ..A_DAEMON
+    }
+}
+
+fn haproxy_with_a_master() -> Daemon {
+    Daemon {
+        name: "haproxy -W -D",
+        arguments: "-W -D -f DATA/conf",
+        settle: wait_until_it_is_the_master,
+        is_quick: false,
+        ..haproxy()
+    }
+}
+
+/// Its worker answers before; then it calls exec on itself.
+fn wait_until_it_is_the_master(pid: i32) {
+    wait_for(
+        || {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let is_master = String::from_utf8_lossy(&environment).contains("MWORKER_WAIT_ONLY=1");
+            is_master && catches(pid, libc::SIGUSR2)
+        },
+        "it is the master",
+    );
+}
+
+/// It calls exec on itself when it is told to reload, and its old worker leaves when it has no more to do.
+fn haproxy_as_systemd_starts_it() -> Daemon {
+    Daemon {
+        name: "haproxy -Ws, reloaded by USR2",
+        arguments: "-Ws -f DATA/conf",
+        start: Start::Foreground,
+        renewal: Some(|place, daemon| {
+            let running = || {
+                let mut workers = children_of(daemon.pid);
+                workers.retain(|pid| is_alive(*pid));
+                workers
+            };
+            let before = running();
+            daemon.signal(libc::SIGUSR2);
+            wait_for(
+                || {
+                    let now = running();
+                    !now.is_empty() && now.iter().all(|pid| !before.contains(pid))
+                },
+                &format!("it has new workers\n{}", place.log()),
+            );
+            wait_until_it_is_the_master(daemon.pid);
+            daemon
+        }),
+        settle: wait_until_it_is_the_master,
+        is_quick: false,
+        ..haproxy()
+    }
+}
+
+fn tinyproxy() -> Daemon {
+    Daemon {
+        name: "tinyproxy",
+        program: "/usr/bin/tinyproxy",
+        arguments: "-c DATA/conf",
+        configuration: "
+User nobody
+Group nogroup
+Port PORT
+Listen 127.0.0.1
+Timeout 9
+LogFile \"DATA/log\"
+PidFile \"DATA/tinyproxy.pid\"
+MaxClients 9
+",
+        usage: Use::Port(HTTP, b"HTTP/1.0 400 "),
+        // It misses a signal that comes between its look at what its handler noted and its poll(2).
+        settle: wait_until_main_thread_is_idle,
+        file: File::Empty,
+        ..A_DAEMON
+    }
+}
+
+fn gunicorn() -> Daemon {
+    Daemon {
+        name: "gunicorn -D",
+        program: "/usr/bin/gunicorn",
+        arguments: "-D -b unix:DATA/socket --chdir DATA --log-file DATA/log -w 1 app",
+        first: "printf '%s\\n' 'def application(environ, start):' \
+                '    start(\"200 OK\", [])' '    return [b\"served\"]' >DATA/app.py",
+        usage: Use::Socket(HTTP, b"served"),
+        ..A_DAEMON
+    }
+}
