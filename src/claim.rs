@@ -273,19 +273,25 @@ fn publish_unnamed(path: &CStr) -> Result<OwnedFd, Refusal> {
     let fd = open(&directory, libc::O_TMPFILE | libc::O_RDWR)
         .map_err(|errno| Refusal::Failed("create it", errno))?;
     fill(&fd)?;
-    let source = own_descriptor(&fd);
-    // SAFETY: both are C strings.
-    let linked = check(unsafe {
-        libc::linkat(
+    // The kernel gives a name to a bare descriptor for who has CAP_DAC_READ_SEARCH, and for
+    // whoever has opened it (Linux 6.10).
+    let linked = match link(fd.as_raw_fd(), c"", path, libc::AT_EMPTY_PATH) {
+        Err(libc::EEXIST) => Err(libc::EEXIST),
+        Ok(()) => Ok(()),
+        Err(_) => link(
             libc::AT_FDCWD,
-            source.as_ptr(),
-            libc::AT_FDCWD,
-            path.as_ptr(),
+            &own_descriptor(&fd),
+            path,
             libc::AT_SYMLINK_FOLLOW,
-        )
-    });
+        ),
+    };
     linked.map_err(|errno| Refusal::Failed("create it", errno))?;
     Ok(fd)
+}
+
+fn link(at: c_int, from: &CStr, to: &CStr, flags: c_int) -> Result<(), c_int> {
+    // SAFETY: both are C strings.
+    check(unsafe { libc::linkat(at, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags) }).map(drop)
 }
 
 /// By a file of another name in the same directory, renamed only if the path is still free.
