@@ -61,8 +61,11 @@ fn close_all() {
 
 /// So that nothing of ours ever gets a number that libc may write a message to.
 fn occupy_standard_numbers() {
-    for _ in 0..3 {
-        // SAFETY: a C string; the descriptor stays open for good.
-        unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+    // SAFETY: a C string; the descriptors stay open for good.
+    unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+        for _ in 0..2 {
+            libc::fcntl(null, libc::F_DUPFD_CLOEXEC, 0);
+        }
     }
 }
