@@ -417,7 +417,7 @@ impl Attendance {
             Sight::Present => self.settling = None,
             Sight::Deleted if !own_hands::has_removed() => {
                 *place = None;
-                terminate(self.config);
+                terminate_at_once(self.config, &place);
             }
             Sight::Deleted | Sight::Replaced => match file.adopt() {
                 Ok(()) => {
@@ -467,7 +467,7 @@ fn glance(config: &Config) {
         None | Some(Sight::Present) => {}
         Some(Sight::Deleted) if !own_hands::has_removed() => {
             *place = None;
-            terminate(config);
+            terminate_at_once(config, &place);
         }
         Some(Sight::Deleted | Sight::Replaced) => mailbox::post(request::LOOK),
     }
@@ -477,6 +477,22 @@ fn glance(config: &Config) {
 pub fn terminate(config: &Config) {
     report::deleted(config);
     send(config.signal);
+    expect_end(config);
+}
+
+/// The same for who holds the lock of the file. The signal does not wait for the message to be
+/// delivered: an end that we see waits for the keeper, and the keeper for the lock, so the message
+/// is not lost. Nothing waits after SIGKILL.
+fn terminate_at_once(config: &Config, _: &MutexGuard<'_, Option<PidFile>>) {
+    if config.signal == libc::SIGKILL {
+        return terminate(config);
+    }
+    send(config.signal);
+    report::deleted(config);
+    expect_end(config);
+}
+
+fn expect_end(config: &Config) {
     if config.kill_after.is_some() {
         mailbox::post(request::DELETED);
     }
