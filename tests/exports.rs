@@ -84,6 +84,13 @@ fn it_needs_libc_and_the_loader_only() {
     }
 }
 
+/// Every process of every host maps it, and an image of a container may carry it.
+#[test]
+fn it_is_small() {
+    let size = std::fs::metadata(library()).unwrap().len();
+    assert!(size <= 600 * 1024, "{size} bytes");
+}
+
 #[test]
 fn it_can_never_be_unloaded() {
     let flags = dynamic("(FLAGS_1)").concat();

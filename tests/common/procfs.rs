@@ -73,6 +73,17 @@ pub fn context_switches(tasks: &[i32]) -> u64 {
         .sum()
 }
 
+/// For how long these threads have run so far, all together, in nanoseconds.
+pub fn processor_time(tasks: &[i32]) -> u64 {
+    tasks
+        .iter()
+        .filter_map(|task| {
+            let times = fs::read_to_string(format!("/proc/{task}/schedstat")).ok()?;
+            times.split_ascii_whitespace().next()?.parse::<u64>().ok()
+        })
+        .sum()
+}
+
 /// Whether the process runs. One that has ended and that nobody has waited for does not.
 pub fn is_alive(pid: i32) -> bool {
     !matches!(
@@ -122,6 +133,16 @@ pub fn catches(pid: i32, signal: i32) -> bool {
 pub fn address_space(pid: i32) -> u64 {
     let size = status_line(pid, "VmSize");
     size.trim_end_matches("kB").trim().parse().unwrap_or(0)
+}
+
+/// The memory that nobody shares with it and that it has written to, in KiB.
+pub fn private_dirty(pid: i32) -> u64 {
+    let parts = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    parts
+        .lines()
+        .find_map(|line| line.strip_prefix("Private_Dirty:"))
+        .and_then(|size| size.trim_end_matches("kB").trim().parse().ok())
+        .unwrap_or(0)
 }
 
 /// Whether some thread holds an inotify watch: a deletion from now on is an event.

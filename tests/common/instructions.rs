@@ -1,0 +1,48 @@
+//! How many instructions a program executes, by valgrind: unlike a time, this is the same each time.
+
+use super::process::exited;
+use super::scene::{Scene, library};
+use std::fs;
+
+/// What is preloaded into a program that does nothing but return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preload {
+    Empty,
+    Inert,
+    Active,
+}
+
+/// The instructions of all its threads, from the first one of the loader to the last one of the process.
+pub fn instructions(preload: Preload) -> u64 {
+    let scene = Scene::new();
+    let host = scene.program("valgrind");
+    let host = match preload {
+        Preload::Empty => host
+            .inert()
+            .env("LD_PRELOAD", scene.host_path("is_an_empty_library")),
+        Preload::Inert => host.inert().env("LD_PRELOAD", library()),
+        // valgrind itself starts as a shell script. Whether the time comes to arm the watch depends on how slow it is: so
+        // there is none to arm.
+        Preload::Active => host
+            .env("PIDFILE_EXE", "returns_status")
+            .env("PIDFILE_WATCH", "poll:3600"),
+    };
+    let counts = scene.path("out/callgrind");
+    let ended = host
+        .args(["--quiet", "--tool=callgrind"])
+        .arg(format!("--callgrind-out-file={}", counts.display()))
+        .arg(scene.host_path("returns_status"))
+        .arg("0")
+        .run();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(
+        scene.directory_has_changed(),
+        preload == Preload::Active,
+        "{preload:?}"
+    );
+    let counts = fs::read_to_string(counts).unwrap();
+    let total = counts
+        .lines()
+        .find_map(|line| line.strip_prefix("summary: "));
+    total.unwrap().parse().unwrap()
+}
