@@ -57,6 +57,12 @@ test-dist: dist ## test the packages, then run the tests on the portable library
 	@LIBPIDFILE=$(PORTABLE) scripts/test $(T)
 	@scripts/test-old-glibc $(T)
 
+# PID files are in /run, which is in memory.
+bench: ## measure what the library costs, beside other ways: one table, some minutes; T=start for a part (installs what it needs)
+	@scripts/setup build test bench
+	@$(MAKE) --no-print-directory all c-tests
+	@TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) cargo bench --locked --quiet -- $(T)
+
 c-tests: $(C_TESTS) ## build the small C programs that the tests preload the library into
 
 # A host may ask for more in a comment: /* CFLAGS: -fno-plt */, /* LDFLAGS: -static -lbsd */
@@ -96,5 +102,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all run test dist test-dist test-daemons test-cpython torture c-tests picture lint install clean help
+.PHONY: all run test dist test-dist test-daemons test-cpython torture bench c-tests picture lint install clean help
 .DELETE_ON_ERROR:

@@ -1,0 +1,94 @@
+//! From the deletion of the file to the host's handler of SIGTERM.
+
+use crate::common::{Process, Scene, children_of, is_watching, status_line, wait_for};
+use crate::figure::Figure;
+use crate::table::{Row, Table, Target, Unit};
+use crate::ways::{Times, Way, in_turns, now};
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Watcher {
+    Ours,
+    C,
+    Shell,
+}
+
+pub fn measure(table: &mut Table) {
+    let scene = Scene::new();
+    let watchers = [Watcher::Ours, Watcher::C, Watcher::Shell];
+    let latency = in_turns(40, &watchers, |watcher| latency(&scene, watcher));
+    let mut add = |against: &str, theirs, target| {
+        table.add(Row {
+            what: "deletion → SIGTERM taken".to_owned(),
+            unit: Unit::Nanoseconds,
+            ours: latency[&Watcher::Ours].figure(),
+            against: against.to_owned(),
+            theirs: Some(theirs),
+            target,
+        });
+    };
+    add(
+        "a C program with inotify and kill",
+        latency[&Watcher::C].figure(),
+        Target::Times(1.5),
+    );
+    add(
+        "`inotifywait f; kill`",
+        latency[&Watcher::Shell].figure(),
+        Target::Below,
+    );
+    // It takes no measurement: any moment of the interval is as likely as any other.
+    add(
+        "polling every 5 s (expected)",
+        Figure::from(2.5e9),
+        Target::Below,
+    );
+}
+
+fn latency(scene: &Scene, watcher: Watcher) -> f64 {
+    let way = if watcher == Watcher::Ours {
+        Way::Active
+    } else {
+        Way::Plain
+    };
+    let host = way.start(scene, &["tells_the_time", "SIGTERM"]);
+    host.wait_until(|host| host.stdout().contains("main "), "in main");
+    let other = (watcher != Watcher::Ours).then(|| watch(scene, watcher, host.pid()));
+    let watching = other.as_ref().unwrap_or(&host).pid();
+    wait_for(
+        || is_watching(watching) || children_are_watching(watching),
+        "the file is watched",
+    );
+    wait_for(
+        || status_line(host.pid(), "State").starts_with('S'),
+        "the host sleeps",
+    );
+    // Everybody shall be where they will wait; who is not there yet is only faster.
+    sleep(Duration::from_millis(2));
+    let deleted = now();
+    scene.remove_pidfile();
+    let times = Times::of(scene, host);
+    if let Some(other) = other {
+        other.wait();
+    }
+    times.at("taken") - deleted
+}
+
+fn watch(scene: &Scene, watcher: Watcher, host: i32) -> Process {
+    fs::write(scene.pidfile(), format!("{host}\n")).unwrap();
+    let command = match watcher {
+        Watcher::Shell => scene
+            .program("sh")
+            .arg("-c")
+            .arg("inotifywait -qq -e delete_self \"$0\"; kill \"$1\""),
+        _ => scene.host("kills_on_deletion"),
+    };
+    let command = command.plain().arg(scene.pidfile());
+    command.arg(host.to_string()).spawn()
+}
+
+fn children_are_watching(pid: i32) -> bool {
+    children_of(pid).into_iter().any(is_watching)
+}
