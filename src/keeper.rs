@@ -151,7 +151,7 @@ fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until that thread is gone: until then it counts as one of the host's.
+/// Waits until that thread is gone: until then it counts as one of the host's, and has its stack.
 fn wait_for_the_spare_to_go() {
     let end = sys::now() + START;
     loop {
@@ -376,6 +376,8 @@ impl Attendance {
             self.interval = Some(interval);
             return;
         }
+        // Its stack is what the thread of `notify` is to have: see `spawn`.
+        wait_for_the_spare_to_go();
         match Watcher::arm(&mut self.watcher, &path, move || glance(config)) {
             // Changes made elsewhere send no events here.
             Ok(()) if remote => {
