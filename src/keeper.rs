@@ -6,6 +6,7 @@
 //! place first.
 
 use std::cell::UnsafeCell;
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -16,7 +17,7 @@ use std::time::Duration;
 use crate::claim::{Lock, Refusal};
 use crate::config::{Config, POLL, Watch};
 use crate::mailbox::{self, phase, request};
-use crate::paths::Home;
+use crate::paths::{Home, numbers_in};
 use crate::pidfile::{PidFile, Sight};
 use crate::watch::Watcher;
 use crate::{
@@ -210,12 +211,13 @@ pub fn waits_beside_one_thread() -> bool {
 
 /// Whether a process has a keeper; where that cannot be seen, it has.
 pub fn is_in(pid: libc::pid_t) -> bool {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+    let threads = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
+    let Ok(threads) = numbers_in(&threads) else {
         return true;
     };
-    let name_of = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm"));
-    let names = threads.flatten().map(name_of);
-    names.flatten().any(|name| name.trim_end() == NAME)
+    let name_of = |thread| fs::read(format!("/proc/{pid}/task/{thread}/comm"));
+    let mut names = threads.into_iter().flat_map(name_of);
+    names.any(|name| name.trim_ascii_end() == NAME.as_bytes())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -128,6 +128,39 @@ pub fn fstat(fd: &OwnedFd) -> Stat {
     filled_in(|stat| unsafe { libc::fstat(fd.as_raw_fd(), stat) })
 }
 
+/// The entries of a directory that are numbers, as in /proc. By the system call: opendir(3)
+/// allocates, from the host's malloc.
+pub fn numbers_in(directory: &CStr) -> Result<Vec<c_int>, c_int> {
+    /// In front of a name: inode, offset, length of the entry, type (getdents64(2)).
+    const HEADER: usize = 8 + 8 + 2 + 1;
+    const LENGTH: usize = 8 + 8;
+    let fd = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
+    let mut numbers = Vec::new();
+    let mut entries = [0_u8; 1024];
+    loop {
+        let (to, size) = (entries.as_mut_ptr(), entries.len());
+        // SAFETY: writes at most the size of `entries`.
+        let read = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), to, size) };
+        let mut rest = match check(read as c_int)? {
+            0 => return Ok(numbers),
+            read => entries.get(..read as usize).unwrap_or_default(),
+        };
+        while let (Some(&[low, high]), Some(name)) = (
+            rest.get(LENGTH..LENGTH + 2).and_then(<[u8]>::first_chunk),
+            rest.get(HEADER..),
+        ) {
+            let name = CStr::from_bytes_until_nul(name).unwrap_or_default();
+            numbers.extend(
+                name.to_str()
+                    .ok()
+                    .and_then(|name| name.parse::<c_int>().ok()),
+            );
+            let length = usize::from(u16::from_ne_bytes([low, high]));
+            rest = rest.get(length.max(1)..).unwrap_or_default();
+        }
+    }
+}
+
 /// The directory that a path leads into.
 pub fn parent(path: &CStr) -> Option<FileId> {
     stat(&directory_of(path)).ok().as_ref().map(FileId::from)
@@ -146,6 +179,25 @@ mod tests {
     use crate::properties::same_each_time;
     use proptest::collection::vec;
     use proptest::prelude::*;
+
+    #[test]
+    fn numbers_in_a_directory() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut wanted: Vec<c_int> = (0..300).collect();
+        for name in wanted
+            .iter()
+            .map(c_int::to_string)
+            .chain(["a".into(), "1a".into()])
+        {
+            std::fs::write(directory.path().join(name), "").expect("a file");
+        }
+        let path = CString::new(directory.path().as_os_str().as_encoded_bytes()).expect("a path");
+        let mut found = numbers_in(&path).expect("a list");
+        found.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted);
+        assert_eq!(numbers_in(c"/proc/self/stat"), Err(libc::ENOTDIR));
+    }
 
     #[test]
     fn directories() {

@@ -39,6 +39,9 @@ pub struct PidFile {
     pub(crate) writable: Option<OwnedFd>,
 }
 
+/// For so long has an heir to hold the lock, if it says nothing.
+const HELD: Duration = Duration::from_millis(5);
+
 /// What has become of the file of a process that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -158,15 +161,26 @@ impl PidFile {
             bequest::leave(writable, heir);
         }
         let end = sys::now() + bound;
+        let mut held = None;
         unlock(fd);
         loop {
             if wait() {
                 return true;
             }
-            let (living, late) = (sys::is_running(heir), sys::now() >= end);
-            match flock(fd) {
+            let now = sys::now();
+            let (living, late) = (sys::is_running(heir), now >= end);
+            let lock = flock(fd);
+            if lock.is_ok() {
+                held = None;
+            }
+            match lock {
                 // By the heir, or for a moment by one who will see that the file names the heir.
-                Err(_) if living || late => return true,
+                Err(_) if late => return true,
+                // An heir that has called exec cannot say that it has it, nor that it is about to
+                // end. It would have ended by then.
+                Err(_) if living && now.saturating_sub(*held.get_or_insert(now)) > HELD => {
+                    return true;
+                }
                 Err(_) => {}
                 // Before the heir had it: there is nothing to be passed on any more.
                 Ok(()) if self.look() == Sight::Deleted => return false,

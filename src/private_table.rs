@@ -7,6 +7,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::paths::numbers_in;
 use crate::sys::check;
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -47,13 +48,8 @@ pub fn enter() -> Result<(), c_int> {
 /// Closes what was copied from the host's table.
 fn close_all() {
     const WITHOUT_PROC: c_int = 4096;
-    let listed: Option<Vec<c_int>> = std::fs::read_dir("/proc/thread-self/fd").ok().map(|list| {
-        let names = list.flatten().map(|entry| entry.file_name());
-        names
-            .filter_map(|name| name.to_str()?.parse().ok())
-            .collect()
-    });
-    for fd in listed.unwrap_or_else(|| (0..WITHOUT_PROC).collect()) {
+    let listed = numbers_in(c"/proc/thread-self/fd");
+    for fd in listed.unwrap_or_else(|_| (0..WITHOUT_PROC).collect()) {
         // SAFETY: nothing in this table is anybody's: the host has its own.
         unsafe { libc::close(fd) };
     }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use crate::baton::{Baton, Found};
 use crate::config::{Config, Follow};
+use crate::content::names_us_at;
 use crate::mailbox::{self, phase};
 use crate::mark::{self, Role};
 use crate::page::{Page, REST, age, kind, nanoseconds};
@@ -50,6 +51,8 @@ static CONFIG: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
 static SELF: AtomicI32 = AtomicI32::new(0);
 /// Set in a process that stands by.
 static CANDIDATE: AtomicI32 = AtomicI32::new(0);
+/// Set in one that did so before exec(2) already.
+static RESUMED: AtomicI32 = AtomicI32::new(0);
 /// When this process has begun a session, in nanoseconds since boot; 0: it has not.
 static SESSION: AtomicU64 = AtomicU64::new(0);
 /// How many children it has forked since.
@@ -224,6 +227,7 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
 
 /// After exec(2): this process was a candidate before.
 pub fn resume(config: &'static Config) {
+    RESUMED.store(sys::getpid(), Ordering::SeqCst);
     if keeper::stand_by(config).is_ok() {
         CANDIDATE.store(sys::getpid(), Ordering::SeqCst);
     }
@@ -310,7 +314,17 @@ pub fn withdraw() -> bool {
         return false;
     };
     page.forget(pid);
-    page.offered.load(Ordering::SeqCst) == pid
+    page.offered.load(Ordering::SeqCst) == pid || has_called_exec() && is_named()
+}
+
+/// Whether this process was a candidate before exec(2): then it shares no page with the owner.
+fn has_called_exec() -> bool {
+    RESUMED.load(Ordering::SeqCst) == sys::getpid()
+}
+
+/// Whether the owner has begun to pass the file on to this process.
+fn is_named() -> bool {
+    config().is_some_and(|config| names_us_at(&config.path))
 }
 
 /// Whether this process stands by for the file.

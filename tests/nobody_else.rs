@@ -453,3 +453,23 @@ fn a_session_that_has_become_a_program_without_us() {
         assert!(seen.iter().all(|seen| *seen == pid), "{pid}: {seen:?}");
     }
 }
+
+/// Erlang's nodes have such a helper. Both end at once, so that the file may be on its way from one to the other.
+#[test]
+fn a_helper_that_ends_with_the_owner_leaves_no_file() {
+    for round in 0..200 {
+        let scene = Scene::new();
+        let mut host = scene.host("has_a_helper").spawn();
+        host.wait_until(
+            |host| host.stdout().contains("helper "),
+            "there is a helper",
+        );
+        assert_eq!(scene.content(), host.pid_line());
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0));
+        wait_for(
+            || scene.leftovers() == NOTHING,
+            &format!("the file is gone, in round {round}: {:?}", scene.content()),
+        );
+    }
+}
