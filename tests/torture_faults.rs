@@ -104,7 +104,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("mprotect", &["ENOMEM", "EACCES"]),
     ("madvise", &["EINVAL", "ENOMEM"]),
     ("socket", &["EMFILE", "EAFNOSUPPORT", "EPERM"]),
-    ("sendto", &["EAGAIN", "ECONNREFUSED", "EPERM"]),
+    ("sendmsg", &["EAGAIN", "ECONNREFUSED", "EPERM"]),
     ("pidfd_open", &["EMFILE", "ENOMEM", "EPERM", "ENOSYS"]),
     ("pidfd_getfd", &["EPERM", "EMFILE", "ENOSYS"]),
     ("poll", &["EINTR", "ENOMEM"]),

@@ -49,8 +49,10 @@ pub fn calls_in(log: &str) -> Vec<(&str, &str)> {
         .filter_map(|line| {
             let (task, call) = line.split_once(' ')?;
             let (name, _) = call.trim_start().split_once('(')?;
-            // The second half of a call that another thread's interrupted in the log: "<... openat resumed>".
-            (!name.starts_with('<')).then_some((task, name))
+            // The second half of a call that another thread's interrupted in the log: "<... openat resumed>". A call of
+            // a thread that has ended before strace could ask which: "???".
+            let has_name = !name.starts_with('<') && name != "???";
+            has_name.then_some((task, name))
         })
         .collect()
 }
