@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -120,6 +121,31 @@ static void *_exit_in_thread(void *unused)
     _exit(number);
 }
 static void by__exit_in_thread(void) { in_thread(_exit_in_thread); }
+
+/* The main thread ends, and nobody is told. */
+static void *exit_later(void *unused)
+{
+    char byte;
+
+    (void)unused;
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        continue;
+    syscall(SYS_exit, number);
+    return NULL;
+}
+static void by_raw_exit(void)
+{
+    pthread_t thread;
+
+    if (variant == 1)
+        pthread_create(&thread, NULL, exit_later, NULL);
+    if (variant == 2)
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+    say("ready\n");
+    if (variant == 2)
+        syscall(SYS_getpid);
+    syscall(SYS_exit, number);
+}
 
 /* ---- libc ends it ---- */
 
@@ -961,7 +987,7 @@ static void by_child_like(void);
 #define WAY(name) { #name, by_##name }
 static const struct way ways[] = {
     WAY(return), WAY(exit), WAY(_exit), WAY(_Exit), WAY(quick_exit), WAY(raw_name), WAY(_exit_in_atexit), WAY(exit_in_thread),
-    WAY(_exit_in_thread), WAY(abort), WAY(abort_in_thread), WAY(abort_blocked), WAY(abort_ignored), WAY(abort_handled),
+    WAY(_exit_in_thread), WAY(raw_exit), WAY(abort), WAY(abort_in_thread), WAY(abort_blocked), WAY(abort_ignored), WAY(abort_handled),
     WAY(double_free), WAY(fault), WAY(fault_in_thread), WAY(fault_in_handler), WAY(handled_fault), WAY(reported_fault),
     WAY(fault_blocked), WAY(fault_ignored), WAY(overflow), WAY(overflow_with_stack), WAY(overflow_in_thread),
     WAY(small_stack), WAY(thread_with_stack), WAY(raise_on_stack), WAY(thread_with_little_room), WAY(raise), WAY(kill),

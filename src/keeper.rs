@@ -21,7 +21,8 @@ use crate::paths::{Home, numbers_in};
 use crate::pidfile::{PidFile, Sight};
 use crate::watch::Watcher;
 use crate::{
-    credentials, last_thread, own_hands, private_table, report, succession, sys, unattended,
+    credentials, last_thread, main_thread, own_hands, private_table, report, succession, sys,
+    unattended,
 };
 
 /// How long a start waits for the keeper. Only a file system that hangs takes so long.
@@ -266,6 +267,8 @@ struct Attendance {
     kill: Option<Duration>,
     /// Whether the main thread has left.
     counting: bool,
+    /// Whether it has ended without a word. The others may go on for long.
+    leaderless: bool,
 }
 
 impl Attendance {
@@ -278,6 +281,7 @@ impl Attendance {
             settling: None,
             kill: None,
             counting: false,
+            leaderless: false,
         }
     }
 
@@ -292,6 +296,12 @@ impl Attendance {
             }
             if requests & request::CREDENTIALS != 0 {
                 credentials::answer(|| self.host_is_alone(), || self.rouse_watcher());
+            }
+            self.leaderless |= requests & request::MAIN_ENDED != 0;
+            if self.leaderless && self.only_we_are_left() {
+                self.give_up(false);
+                main_thread::end_likewise();
+                return self.dissolve();
             }
             self.counting |= requests & request::MAIN_LEFT != 0;
             if self.counting && last_thread::check(self.threads()).is_err() {
@@ -318,7 +328,7 @@ impl Attendance {
         let arming = (!self.armed).then_some(ARMING);
         let settling = self.settling.map(|_| SETTLING_LOOKS);
         let kill = self.kill.map(|when| when.saturating_sub(sys::now()));
-        let counting = self.counting.then_some(last_thread::COUNTING);
+        let counting = (self.counting || self.leaderless).then_some(last_thread::COUNTING);
         let bounds = [arming, self.interval, settling, kill, counting];
         bounds.into_iter().flatten().min()
     }
@@ -345,6 +355,11 @@ impl Attendance {
         wait_for_the_spare_to_go();
         let ours = 1 + usize::from(self.watcher.is_some());
         last_thread::count().is_ok_and(|all| all == 1 + ours)
+    }
+
+    /// Whether all that is left of the host is its main thread, which has ended.
+    fn only_we_are_left(&self) -> bool {
+        !self.counting && self.host_is_alone()
     }
 
     /// Makes the thread of `notify` see an event; tells whether there is such a thread.

@@ -42,7 +42,7 @@
 //! | [`private_table`] | the keeper's own descriptor table |
 //! | [`watch`] | `notify`, and polling where inotify cannot serve |
 //! | [`ending`] | atexit, `_exit`, `quick_exit` |
-//! | [`last_thread`] | the process whose main thread has left by `pthread_exit` |
+//! | [`last_thread`], [`main_thread`] | the process whose main thread has left by `pthread_exit`, or ended |
 //! | [`signals`], [`kernel_action`] | the virtual default disposition |
 //! | [`fatal`] | the handler behind it: the process ends by the signal |
 //! | [`once`], [`abort`] | where the kernel or libc puts the real default back |
@@ -85,6 +85,7 @@ mod kernel_action;
 mod last_thread;
 mod libc_function;
 mod mailbox;
+mod main_thread;
 mod mark;
 mod once;
 mod own_hands;

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::sys;
+use crate::{main_thread, sys};
 
 /// How long an ending waits for the keeper.
 const RELEASE: Duration = Duration::from_secs(2);
@@ -53,6 +53,8 @@ pub mod request {
     pub const DELETED: u32 = 8;
     /// The main thread has left by pthread_exit(3), and a stand-in waits for the others.
     pub const MAIN_LEFT: u32 = 16;
+    /// The main thread has ended, and libc does not know.
+    pub const MAIN_ENDED: u32 = 128;
     /// It has left without one: our threads have to go.
     pub const DISSOLVE: u32 = 32;
     /// The host changes its user or group.
@@ -167,7 +169,9 @@ pub fn take_requests(bound: Option<Duration>) -> u32 {
         }
         None => {
             while REQUESTS.load(Ordering::SeqCst) == 0 {
-                sys::futex_wait(&REQUESTS, 0, None);
+                if main_thread::wait_beside(&REQUESTS) {
+                    REQUESTS.fetch_or(request::MAIN_ENDED, Ordering::SeqCst);
+                }
             }
         }
     }

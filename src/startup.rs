@@ -12,7 +12,10 @@ use crate::mark::{self, Mark, Role};
 use crate::paths::Home;
 use crate::sys::{self, SignalsBlocked};
 use crate::thread_keys::LowKeys;
-use crate::{abort, ending, keeper, last_thread, mailbox, own_hands, report, signals, succession};
+use crate::{
+    abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, report, signals,
+    succession,
+};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -153,6 +156,7 @@ fn at_the_end() {
     abort::register();
     ending::register();
     last_thread::register();
+    main_thread::note();
 }
 
 fn leave_mark(config: &Config, role: Role) {

@@ -244,6 +244,46 @@ pub fn futex_wait_shared(word: &AtomicU32, expected: u32, bound: Duration) {
     };
 }
 
+/// Sleeps at least until one of the words is no longer what is expected, a wake-up, or a signal. The
+/// second one may be woken by whoever shares its memory.
+///
+/// # Errors
+///
+/// ENOSYS: before Linux 5.16.
+pub fn futex_wait_either(
+    private: (&AtomicU32, u32),
+    shared: (&AtomicU32, u32),
+) -> Result<(), c_int> {
+    /// futex(2), FUTEX2_SIZE_U32.
+    const WORD: u32 = 2;
+    /// include/uapi/linux/futex.h, struct futex_waitv.
+    #[repr(C)]
+    struct Place {
+        expected: u64,
+        word: u64,
+        flags: u32,
+        reserved: u32,
+    }
+    let place = |(word, expected): (&AtomicU32, u32), flags| Place {
+        expected: u64::from(expected),
+        word: word.as_ptr() as u64,
+        flags,
+        reserved: 0,
+    };
+    let places = [
+        place(private, WORD | libc::FUTEX_PRIVATE_FLAG as u32),
+        place(shared, WORD),
+    ];
+    let (at, number) = (places.as_ptr(), places.len());
+    let no_bound = ptr::null::<libc::timespec>();
+    // SAFETY: the places and their words outlive the call. Every caller checks its condition again.
+    let woken = unsafe { libc::syscall(libc::SYS_futex_waitv, at, number, 0, no_bound, 0) };
+    match check(woken as c_int) {
+        Err(libc::EAGAIN | libc::EINTR) | Ok(_) => Ok(()),
+        Err(_) => Err(libc::ENOSYS),
+    }
+}
+
 /// Sleeps for a while.
 pub fn pause(time: Duration) {
     static NEVER_CHANGES: AtomicU32 = AtomicU32::new(0);
@@ -254,6 +294,12 @@ pub fn futex_wake_all(word: &AtomicU32) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: only the address of `word` is used.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, c_int::MAX) };
+}
+
+/// The same for a word that is not private to the process, as far as the kernel knows.
+pub fn futex_wake_all_shared(word: &AtomicU32) {
+    // SAFETY: only the address of `word` is used.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, c_int::MAX) };
 }
 
 /// Waits until `done` holds for the value of `word`, or for `bound`; tells whether it held.

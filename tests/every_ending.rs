@@ -193,6 +193,24 @@ fn exits() {
     all_alike(&cases(&ways, &slices(&statuses)), nothing);
 }
 
+/// A raw exit(2) of the main thread, after which another one goes on or none does; and a sandbox that kills that thread.
+#[test]
+fn the_main_thread_ends_without_a_word() {
+    for variant in 0..3 {
+        let mut ends = Vec::new();
+        for mode in [Mode::Plain, Mode::Inert, Mode::Active] {
+            let scene = Scene::new();
+            let host = scene.host("ends_by").mode(mode);
+            let mut host = host.args(["raw_exit", "5", &variant.to_string()]).spawn();
+            host.wait_until_ready();
+            host.close_stdin();
+            ends.push(host.wait());
+            assert_eq!(scene.leftovers(), NOTHING, "{variant}, {mode:?}");
+        }
+        assert_eq!(ends, vec![ends[0].clone(); 3], "{variant}");
+    }
+}
+
 #[test]
 fn libc_ends_it() {
     let ways = ["abort", "abort_in_thread", "abort_blocked", "double_free"];
