@@ -33,8 +33,8 @@ pub struct Page {
     pub candidates: [Candidate; CANDIDATES],
     /// To whom the owner is passing the file on.
     pub offered: AtomicI32,
-    /// The heir that has the lock.
-    pub taken: AtomicI32,
+    /// The heir that has the lock. The owner sleeps until it is set.
+    pub taken: AtomicU32,
     /// The owner was about to pass the file on, and has found it deleted.
     pub deleted: AtomicU32,
     /// The host has removed or renamed the file itself.

@@ -270,8 +270,8 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
                 continue;
             }
             let wait = || {
-                sys::pause(MOMENT);
-                page.taken.load(Ordering::SeqCst) == pid
+                sys::futex_wait_shared(&page.taken, 0, MOMENT);
+                page.taken.load(Ordering::SeqCst) == pid as u32
             };
             if file.hand_over(pid, TAKING, wait) {
                 return Some(pid);
@@ -349,7 +349,8 @@ pub fn taken() {
     mark::rewrite(Role::Owner);
     if let Some(page) = page() {
         page.forget(sys::getpid());
-        page.taken.store(sys::getpid(), Ordering::SeqCst);
+        page.taken.store(sys::getpid() as u32, Ordering::SeqCst);
+        sys::futex_wake_all_shared(&page.taken);
     }
 }
 

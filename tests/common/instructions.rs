@@ -1,6 +1,6 @@
 //! How many instructions a program executes, by valgrind: unlike a time, this is the same each time.
 
-use super::process::exited;
+use super::process::{Ended, exited};
 use super::scene::{Scene, library};
 use std::fs;
 
@@ -34,7 +34,7 @@ pub fn instructions(preload: Preload) -> u64 {
         .arg(scene.host_path("returns_status"))
         .arg("0")
         .run();
-    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!((ended.status, beside_valgrind(&ended)), (exited(0), ""));
     assert_eq!(
         scene.directory_has_changed(),
         preload == Preload::Active,
@@ -45,4 +45,11 @@ pub fn instructions(preload: Preload) -> u64 {
         .lines()
         .find_map(|line| line.strip_prefix("summary: "));
     total.unwrap().parse().unwrap()
+}
+
+/// What a program under valgrind has said. Valgrind itself warns of system calls that are newer than it is.
+pub fn beside_valgrind(ended: &Ended) -> &str {
+    let is_valgrinds = |line: &str| line.starts_with("--") && line.contains("-- ");
+    let all = ended.stderr.lines().all(is_valgrinds);
+    if all { "" } else { &ended.stderr }
 }

@@ -44,7 +44,7 @@ pub use children::Children;
 pub use daemon::{Orphan, Orphanage};
 pub use hand_over::*;
 pub use host::{Host, Mode};
-pub use instructions::{Preload, instructions};
+pub use instructions::{Preload, beside_valgrind, instructions};
 pub use lab::{Lab, Unit, is_locked};
 pub use launcher::{PIDFILE_RUN, SHELLS, base_system, launcher};
 pub use onlooker::Onlooker;
