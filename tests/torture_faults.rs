@@ -109,6 +109,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("pidfd_getfd", &["EPERM", "EMFILE", "ENOSYS"]),
     ("poll", &["EINTR", "ENOMEM"]),
     ("prctl", &["EPERM", "EINVAL"]),
+    ("futex_waitv", &["ENOSYS", "EPERM", "EINTR", "ENOMEM"]),
     ("rt_tgsigqueueinfo", &["EAGAIN", "EPERM", "ENOSYS"]),
     ("tgkill", &["EAGAIN", "EPERM"]),
     ("getrandom", &["ENOSYS", "EINTR"]),
