@@ -11,7 +11,7 @@
 //! host has by these functions. A host with threads gets libc's way.
 
 use std::ffi::{c_int, c_long};
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
@@ -27,6 +27,9 @@ const SAME: usize = u32::MAX as usize;
 /// The call that our threads are to make.
 static NUMBER: AtomicI64 = AtomicI64::new(0);
 static ARGUMENTS: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+
+/// The process whose first thread has made a call without its keeper.
+static DIVERGED: AtomicI32 = AtomicI32::new(0);
 
 /// How far it is.
 static STEP: AtomicU32 = AtomicU32::new(step::IDLE);
@@ -65,6 +68,7 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
     let result = unsafe { libc::syscall(number, arguments[0], arguments[1], arguments[2]) };
     sys::guarded((), || {
         if !is_kept {
+            DIVERGED.store(sys::getpid(), Ordering::SeqCst);
             return;
         }
         if result == 0 {
@@ -90,10 +94,11 @@ fn is_kept() -> bool {
 
 /// A candidate's keeper hears nothing while it waits for the lock. As long as it is root it can make
 /// every call that the host makes, by libc; after that it can make none, but the host may have kept
-/// the right to.
+/// the right to. A host that has used that right alone can be root again when its keeper is not.
 fn stands_by_without_root() -> bool {
+    let has_diverged = DIVERGED.load(Ordering::SeqCst) == sys::getpid();
     // SAFETY: cannot fail.
-    succession::is_candidate() && unsafe { libc::geteuid() } != 0
+    succession::is_candidate() && (has_diverged || unsafe { libc::geteuid() } != 0)
 }
 
 /// Asks the keeper. Another thread that is asking is an answer too.

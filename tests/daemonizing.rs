@@ -221,6 +221,22 @@ fn daemons_that_drop_root() {
     }
 }
 
+/// proftpd is root now and then: its keeper, which waits for the lock, is not, and must not make libc end it.
+#[test]
+fn daemons_that_are_root_now_and_then() {
+    for waiting in ["", "pipe"] {
+        for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+            let changes = ["take root", "lend root", "take root", "lend root"];
+            let steps = [&["lend root", "wait for", waiting], shape, &changes].concat();
+            let daemon = daemonize(&scene, &steps);
+            end(&scene, daemon, 0, &steps);
+        }
+    }
+}
+
 /// Where the daemon cannot remove the file it empties it.
 #[test]
 fn daemons_that_lose_sight_of_the_file() {
