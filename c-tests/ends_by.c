@@ -172,6 +172,40 @@ static void by_abort_handled(void)
     signal(SIGABRT, nothing);
     abort();
 }
+/* The handler does not return: it jumps out, or ends the thread. */
+static sigjmp_buf out;
+static void leave_by_jump(int signal)
+{
+    (void)signal;
+    siglongjmp(out, 1);
+}
+static void by_abort_jumped(void)
+{
+    int state;
+
+    signal(SIGABRT, leave_by_jump);
+    if (sigsetjmp(out, 1) == 0)
+        abort();
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+    printf("cancel state %d\n", state);
+    exit(6);
+}
+static void leave_thread(int signal)
+{
+    (void)signal;
+    pthread_exit(NULL);
+}
+static void *abort_and_leave(void *unused)
+{
+    (void)unused;
+    signal(SIGABRT, leave_thread);
+    abort();
+}
+static void by_abort_left(void)
+{
+    in_thread(abort_and_leave);
+    exit(7);
+}
 static void by_double_free(void)
 {
     void *volatile block = malloc(4000), *volatile wall = malloc(40);
@@ -987,7 +1021,7 @@ static void by_child_like(void);
 #define WAY(name) { #name, by_##name }
 static const struct way ways[] = {
     WAY(return), WAY(exit), WAY(_exit), WAY(_Exit), WAY(quick_exit), WAY(raw_name), WAY(_exit_in_atexit), WAY(exit_in_thread),
-    WAY(_exit_in_thread), WAY(raw_exit), WAY(abort), WAY(abort_in_thread), WAY(abort_blocked), WAY(abort_ignored), WAY(abort_handled),
+    WAY(_exit_in_thread), WAY(raw_exit), WAY(abort), WAY(abort_in_thread), WAY(abort_blocked), WAY(abort_ignored), WAY(abort_handled), WAY(abort_jumped), WAY(abort_left),
     WAY(double_free), WAY(fault), WAY(fault_in_thread), WAY(fault_in_handler), WAY(handled_fault), WAY(reported_fault),
     WAY(fault_blocked), WAY(fault_ignored), WAY(overflow), WAY(overflow_with_stack), WAY(overflow_in_thread),
     WAY(small_stack), WAY(thread_with_stack), WAY(raise_on_stack), WAY(thread_with_little_room), WAY(raise), WAY(kill),

@@ -63,14 +63,16 @@ pub fn register() {
 ///
 /// Async-signal-safe, as abort(3) has to be: system calls, the host's own handler, and [`ending::release`].
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
-extern "C" fn prepare() -> usize {
-    sys::guarded((), || {
-        if mailbox::is_owner() && disposition() != SIG_DFL {
-            raise();
+extern "C-unwind" fn prepare() -> usize {
+    let insists = sys::guarded(false, || mailbox::is_owner() && disposition() != SIG_DFL);
+    if insists {
+        // With nothing of ours around it: the host's handler may jump out, or end the thread.
+        raise();
+        sys::guarded((), || {
             ending::release(How::BySignal);
             signals::set_default(libc::SIGABRT);
-        }
-    });
+        });
+    }
     match REAL.address() as usize {
         0 => leave as *const () as usize,
         address => address,
@@ -87,6 +89,9 @@ fn disposition() -> usize {
 }
 
 fn raise() {
+    unsafe extern "C-unwind" {
+        fn raise(signal: c_int) -> c_int;
+    }
     if disposition() == SIG_IGN {
         return;
     }
@@ -95,7 +100,7 @@ fn raise() {
     unsafe {
         libc::sigaddset(set.as_mut_ptr(), libc::SIGABRT);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
-        libc::raise(libc::SIGABRT);
+        raise(libc::SIGABRT);
     }
 }
 

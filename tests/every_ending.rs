@@ -220,7 +220,12 @@ fn libc_ends_it() {
 /// Where nobody lets it end the process, abort() restores the default inside libc and raises the signal once more.
 #[test]
 fn abort_insists() {
-    let ways = ["abort_ignored", "abort_handled"];
+    let ways = [
+        "abort_ignored",
+        "abort_handled",
+        "abort_jumped",
+        "abort_left",
+    ];
     all_alike(&cases(&ways, &[&[]]), nothing);
 }
 
