@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::mark::{self, Mark};
 
 /// The environment variables, in the order of the README.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Variables<'a> {
     /// `PIDFILE`: path of the file; empty means off.
     pub pidfile: Option<&'a [u8]>,
@@ -95,18 +95,7 @@ impl<'a> Variables<'a> {
     ///
     /// `environ` is null or an environment block that lives for `'a`.
     pub unsafe fn read(environ: *const *const c_char) -> Self {
-        let mut found = Variables {
-            pidfile: None,
-            pidfile_path: None,
-            exe: None,
-            follow: None,
-            signal: None,
-            kill_after: None,
-            watch: None,
-            strict: None,
-            log: None,
-            mark: None,
-        };
+        let mut found = Variables::default();
         // SAFETY: the caller's promise.
         for entry in unsafe { strings(environ) } {
             // Of the many variables of an environment nearly all end here.

@@ -8,19 +8,6 @@ use proptest::sample::select;
 
 const TEN_YEARS: Duration = Duration::from_secs(3650 * 86_400);
 
-const NOTHING: Variables = Variables {
-    pidfile: None,
-    pidfile_path: None,
-    exe: None,
-    follow: None,
-    signal: None,
-    kill_after: None,
-    watch: None,
-    strict: None,
-    log: None,
-    mark: None,
-};
-
 const NAMES: [&str; 10] = [
     "PIDFILE",
     "PIDFILE_PATH",
@@ -163,7 +150,7 @@ proptest! {
             watch: values.3.as_deref(),
             strict: values.4.as_deref(),
             log: values.5.as_deref(),
-            ..NOTHING
+            ..Variables::default()
         };
         let config = Config::new(&setting, None, &variables, |line| complaints.push(line));
         for line in &complaints {

@@ -3,7 +3,7 @@
 use super::process::pidfd_open;
 use super::procfs::{children_of, is_alive};
 use super::scene::Scene;
-use super::wait::{BOUND, wait_for};
+use super::wait::{BOUND, has_ended_within, wait_for};
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -120,13 +120,7 @@ impl Orphan {
     }
 
     fn has_ended_within(&self, milliseconds: i32) -> bool {
-        let mut poll = libc::pollfd {
-            fd: self.pidfd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one valid entry.
-        unsafe { libc::poll(&raw mut poll, 1, milliseconds) == 1 }
+        has_ended_within(&self.pidfd, milliseconds)
     }
 
     /// Waits until it has ended, as our child, by itself.

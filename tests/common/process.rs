@@ -1,6 +1,6 @@
 use super::children::Children;
 use super::daemon::Orphan;
-use super::wait::{BOUND, wait_for};
+use super::wait::{BOUND, has_ended_within, wait_for};
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -145,13 +145,7 @@ impl Process {
     }
 
     fn has_ended_within(&self, milliseconds: i32) -> bool {
-        let mut poll = libc::pollfd {
-            fd: self.pidfd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one valid entry.
-        unsafe { libc::poll(&raw mut poll, 1, milliseconds) == 1 }
+        has_ended_within(&self.pidfd, milliseconds)
     }
 
     fn reap(&mut self) -> ExitStatus {

@@ -1,3 +1,4 @@
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,4 +16,15 @@ pub fn wait_for(mut happened: impl FnMut() -> bool, what: &str) {
         );
         sleep(Duration::from_millis(1));
     }
+}
+
+/// Whether a process has ended by then; a zombie has.
+pub fn has_ended_within(pidfd: &OwnedFd, milliseconds: i32) -> bool {
+    let mut poll = libc::pollfd {
+        fd: pidfd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one valid entry.
+    unsafe { libc::poll(&raw mut poll, 1, milliseconds) == 1 }
 }
