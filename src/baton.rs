@@ -7,7 +7,7 @@ use crate::bequest::Bequest;
 use crate::content::read_pid;
 use crate::paths::{FileId, flock_by_kernel, fstat, open, parent, unlock};
 use crate::pidfile::PidFile;
-use crate::sys;
+use crate::{procfs, sys};
 
 /// A PID file that another process owns, and that this one may inherit.
 pub struct Baton {
@@ -62,7 +62,7 @@ impl Baton {
         }
         Ok(match read_pid(fd) {
             Some(pid) if pid == sys::getpid() => Found::Ours,
-            Some(pid) if sys::is_running(pid) => Found::Others,
+            Some(pid) if procfs::is_running(pid) => Found::Others,
             Some(_) => Found::Stale,
             None => Found::Removed,
         })

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::content::{Content, read_pid, replace, write};
 use crate::paths::{FileId, Home, directory_of, flock, fstat, lstat, open, parent, stat, unlink};
 use crate::pidfile::PidFile;
+use crate::procfs;
 use crate::sys::{self, check, describe};
 
 /// Between two attempts.
@@ -154,7 +155,7 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
         Err(libc::EWOULDBLOCK) => match read_pid(&fd) {
             // It is ours from before an exec(2), and somebody is just trying its lock.
             Some(pid) if pid == sys::getpid() && waited < CONTENTION => return Ok(None),
-            Some(pid) if sys::is_running(pid) => return Err(Refusal::Held(Some(pid))),
+            Some(pid) if procfs::is_running(pid) => return Err(Refusal::Held(Some(pid))),
             // Somebody else is just trying the lock of a dead owner's file.
             _ if waited < CONTENTION => return Ok(None),
             pid => return Err(Refusal::Held(pid)),
@@ -175,12 +176,12 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
         // Ours from before an exec(2) that has lost the mark.
         return Ok(Some(fd));
     }
-    if let Some(pid) = names.filter(|pid| *pid != sys::getpid() && sys::is_alive(*pid)) {
+    if let Some(pid) = names.filter(|pid| *pid != sys::getpid() && procfs::is_alive(*pid)) {
         let may_have_no_lock = lock == Lock::Dropped || keeps_no_lock(pid);
         if may_have_no_lock && has_run_since(pid, stat.st_mtime) {
             return Err(Refusal::Held(Some(pid)));
         }
-        if waited < EXEC || waited < CONTENTION && sys::is_busy(pid) {
+        if waited < EXEC || waited < CONTENTION && procfs::is_busy(pid) {
             return Ok(None);
         }
     }
@@ -372,5 +373,5 @@ fn has_run_since(pid: libc::pid_t, written: libc::time_t) -> bool {
     // That clock is rounded down to seconds. Before boot nothing ran.
     let second = sys::ticks_per_second();
     let written = sys::ticks().checked_sub(age.saturating_mul(second));
-    written.is_some_and(|at| sys::started(pid).is_some_and(|start| start <= at + second))
+    written.is_some_and(|at| procfs::started(pid).is_some_and(|start| start <= at + second))
 }

@@ -21,8 +21,8 @@ use crate::paths::{Home, numbers_in};
 use crate::pidfile::{PidFile, Sight};
 use crate::watch::Watcher;
 use crate::{
-    credentials, last_thread, main_thread, own_hands, private_table, report, succession, sys,
-    unattended,
+    credentials, last_thread, main_thread, own_hands, private_table, procfs, report, succession,
+    sys, unattended,
 };
 
 /// How long a start waits for the keeper. Only a file system that hangs takes so long.
@@ -449,7 +449,7 @@ impl Attendance {
                 }
                 Err(pid) => {
                     let until = *self.settling.get_or_insert(sys::now() + SETTLING);
-                    let other = pid.filter(|pid| sys::is_alive(*pid));
+                    let other = pid.filter(|pid| procfs::is_alive(*pid));
                     if other.is_some() || sys::now() >= until {
                         *place = None;
                         self.lose(other);

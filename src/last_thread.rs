@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
+use crate::procfs::Stat;
 use crate::sys::{self, SignalsBlocked};
 use crate::{private_table, succession};
 
@@ -123,15 +124,15 @@ pub fn check(ours: usize) -> std::io::Result<()> {
 /// The main thread may still be busy with the destructors of its own data.
 fn main_has_ended() -> bool {
     let main = sys::getpid();
-    let stat = std::fs::read(format!("/proc/self/task/{main}/stat"));
+    let stat = Stat::read(&format!("/proc/self/task/{main}/stat"));
     // One that is not in the list any more has.
-    stat.map_or(true, |stat| sys::has_ended(&stat))
+    stat.map_or(true, |stat| stat.has_ended())
 }
 
 /// The number of threads in this process, ours among them.
 pub fn count() -> std::io::Result<usize> {
-    let stat = std::fs::read("/proc/self/stat")?;
-    // Field 20 (proc(5)). Not by listing the threads: opendir(3) allocates from the host's malloc.
-    let count = sys::stat_count(&stat, 20).and_then(|count| usize::try_from(count).ok());
+    // Not by listing the threads: opendir(3) allocates from the host's malloc.
+    let count = Stat::read("/proc/self/stat")?.threads();
+    let count = count.and_then(|count| usize::try_from(count).ok());
     count.ok_or_else(|| std::io::ErrorKind::InvalidData.into())
 }

@@ -51,6 +51,7 @@
 //! | [`interpose`], [`libc_function`] | the exported C symbols, and libc's behind them |
 //! | [`report`] | what a person gets told, and where |
 //! | [`heap`], [`footprint`], [`thread_keys`] | what keeps us out of the host's memory and environment |
+//! | [`procfs`] | what is to be seen of other processes |
 //! | [`sys`] | the few things libc offers no safe form of |
 
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -93,6 +94,7 @@ mod page;
 mod paths;
 mod pidfile;
 mod private_table;
+mod procfs;
 #[cfg(test)]
 mod properties;
 mod report;

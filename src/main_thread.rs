@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
+use crate::procfs::Stat;
 use crate::{ending, signals, sys};
 
 /// Where libc keeps the number of the main thread: in memory that stays as long as the process. After
@@ -60,9 +61,9 @@ pub fn wait_beside(mailbox: &AtomicU32) -> bool {
 /// if it cannot be known how.
 pub fn end_likewise() {
     let main = sys::getpid();
-    let stat = std::fs::read(format!("/proc/self/task/{main}/stat")).unwrap_or_default();
+    let stat = Stat::read(&format!("/proc/self/task/{main}/stat")).ok();
     // As of wait(2).
-    let Some(status) = sys::stat_count(&stat, 52) else {
+    let Some(status) = stat.and_then(|stat| stat.count(52)) else {
         return;
     };
     match (status & 0x7f) as libc::c_int {

@@ -13,7 +13,7 @@ use std::ffi::c_char;
 use std::io::Write;
 
 use crate::paths::{FileId, Home};
-use crate::sys;
+use crate::{procfs, sys};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -87,7 +87,7 @@ impl<'a> Mark<'a> {
     /// it may be in use again, and then this process has started later.
     pub fn is_of_this_process(&self) -> bool {
         let pid = sys::getpid();
-        self.pid == pid && sys::started(pid).is_none_or(|start| start <= self.since)
+        self.pid == pid && procfs::started(pid).is_none_or(|start| start <= self.since)
     }
 
     /// Whether it is about the file that a setting names. A relative setting has been resolved by

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::succession::{AT_ONCE, MOMENT};
-use crate::sys;
+use crate::{procfs, sys};
 
 /// For so long after it was forked the owner's end waits for a child that has neither begun a
 /// session nor called exec. One that is older is a worker.
@@ -221,7 +221,7 @@ impl Page {
             return false;
         };
         if child.state.load(Ordering::SeqCst) == child::EXPECTED {
-            sys::futex_wait_shared(&child.state, child::EXPECTED, Duration::from_millis(1));
+            sys::futex_wait_shared(&child.state, child::EXPECTED, MOMENT);
         } else {
             // Not for longer: meanwhile another one may have become the heir.
             child.has_decided(left.min(5 * MOMENT));
@@ -233,7 +233,7 @@ impl Page {
         let pid = sys::getpid();
         let free = |candidate: &&Candidate| {
             let known = candidate.pid.load(Ordering::SeqCst);
-            !sys::is_running(known)
+            !procfs::is_running(known)
                 && candidate
                     .pid
                     .compare_exchange(known, pid, Ordering::SeqCst, Ordering::SeqCst)
@@ -258,7 +258,7 @@ impl Page {
         self.candidates.iter().filter(move |candidate| {
             let pid = candidate.pid.load(Ordering::SeqCst);
             let is_it = candidate.kind.load(Ordering::SeqCst) == kind && pid != except;
-            is_it && sys::is_running(pid) && candidate.is_still(pid)
+            is_it && candidate.is_running(pid)
         })
     }
 
@@ -277,7 +277,8 @@ impl Page {
         let young = young.map(|child| child.born.load(Ordering::SeqCst));
         match seconds.chain(young).filter(|born| *born > since).max() {
             Some(born) => age(born) < LEAVING,
-            None => age(since) < FORKING_ON,
+            // One that sleeps has other things to do.
+            None => age(since) < FORKING_ON && !procfs::is_asleep(heir.pid.load(Ordering::SeqCst)),
         }
     }
 
@@ -313,10 +314,9 @@ impl Page {
 }
 
 impl Candidate {
-    /// Whether a process of this PID is not one that has got it since.
-    fn is_still(&self, pid: libc::pid_t) -> bool {
-        let latest = self.started_by.load(Ordering::SeqCst);
-        sys::started(pid).is_none_or(|start| start <= latest)
+    /// Whether it runs; not so if its PID is another one's by now.
+    fn is_running(&self, pid: libc::pid_t) -> bool {
+        procfs::is_running_since(pid, self.started_by.load(Ordering::SeqCst))
     }
 }
 
@@ -324,7 +324,7 @@ impl Child {
     fn bound(&self) -> Duration {
         let starves = match self.state.load(Ordering::SeqCst) {
             child::EXPECTED | child::DECIDING => true,
-            child::UNDECIDED => sys::processor_ticks(self.pid.load(Ordering::SeqCst))
+            child::UNDECIDED => procfs::processor_ticks(self.pid.load(Ordering::SeqCst))
                 .is_some_and(|ticks| ticks < SOME_PROCESSOR),
             _ => false,
         };
@@ -333,7 +333,7 @@ impl Child {
 
     fn is_at_rest(&self) -> bool {
         let is_undecided = self.state.load(Ordering::SeqCst) == child::UNDECIDED;
-        if !is_undecided || !sys::is_asleep(self.pid.load(Ordering::SeqCst)) {
+        if !is_undecided || !procfs::is_asleep(self.pid.load(Ordering::SeqCst)) {
             self.asleep.store(0, Ordering::SeqCst);
             return false;
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::content::{names_us_at, read_pid, replace};
 use crate::paths::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
-use crate::{bequest, sys};
+use crate::{bequest, procfs, sys};
 
 /// What a look at the path has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl PidFile {
                 return true;
             }
             let now = sys::now();
-            let (living, late) = (sys::is_running(heir), now >= end);
+            let (living, late) = (procfs::is_running(heir), now >= end);
             let lock = flock(fd);
             if lock.is_ok() {
                 held = None;

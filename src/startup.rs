@@ -13,7 +13,7 @@ use crate::paths::Home;
 use crate::sys::{self, SignalsBlocked};
 use crate::thread_keys::LowKeys;
 use crate::{
-    abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, report, signals,
+    abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, procfs, report, signals,
     succession,
 };
 
@@ -132,7 +132,7 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
             // A child that was given the environment its parent was started with (Go does), and so
             // no mark.
             if mark.is_none()
-                && matches!(refusal, Refusal::Held(Some(pid)) if sys::descends_from(pid))
+                && matches!(refusal, Refusal::Held(Some(pid)) if procfs::descends_from(pid))
             {
                 return leave_mark(config, Role::Aside);
             }

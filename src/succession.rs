@@ -32,7 +32,7 @@ use crate::mark::{self, Role};
 use crate::page::{Page, REST, age, kind, nanoseconds};
 use crate::pidfile::{PidFile, Sight};
 use crate::sys::SignalsBlocked;
-use crate::{keeper, own_hands, private_table, sys};
+use crate::{keeper, own_hands, private_table, procfs, sys};
 
 /// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
 /// fork and the end, there is no more time than this; in the life of a daemon there is.
@@ -288,12 +288,12 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
 fn stands_by(pid: libc::pid_t) -> bool {
     let start = sys::now();
     let mut awake = start;
-    while sys::is_running(pid) {
+    while procfs::is_running(pid) {
         if keeper::is_in(pid) {
             return true;
         }
         let now = sys::now();
-        if !sys::is_asleep_alone(pid) {
+        if !procfs::is_asleep_alone(pid) {
             awake = now;
         }
         if now - awake > REST || now - start > TAKING {
@@ -362,7 +362,7 @@ fn owner_has_found_it_deleted() -> bool {
 /// The same for a candidate that came too late to open the file: its owner may be at its end.
 fn owner_finds_it_deleted() -> bool {
     let start = sys::now();
-    while sys::is_running(mailbox::owner()) && sys::now() - start < AT_ONCE {
+    while procfs::is_running(mailbox::owner()) && sys::now() - start < AT_ONCE {
         if owner_has_found_it_deleted() {
             return true;
         }

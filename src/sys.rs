@@ -96,88 +96,6 @@ pub fn is_thread(tid: libc::pid_t) -> bool {
     unsafe { libc::syscall(libc::SYS_tgkill, getpid(), tid, 0) == 0 }
 }
 
-/// Whether a process of this PID exists (a zombie does).
-pub fn is_alive(pid: libc::pid_t) -> bool {
-    // SAFETY: signal 0 only asks.
-    pid > 0 && (unsafe { libc::kill(pid, 0) } == 0 || errno() == libc::EPERM)
-}
-
-/// Whether there is such a process, and it is not only waiting to be reaped. Without /proc a zombie
-/// passes for alive.
-pub fn is_running(pid: libc::pid_t) -> bool {
-    if !is_alive(pid) {
-        return false;
-    }
-    // A first thread that has left while others go on is a zombie too.
-    state_and_threads(pid).is_none_or(|(state, threads)| !b"ZX".contains(&state) || threads > 1)
-}
-
-/// Whether the first thread of a process runs, or would if it had a processor, or waits for a disk.
-pub fn is_busy(pid: libc::pid_t) -> bool {
-    state_and_threads(pid).is_some_and(|(state, _)| b"RD".contains(&state))
-}
-
-/// Whether the first thread of a process sleeps until something happens.
-pub fn is_asleep(pid: libc::pid_t) -> bool {
-    state_and_threads(pid).is_some_and(|(state, _)| state == b'S')
-}
-
-/// The same for a process that has but that thread.
-pub fn is_asleep_alone(pid: libc::pid_t) -> bool {
-    state_and_threads(pid) == Some((b'S', 1))
-}
-
-/// Clock ticks in which a process has had a processor, for itself and in the kernel.
-pub fn processor_ticks(pid: libc::pid_t) -> Option<u64> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    Some(stat_count(&stat, 14)? + stat_count(&stat, 15)?)
-}
-
-fn state_and_threads(pid: libc::pid_t) -> Option<(u8, u64)> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let state = *stat_field(&stat, 3)?.first()?;
-    Some((state, stat_count(&stat, 20)?))
-}
-
-/// Whether a /proc/PID/stat is of a process, or a thread, that only waits to be reaped.
-pub fn has_ended(stat: &[u8]) -> bool {
-    matches!(stat_field(stat, 3), Some(b"Z" | b"X"))
-}
-
-/// A field of /proc/PID/stat by its number in proc(5), from 3 on. The name in field 2 may hold anything:
-/// blanks, parentheses, and bytes that are no text, since the kernel cuts it after 15 of them.
-pub fn stat_field(stat: &[u8], number: usize) -> Option<&[u8]> {
-    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-    let fields = stat[name_end + 1..].split(u8::is_ascii_whitespace);
-    let mut fields = fields.filter(|field| !field.is_empty());
-    fields.nth(number.checked_sub(3)?)
-}
-
-/// The same, for a field that is a count.
-pub fn stat_count(stat: &[u8], number: usize) -> Option<u64> {
-    let field = stat_field(stat, number)?;
-    std::str::from_utf8(field).ok()?.parse().ok()
-}
-
-/// Whether `pid` is the parent of this process, or its parent, and so on. Without /proc no more than
-/// the parent is known.
-pub fn descends_from(pid: libc::pid_t) -> bool {
-    // SAFETY: takes nothing and cannot fail.
-    let mut ancestor = unsafe { libc::getppid() };
-    // Each is older than the one before, but the chain may change while it is read.
-    for _ in 0..1000 {
-        if ancestor == pid {
-            return true;
-        }
-        let stat = std::fs::read(format!("/proc/{ancestor}/stat")).unwrap_or_default();
-        match stat_count(&stat, 4).map(libc::pid_t::try_from) {
-            Some(Ok(parent)) if parent > 0 => ancestor = parent,
-            _ => break,
-        }
-    }
-    false
-}
-
 /// Time since boot.
 pub fn now() -> Duration {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
@@ -205,12 +123,6 @@ pub fn ticks_per_second() -> u64 {
     // SAFETY: only asks.
     let number = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     u64::try_from(number).unwrap_or_default().max(1)
-}
-
-/// When a process has started, in clock ticks since boot; `None` if there is none, or no /proc.
-pub fn started(pid: libc::pid_t) -> Option<u64> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    stat_count(&stat, 22)
 }
 
 /// Sleeps at least until `word` is no longer `expected`, a wake-up, a signal, or the bound.
@@ -369,72 +281,5 @@ impl Drop for SignalsBlocked {
         self.discard_own(libc::SIGXFSZ);
         // SAFETY: `before` is what the thread had.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::properties::same_each_time;
-    use proptest::prelude::*;
-    use std::process::{Command, Stdio};
-
-    proptest! {
-        #![proptest_config(same_each_time())]
-
-        #[test]
-        fn a_process_is_understood_whatever_its_name(
-            name: [u8; 15],
-            state in "[RSDZTtXI]",
-            start: u64,
-            rest in "( [0-9]{1,20}){0,30}",
-        ) {
-            let before = b" 4711 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 3 0 ";
-            let stat = [b"9 (", &name[..], b") ", state.as_bytes(), before].concat();
-            let stat = [&stat[..], start.to_string().as_bytes(), rest.as_bytes(), b"\n"].concat();
-            prop_assert_eq!(has_ended(&stat), state == "Z" || state == "X");
-            prop_assert_eq!(stat_count(&stat, 4), Some(4711));
-            prop_assert_eq!(stat_count(&stat, 20), Some(3));
-            prop_assert_eq!(stat_count(&stat, 22), Some(start));
-        }
-
-        #[test]
-        fn anything_else_is_no_process(stat: Vec<u8>, number: usize) {
-            let field = stat_field(&stat, number);
-            prop_assert!(field.is_none() || number >= 3 && stat.contains(&b')'));
-            prop_assert!(stat_count(&stat, number).is_none() || field.is_some());
-        }
-    }
-
-    #[test]
-    fn one_that_waits_to_be_reaped_does_not_run() {
-        let rename = "printf '\\377) R \\377' >/proc/$$/comm; kill -STOP $$; exit";
-        let mut child = Command::new("sh")
-            .args(["-c", rename])
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let pid = child.id() as libc::pid_t;
-        let state = |wanted: &[u8]| {
-            let end = now() + Duration::from_secs(30);
-            loop {
-                let stat = std::fs::read(format!("/proc/{pid}/stat")).unwrap();
-                if stat_field(&stat, 3) == Some(wanted) {
-                    return;
-                }
-                assert!(now() < end, "{}", String::from_utf8_lossy(&stat));
-                pause(Duration::from_millis(1));
-            }
-        };
-        state(b"T");
-        assert!(is_running(pid));
-        assert!(started(pid).is_some());
-        // SAFETY: plain call; it is our child until it is waited for.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
-        state(b"Z");
-        assert!(is_alive(pid) && !is_running(pid));
-        child.wait().unwrap();
-        assert!(!is_alive(pid) && !is_running(pid));
-        assert_eq!(started(pid), None);
     }
 }

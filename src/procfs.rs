@@ -1,0 +1,220 @@
+//! Other processes, as far as kill(2) and /proc/PID/stat (proc(5)) tell of them.
+//!
+//! Without /proc what cannot be seen is not known, and each function says what it answers then.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::AsRawFd;
+
+use crate::paths::open;
+use crate::sys::errno;
+
+/// A line that the kernel has written of a process or a thread.
+pub struct Stat {
+    bytes: [u8; Stat::LONGEST],
+    length: usize,
+}
+
+impl Stat {
+    /// 52 fields of at most 20 digits, and a name.
+    const LONGEST: usize = 1200;
+
+    /// In one piece: the line is written when it is read.
+    ///
+    /// # Errors
+    ///
+    /// There is no such process, or no /proc.
+    pub fn read(path: &str) -> io::Result<Self> {
+        let failed = io::Error::from_raw_os_error;
+        let path = CString::new(path)?;
+        let fd = open(&path, libc::O_RDONLY).map_err(failed)?;
+        let mut bytes = [0; Self::LONGEST];
+        // SAFETY: the descriptor is ours; room for as many bytes as are asked for.
+        let length = unsafe { libc::read(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
+        let length = usize::try_from(length).map_err(|_| failed(errno()))?;
+        Ok(Self { bytes, length })
+    }
+
+    fn of(pid: libc::pid_t) -> Option<Self> {
+        Self::read(&format!("/proc/{pid}/stat")).ok()
+    }
+
+    /// A field by its number in proc(5), from 3 on. The name in field 2 may hold anything: blanks,
+    /// parentheses, and bytes that are no text, since the kernel cuts it after 15 of them.
+    pub fn field(&self, number: usize) -> Option<&[u8]> {
+        let line = &self.bytes[..self.length];
+        let name_end = line.iter().rposition(|&byte| byte == b')')?;
+        let fields = line[name_end + 1..].split(u8::is_ascii_whitespace);
+        let mut fields = fields.filter(|field| !field.is_empty());
+        fields.nth(number.checked_sub(3)?)
+    }
+
+    /// A field that is a count.
+    pub fn count(&self, number: usize) -> Option<u64> {
+        std::str::from_utf8(self.field(number)?).ok()?.parse().ok()
+    }
+
+    /// Whether it is of one that only waits to be reaped.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.field(3), Some(b"Z" | b"X"))
+    }
+
+    pub fn threads(&self) -> Option<u64> {
+        self.count(20)
+    }
+
+    fn is_asleep(&self) -> bool {
+        self.field(3) == Some(b"S")
+    }
+
+    /// A first thread that has left while others go on is a zombie too.
+    fn is_running(&self) -> bool {
+        !self.has_ended() || self.threads().is_some_and(|threads| threads > 1)
+    }
+
+    fn started(&self) -> Option<u64> {
+        self.count(22)
+    }
+}
+
+/// Whether a process of this PID exists (a zombie does).
+pub fn is_alive(pid: libc::pid_t) -> bool {
+    // SAFETY: signal 0 only asks.
+    pid > 0 && (unsafe { libc::kill(pid, 0) } == 0 || errno() == libc::EPERM)
+}
+
+/// Whether there is such a process, and it is not only waiting to be reaped. Without /proc a zombie
+/// passes for alive.
+pub fn is_running(pid: libc::pid_t) -> bool {
+    is_alive(pid) && Stat::of(pid).is_none_or(|stat| stat.is_running())
+}
+
+/// The same for one that has started by then, in clock ticks since boot: it is not one that has got
+/// the PID since.
+pub fn is_running_since(pid: libc::pid_t, latest: u64) -> bool {
+    let is_it = |stat: Stat| stat.is_running() && stat.started().is_none_or(|at| at <= latest);
+    is_alive(pid) && Stat::of(pid).is_none_or(is_it)
+}
+
+/// Whether the first thread of a process runs, or would if it had a processor, or waits for a disk.
+pub fn is_busy(pid: libc::pid_t) -> bool {
+    Stat::of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"R" | b"D")))
+}
+
+/// Whether the first thread of a process sleeps until something happens.
+pub fn is_asleep(pid: libc::pid_t) -> bool {
+    Stat::of(pid).is_some_and(|stat| stat.is_asleep())
+}
+
+/// The same for a process that has but that thread.
+pub fn is_asleep_alone(pid: libc::pid_t) -> bool {
+    Stat::of(pid).is_some_and(|stat| stat.is_asleep() && stat.threads() == Some(1))
+}
+
+/// Clock ticks in which a process has had a processor, for itself and in the kernel.
+pub fn processor_ticks(pid: libc::pid_t) -> Option<u64> {
+    let stat = Stat::of(pid)?;
+    Some(stat.count(14)? + stat.count(15)?)
+}
+
+/// When a process has started, in clock ticks since boot; `None` if there is none, or no /proc.
+pub fn started(pid: libc::pid_t) -> Option<u64> {
+    Stat::of(pid)?.started()
+}
+
+/// Whether `pid` is the parent of this process, or its parent, and so on. Without /proc no more than
+/// the parent is known.
+pub fn descends_from(pid: libc::pid_t) -> bool {
+    // SAFETY: takes nothing and cannot fail.
+    let mut ancestor = unsafe { libc::getppid() };
+    // Each is older than the one before, but the chain may change while it is read.
+    for _ in 0..1000 {
+        if ancestor == pid {
+            return true;
+        }
+        let parent = Stat::of(ancestor).and_then(|stat| stat.count(4));
+        match parent.map(libc::pid_t::try_from) {
+            Some(Ok(parent)) if parent > 0 => ancestor = parent,
+            _ => break,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::properties::same_each_time;
+    use crate::sys::{now, pause};
+    use proptest::prelude::*;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    fn stat_of(line: &[u8]) -> Stat {
+        let mut bytes = [0; Stat::LONGEST];
+        let length = line.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&line[..length]);
+        Stat { bytes, length }
+    }
+
+    proptest! {
+        #![proptest_config(same_each_time())]
+
+        #[test]
+        fn a_process_is_understood_whatever_its_name(
+            name: [u8; 15],
+            state in "[RSDZTtXI]",
+            start: u64,
+            rest in "( [0-9]{1,20}){0,30}",
+        ) {
+            let before = b" 4711 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 3 0 ";
+            let stat = [b"9 (", &name[..], b") ", state.as_bytes(), before].concat();
+            let stat = [&stat[..], start.to_string().as_bytes(), rest.as_bytes(), b"\n"].concat();
+            let stat = stat_of(&stat);
+            prop_assert_eq!(stat.has_ended(), state == "Z" || state == "X");
+            prop_assert_eq!(stat.count(4), Some(4711));
+            prop_assert_eq!(stat.threads(), Some(3));
+            prop_assert_eq!(stat.started(), Some(start));
+        }
+
+        #[test]
+        fn anything_else_is_no_process(line: Vec<u8>, number: usize) {
+            let stat = stat_of(&line);
+            let field = stat.field(number);
+            prop_assert!(field.is_none() || number >= 3 && line.contains(&b')'));
+            prop_assert!(stat.count(number).is_none() || field.is_some());
+        }
+    }
+
+    #[test]
+    fn one_that_waits_to_be_reaped_does_not_run() {
+        let rename = "printf '\\377) R \\377' >/proc/$$/comm; kill -STOP $$; exit";
+        let mut child = Command::new("sh")
+            .args(["-c", rename])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = child.id() as libc::pid_t;
+        let state = |wanted: &[u8]| {
+            let end = now() + Duration::from_secs(30);
+            loop {
+                let stat = Stat::of(pid).unwrap();
+                if stat.field(3) == Some(wanted) {
+                    return;
+                }
+                assert!(now() < end, "{}", String::from_utf8_lossy(&stat.bytes));
+                pause(Duration::from_millis(1));
+            }
+        };
+        state(b"T");
+        assert!(is_running(pid));
+        assert!(started(pid).is_some());
+        // SAFETY: plain call; it is our child until it is waited for.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        state(b"Z");
+        assert!(is_alive(pid) && !is_running(pid));
+        child.wait().unwrap();
+        assert!(!is_alive(pid) && !is_running(pid));
+        assert_eq!(started(pid), None);
+    }
+}
