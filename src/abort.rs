@@ -12,7 +12,7 @@ use libc::{SIG_DFL, SIG_IGN};
 
 use crate::ending::{self, How};
 use crate::libc_function::LibcFunction;
-use crate::{mailbox, signals, sys};
+use crate::{mailbox, signal_set, signals, sys};
 
 static REAL: LibcFunction = LibcFunction::new(c"abort");
 
@@ -95,11 +95,10 @@ fn raise() {
     if disposition() == SIG_IGN {
         return;
     }
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: the set is ours, and all zeroes is an empty one.
+    let set = signal_set::of(signal_set::bit(libc::SIGABRT));
+    // SAFETY: the set is ours.
     unsafe {
-        libc::sigaddset(set.as_mut_ptr(), libc::SIGABRT);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, ptr::null_mut());
         raise(libc::SIGABRT);
     }
 }

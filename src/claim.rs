@@ -200,7 +200,7 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
 
 /// Why the file must not be replaced, from a look at it: opening it might already do harm (a FIFO
 /// blocks, a tape rewinds).
-fn objection(found: &libc::stat, path: &CStr) -> Option<&'static str> {
+fn objection(found: &libc::stat64, path: &CStr) -> Option<&'static str> {
     match found.st_mode & libc::S_IFMT {
         libc::S_IFREG => {}
         libc::S_IFLNK => return Some("is a symbolic link"),

@@ -7,7 +7,7 @@ use std::ffi::c_int;
 use libc::siginfo_t;
 
 use crate::ending::{self, How};
-use crate::{mailbox, signals, sys};
+use crate::{mailbox, signal_set, signals, sys};
 
 /// Raised by the instruction that is executed, again each time it is executed.
 pub const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
@@ -48,8 +48,8 @@ pub fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_
     // It is blocked here, and let through where the handler returns to: the core shows what was
     // interrupted, not us. The mask there may be one in which it is blocked, if sigsuspend(2) or
     // the like was interrupted.
-    // SAFETY: the set is the kernel's.
-    unsafe { libc::sigdelset(&mut context.uc_sigmask, signal) };
+    let mask = &mut context.uc_sigmask;
+    signal_set::set_bits(mask, signal_set::bits(mask) & !signal_set::bit(signal));
     send_again(signal, info);
 }
 

@@ -12,11 +12,12 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use libc::{SIG_ERR, sighandler_t, sigset_t};
+use libc::{SIG_ERR, sighandler_t};
 
 use crate::ending::{self, How};
 use crate::libc_function::LibcFunction;
 use crate::paths::unlink_by_kernel;
+use crate::signal_set::{self, INTERNAL, bit};
 use crate::{credentials, own_hands, signals, succession, sys};
 
 // ---- the process ends ----
@@ -73,11 +74,11 @@ pub extern "C" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c_int {
 
 /// Makes /dev/null the standard streams, if it is what it should be.
 fn redirect_streams() -> c_int {
-    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
     // SAFETY: system calls on a descriptor that was just opened; room for the answer.
     unsafe {
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
-        if null == -1 || libc::fstat(null, stat.as_mut_ptr()) != 0 {
+        let null = libc::open64(c"/dev/null".as_ptr(), libc::O_RDWR);
+        if null == -1 || libc::fstat64(null, stat.as_mut_ptr()) != 0 {
             return -1;
         }
         let stat = stat.assume_init();
@@ -354,7 +355,7 @@ pub extern "C" fn __sysv_signal(signal: c_int, handler: sighandler_t) -> sighand
         return refuse(SIG_ERR);
     }
     let flags = libc::SA_RESETHAND | libc::SA_NODEFER | SA_INTERRUPT;
-    exchange(signal, handler, flags, empty())
+    exchange(signal, handler, flags, 0)
 }
 
 /// sysv_signal(3). (Programs built for strict X/Open get the name above for `signal`.)
@@ -373,19 +374,17 @@ pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler
     let (how, old) = if disposition == SIG_HOLD {
         (libc::SIG_BLOCK, disposition_of(signal))
     } else {
-        (libc::SIG_UNBLOCK, exchange(signal, disposition, 0, empty()))
+        (libc::SIG_UNBLOCK, exchange(signal, disposition, 0, 0))
     };
-    let mut before = MaybeUninit::<sigset_t>::zeroed();
-    // SAFETY: both sets are ours; all zeroes is an empty one.
-    unsafe {
-        if old == SIG_ERR || libc::sigprocmask(how, &only, before.as_mut_ptr()) != 0 {
-            return SIG_ERR;
-        }
-        if libc::sigismember(before.as_ptr(), signal) == 1 {
-            SIG_HOLD
-        } else {
-            old
-        }
+    let mut before = signal_set::of(0);
+    // SAFETY: both sets are ours.
+    if old == SIG_ERR || unsafe { libc::sigprocmask(how, &signal_set::of(only), &mut before) } != 0
+    {
+        SIG_ERR
+    } else if signal_set::contains(&before, signal) {
+        SIG_HOLD
+    } else {
+        old
     }
 }
 
@@ -411,14 +410,14 @@ pub extern "C" fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int {
 }
 
 /// Sets a disposition; answers the one before, or SIG_ERR with errno set.
-fn exchange(signal: c_int, handler: sighandler_t, flags: c_int, mask: sigset_t) -> sighandler_t {
+fn exchange(signal: c_int, handler: sighandler_t, flags: c_int, mask: u64) -> sighandler_t {
     let mut old = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: all zeroes is a valid action; room for the answer, which is used only on success.
     unsafe {
         let mut new = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
         new.sa_sigaction = handler;
         new.sa_flags = flags;
-        new.sa_mask = mask;
+        signal_set::set_bits(&mut new.sa_mask, mask);
         if signals::sigaction(signal, &new, old.as_mut_ptr()) != 0 {
             return SIG_ERR;
         }
@@ -442,18 +441,8 @@ fn refuse<T>(answer: T) -> T {
     answer
 }
 
-const fn bit(signal: c_int) -> u64 {
-    1 << (signal - 1)
-}
-
-fn empty() -> sigset_t {
-    // SAFETY: all zeroes is an empty set.
-    unsafe { MaybeUninit::zeroed().assume_init() }
-}
-
-/// The set of this one signal, if there is such a signal.
-fn only(signal: c_int) -> Option<sigset_t> {
-    let mut set = empty();
-    // SAFETY: the set is ours; a number that is no signal is refused.
-    ((1..=64).contains(&signal) && unsafe { libc::sigaddset(&mut set, signal) } == 0).then_some(set)
+/// The signal as a set, if libc lets anybody touch it.
+fn only(signal: c_int) -> Option<u64> {
+    let is_signal = (1..=64).contains(&signal) && !INTERNAL.contains(&signal);
+    is_signal.then(|| bit(signal))
 }

@@ -8,7 +8,7 @@ use std::ptr;
 #[derive(Clone, Copy)]
 pub struct KernelAction {
     pub handler: usize,
-    flags: c_ulong,
+    pub flags: c_ulong,
     restorer: usize,
     mask: u64,
 }

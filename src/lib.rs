@@ -43,7 +43,7 @@
 //! | [`watch`] | `notify`, and polling where inotify cannot serve |
 //! | [`ending`] | atexit, `_exit`, `quick_exit` |
 //! | [`last_thread`], [`main_thread`] | the process whose main thread has left by `pthread_exit`, or ended |
-//! | [`signals`], [`kernel_action`] | the virtual default disposition |
+//! | [`signals`], [`kernel_action`], [`signal_set`] | the virtual default disposition |
 //! | [`fatal`] | the handler behind it: the process ends by the signal |
 //! | [`once`], [`abort`] | where the kernel or libc puts the real default back |
 //! | [`credentials`] | the host that changes its user or group |
@@ -98,6 +98,7 @@ mod procfs;
 #[cfg(test)]
 mod properties;
 mod report;
+mod signal_set;
 mod signals;
 mod startup;
 mod succession;

@@ -67,12 +67,15 @@ static ORIGINAL: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Whether the calling process is the one whose PID is in the file.
 pub fn is_owner() -> bool {
-    // SAFETY: null, or a mapping that is never removed.
-    let original = unsafe { ORIGINAL.load(Ordering::SeqCst).as_ref() };
     let owner = owner();
-    owner != 0
-        && original.is_none_or(|word| word.load(Ordering::SeqCst) != 0)
-        && owner == sys::getpid()
+    // Only then at the page of that word: in a forked child the kernel would have to make it first.
+    owner != 0 && owner == sys::getpid() && is_original()
+}
+
+fn is_original() -> bool {
+    // SAFETY: null, or a mapping that is never removed.
+    let word = unsafe { ORIGINAL.load(Ordering::SeqCst).as_ref() };
+    word.is_none_or(|word| word.load(Ordering::SeqCst) != 0)
 }
 
 /// The owner, as far as this process knows; 0 for none.
@@ -107,7 +110,7 @@ fn wiped_on_fork() -> *mut AtomicU32 {
     );
     // SAFETY: an anonymous mapping at a place of the kernel's choice, seen by nobody else yet.
     unsafe {
-        let page = libc::mmap(none, size, access, kind, -1, 0);
+        let page = libc::mmap64(none, size, access, kind, -1, 0);
         if page == libc::MAP_FAILED {
             return none.cast();
         }

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use crate::procfs::Stat;
-use crate::{ending, signals, sys};
+use crate::{ending, signal_set, signals, sys};
 
 /// Where libc keeps the number of the main thread: in memory that stays as long as the process. After
 /// a fork(2) by another thread it holds a number that does not change any more.
@@ -70,11 +70,9 @@ pub fn end_likewise() {
         0 => ending::leave((status >> 8) as libc::c_int),
         signal => {
             signals::set_default(signal);
+            let set = signal_set::of(signal_set::bit(signal));
             // SAFETY: the set is ours; the thread is the calling one, in which all is blocked.
             unsafe {
-                let mut set = std::mem::zeroed();
-                libc::sigemptyset(&mut set);
-                libc::sigaddset(&mut set, signal);
                 libc::syscall(libc::SYS_tgkill, main, sys::gettid(), signal);
                 libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
             }

@@ -69,9 +69,9 @@ pub fn lock(fd: c_int) -> Option<c_int> {
     if !takes_part() {
         return None;
     }
-    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
     // SAFETY: room for the answer, which is read only on success.
-    let found = unsafe { (libc::fstat(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) };
+    let found = unsafe { (libc::fstat64(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) };
     found.filter(is_file).map(|_| 0)
 }
 
@@ -80,7 +80,7 @@ fn takes_part() -> bool {
     mailbox::is_owner() || succession::is_candidate()
 }
 
-fn is_file(found: &libc::stat) -> bool {
+fn is_file(found: &libc::stat64) -> bool {
     let [device, inode] = [0, 1].map(|half| FILE[half].load(Ordering::SeqCst));
     FileId::from(found) == FileId(device, inode)
 }
@@ -95,11 +95,11 @@ unsafe fn is_ours(from: c_int, path: *const c_char) -> bool {
     if unsafe { last_component(path) != last_component(ours) } {
         return false;
     }
-    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
     // SAFETY: a C string and room for the answer, which is read only on success.
     let found = unsafe {
         let flags = libc::AT_SYMLINK_NOFOLLOW;
-        (libc::fstatat(from, path, stat.as_mut_ptr(), flags) == 0).then(|| stat.assume_init())
+        (libc::fstatat64(from, path, stat.as_mut_ptr(), flags) == 0).then(|| stat.assume_init())
     };
     found.as_ref().is_some_and(is_file)
 }

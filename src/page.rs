@@ -98,7 +98,7 @@ impl Page {
     pub fn map() -> Option<*mut Self> {
         // SAFETY: an anonymous mapping at a place of the kernel's choice.
         let page = unsafe {
-            libc::mmap(
+            libc::mmap64(
                 std::ptr::null_mut(),
                 size_of::<Self>(),
                 libc::PROT_READ | libc::PROT_WRITE,

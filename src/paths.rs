@@ -10,8 +10,8 @@ use crate::sys::check;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileId(pub u64, pub u64);
 
-impl From<&libc::stat> for FileId {
-    fn from(stat: &libc::stat) -> Self {
+impl From<&libc::stat64> for FileId {
+    fn from(stat: &libc::stat64) -> Self {
         Self(stat.st_dev, stat.st_ino)
     }
 }
@@ -69,15 +69,17 @@ pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, c_int> {
     };
     // SAFETY: a C string; the descriptor is nobody else's.
     unsafe {
-        let fd = check(libc::open(path.as_ptr(), flags, 0o644 as libc::c_uint))?;
+        let fd = check(libc::open64(path.as_ptr(), flags, 0o644 as libc::c_uint))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
 
-pub type Stat = Result<libc::stat, c_int>;
+/// By this name, as std does it (on 64 bits there is but one size of files): another one for the same
+/// function is one more symbol that the loader has to look up in every process.
+pub type Stat = Result<libc::stat64, c_int>;
 
-pub fn filled_in(call: impl FnOnce(*mut libc::stat) -> c_int) -> Stat {
-    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+pub fn filled_in(call: impl FnOnce(*mut libc::stat64) -> c_int) -> Stat {
+    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
     check(call(stat.as_mut_ptr()))?;
     // SAFETY: the call has succeeded.
     Ok(unsafe { stat.assume_init() })
@@ -85,7 +87,7 @@ pub fn filled_in(call: impl FnOnce(*mut libc::stat) -> c_int) -> Stat {
 
 pub fn lstat(path: &CStr) -> Stat {
     // SAFETY: a C string, and room for the answer.
-    filled_in(|stat| unsafe { libc::lstat(path.as_ptr(), stat) })
+    filled_in(|stat| unsafe { libc::lstat64(path.as_ptr(), stat) })
 }
 
 /// Which file a path leads to. On its own, so that a signal handler with a small stack pays for the
@@ -120,12 +122,12 @@ pub unsafe fn unlink_by_kernel(path: *const c_char) -> c_long {
 
 pub fn stat(path: &CStr) -> Stat {
     // SAFETY: a C string, and room for the answer.
-    filled_in(|stat| unsafe { libc::stat(path.as_ptr(), stat) })
+    filled_in(|stat| unsafe { libc::stat64(path.as_ptr(), stat) })
 }
 
 pub fn fstat(fd: &OwnedFd) -> Stat {
     // SAFETY: the descriptor is ours; room for the answer.
-    filled_in(|stat| unsafe { libc::fstat(fd.as_raw_fd(), stat) })
+    filled_in(|stat| unsafe { libc::fstat64(fd.as_raw_fd(), stat) })
 }
 
 /// The entries of a directory that are numbers, as in /proc. By the system call: opendir(3)

@@ -59,7 +59,7 @@ fn close_all() {
 fn occupy_standard_numbers() {
     // SAFETY: a C string; the descriptors stay open for good.
     unsafe {
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+        let null = libc::open64(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
         for _ in 0..2 {
             libc::fcntl(null, libc::F_DUPFD_CLOEXEC, 0);
         }

@@ -19,9 +19,10 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use libc::{SIG_DFL, sigaction as Action, siginfo_t, sigset_t};
+use libc::{SIG_DFL, sigaction as Action, siginfo_t};
 
 use crate::kernel_action::KernelAction;
+use crate::signal_set::{self, bit};
 use crate::{fatal, mailbox, once, sys};
 
 unsafe extern "C" {
@@ -67,10 +68,6 @@ static MASKS: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 /// The faults for which the host of a [`FIRST`] process has set SA_RESTART. Ours have it in any
 /// case: a SIGSEGV that somebody sends and the kernel ignores shall interrupt as little as it can.
 static RESTARTING: AtomicU64 = AtomicU64::new(0);
-
-const fn bit(signal: c_int) -> u64 {
-    1 << (signal - 1)
-}
 
 fn is_virtual(signal: c_int) -> bool {
     (1..=64).contains(&signal) && VIRTUAL.load(Ordering::Relaxed) & bit(signal) != 0
@@ -144,7 +141,9 @@ pub fn current(signal: c_int) -> Option<Action> {
     if signal == CANCEL {
         // SAFETY: all zeroes is a valid action.
         let mut told = unsafe { action.assume_init() };
-        told.sa_sigaction = KernelAction::of(signal)?.handler;
+        let action = KernelAction::of(signal)?;
+        told.sa_sigaction = action.handler;
+        told.sa_flags = action.flags as c_int;
         return Some(told);
     }
     // SAFETY: only asks; room for the answer, which is read only on success.
@@ -258,6 +257,10 @@ impl Shape {
 
     /// The shape whose handler the action holds; `None` if that is none of ours.
     fn of(action: &Action) -> Option<Self> {
+        // Nearly every handler of the host's ends here.
+        if action.sa_flags & FLAGS != FLAGS {
+            return None;
+        }
         let is = |handler: &Handler| *handler as usize == action.sa_sigaction;
         HANDLERS.iter().position(is).map(Self::from_number)
     }
@@ -267,7 +270,7 @@ impl Shape {
 /// restorer of its own for everything that it sets, or found at the start.
 fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
     // Nobody can block these, and the kernel does not keep them either.
-    let blocked = members(&wanted.sa_mask) & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
+    let blocked = signal_set::bits(&wanted.sa_mask) & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
     // A vfork child has this memory, but a disposition of its own.
     let may_keep = mailbox::is_owner();
     let shape = Shape {
@@ -287,10 +290,9 @@ fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
     };
     let mut action = *wanted;
     action.sa_sigaction = HANDLERS[shape.number()] as usize;
-    action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
+    action.sa_flags |= FLAGS;
     if shape.mask != Mask::Own {
-        // SAFETY: the set is ours.
-        unsafe { libc::sigfillset(&mut action.sa_mask) };
+        action.sa_mask = signal_set::of(signal_set::ALL);
     }
     if is_first_process() && fatal::FAULTS.contains(&signal) && (may_keep || !by_host) {
         if wanted.sa_flags & libc::SA_RESTART != 0 {
@@ -329,21 +331,11 @@ fn reveal(signal: c_int, action: &mut Action, kept: Kept) {
         Mask::OnlyItself => bit(signal),
         Mask::Kept => kept.mask,
     };
-    // SAFETY: the set is the caller's. Its first 64 bits: see `members`.
-    unsafe {
-        libc::sigemptyset(&mut action.sa_mask);
-        ptr::from_mut(&mut action.sa_mask)
-            .cast::<u64>()
-            .write(blocked);
-    }
+    action.sa_mask = signal_set::of(blocked);
 }
 
-fn members(set: &sigset_t) -> u64 {
-    // The signals the kernel knows are the first 64 bits, in the order of bits of a long
-    // (asm-generic/signal.h).
-    // SAFETY: sigset_t is larger than that, and aligned for longs.
-    unsafe { ptr::from_ref(set).cast::<u64>().read() }
-}
+/// What every handler of ours has.
+const FLAGS: c_int = libc::SA_SIGINFO | libc::SA_ONSTACK;
 
 type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
@@ -403,16 +395,17 @@ mod tests {
                 // SAFETY: all zeroes is a valid action.
                 let mut wanted: Action = unsafe { std::mem::zeroed() };
                 wanted.sa_flags = flags;
-                for signal in masked {
-                    // SAFETY: the set is ours.
-                    unsafe { libc::sigaddset(&mut wanted.sa_mask, *signal) };
-                }
+                let masked = masked.iter().map(|signal| bit(*signal)).sum();
+                wanted.sa_mask = signal_set::of(masked);
                 let mut told = real(libc::SIGTERM, &wanted, true);
                 assert_ne!(told.sa_sigaction, SIG_DFL);
                 reveal(libc::SIGTERM, &mut told, Kept::of(libc::SIGTERM));
                 assert_eq!(told.sa_sigaction, SIG_DFL);
                 assert_eq!(told.sa_flags, flags);
-                assert_eq!(members(&told.sa_mask), members(&wanted.sa_mask));
+                assert_eq!(
+                    signal_set::bits(&told.sa_mask),
+                    signal_set::bits(&wanted.sa_mask)
+                );
             }
         }
     }

@@ -8,6 +8,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::signal_set;
+
 /// Runs one of our entries: whatever happens in it, the host sees neither a panic nor another
 /// `errno` than before.
 pub fn guarded<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
@@ -236,49 +238,48 @@ pub fn wait_until(word: &AtomicU32, bound: Duration, done: impl Fn(u32) -> bool)
 /// the host would wait for our thread for ever (nptl/setxid).
 pub struct SignalsBlocked {
     before: libc::sigset_t,
-    pending: libc::sigset_t,
+    pending: u64,
 }
 
 impl SignalsBlocked {
     pub fn new() -> Self {
-        let mut sets = [MaybeUninit::<libc::sigset_t>::zeroed(); 3];
-        // SAFETY: the three sets are ours, and all zeroes is an empty set.
+        let mut before = signal_set::of(0);
+        // SAFETY: both sets are ours.
         unsafe {
-            libc::sigfillset(sets[0].as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, sets[0].as_ptr(), sets[1].as_mut_ptr());
-            libc::sigpending(sets[2].as_mut_ptr());
-            Self {
-                before: sets[1].assume_init(),
-                pending: sets[2].assume_init(),
-            }
+            let all = signal_set::of(signal_set::ALL);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        }
+        Self {
+            before,
+            pending: pending(),
         }
     }
 
-    /// Takes back a signal that our own writing has caused (SIGPIPE, SIGXFSZ).
-    fn discard_own(&self, signal: c_int) {
-        let mut now = MaybeUninit::<libc::sigset_t>::zeroed();
-        let mut only = MaybeUninit::<libc::sigset_t>::zeroed();
-        let at_once = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: the sets are ours and initialised; the call does not block.
-        unsafe {
-            libc::sigpending(now.as_mut_ptr());
-            if libc::sigismember(now.as_ptr(), signal) == 1
-                && libc::sigismember(&self.pending, signal) == 0
-            {
-                libc::sigaddset(only.as_mut_ptr(), signal);
-                libc::sigtimedwait(only.as_ptr(), ptr::null_mut(), &at_once);
-            }
+    /// Takes back the signals that our own writing has caused.
+    fn discard_own(&self) {
+        let ours = [libc::SIGPIPE, libc::SIGXFSZ].map(signal_set::bit);
+        let new = pending() & !self.pending;
+        for signal in ours.into_iter().filter(|signal| new & signal != 0) {
+            let at_once = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            // SAFETY: the set is ours; the call does not block.
+            unsafe { libc::sigtimedwait(&signal_set::of(signal), ptr::null_mut(), &at_once) };
         }
     }
 }
 
+fn pending() -> u64 {
+    let mut set = signal_set::of(0);
+    // SAFETY: the set is ours.
+    unsafe { libc::sigpending(&mut set) };
+    signal_set::bits(&set)
+}
+
 impl Drop for SignalsBlocked {
     fn drop(&mut self) {
-        self.discard_own(libc::SIGPIPE);
-        self.discard_own(libc::SIGXFSZ);
+        self.discard_own();
         // SAFETY: `before` is what the thread had.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
     }

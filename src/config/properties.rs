@@ -1,10 +1,12 @@
 //! The parsers of the environment and the command line, with values that nobody has thought of.
 
+use super::variables::{erlang_string, kernel_pidfile};
 use super::*;
 use crate::properties::same_each_time;
 use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::ffi::{CStr, c_char};
 
 const TEN_YEARS: Duration = Duration::from_secs(3650 * 86_400);
 
@@ -186,7 +188,7 @@ proptest! {
     #[test]
     fn a_number_of_seconds_is_that_many(seconds in 0..400_000_000_u32, thousandths in 0..1000_u64) {
         let wanted = Duration::from_secs(u64::from(seconds)) + Duration::from_millis(thousandths);
-        match parse_seconds(format!("{seconds}.{thousandths:03}").as_bytes()) {
+        match values::seconds(format!("{seconds}.{thousandths:03}").as_bytes()) {
             Some(parsed) => prop_assert!(parsed.abs_diff(wanted) < Duration::from_micros(1)),
             None => prop_assert!(wanted > TEN_YEARS),
         }
@@ -194,7 +196,7 @@ proptest! {
 
     #[test]
     fn a_signal_by_number_is_itself(number in -99..999_i32) {
-        let parsed = parse_signal(number.to_string().as_bytes());
+        let parsed = values::signal(number.to_string().as_bytes());
         prop_assert_eq!(parsed, Some(number).filter(|number| signal_exists(*number)));
     }
 

@@ -1,0 +1,165 @@
+//! What the values of the settings mean; `None` for one that means nothing.
+
+use std::ffi::c_int;
+use std::time::Duration;
+
+use super::{Follow, Log, POLL, Watch};
+
+pub fn signal(value: &[u8]) -> Option<c_int> {
+    const NAMES: [(&str, c_int); 33] = [
+        ("HUP", libc::SIGHUP),
+        ("INT", libc::SIGINT),
+        ("QUIT", libc::SIGQUIT),
+        ("ILL", libc::SIGILL),
+        ("TRAP", libc::SIGTRAP),
+        ("ABRT", libc::SIGABRT),
+        ("IOT", libc::SIGABRT),
+        ("BUS", libc::SIGBUS),
+        ("FPE", libc::SIGFPE),
+        ("KILL", libc::SIGKILL),
+        ("USR1", libc::SIGUSR1),
+        ("SEGV", libc::SIGSEGV),
+        ("USR2", libc::SIGUSR2),
+        ("PIPE", libc::SIGPIPE),
+        ("ALRM", libc::SIGALRM),
+        ("TERM", libc::SIGTERM),
+        ("STKFLT", libc::SIGSTKFLT),
+        ("CHLD", libc::SIGCHLD),
+        ("CONT", libc::SIGCONT),
+        ("STOP", libc::SIGSTOP),
+        ("TSTP", libc::SIGTSTP),
+        ("TTIN", libc::SIGTTIN),
+        ("TTOU", libc::SIGTTOU),
+        ("URG", libc::SIGURG),
+        ("XCPU", libc::SIGXCPU),
+        ("XFSZ", libc::SIGXFSZ),
+        ("VTALRM", libc::SIGVTALRM),
+        ("PROF", libc::SIGPROF),
+        ("WINCH", libc::SIGWINCH),
+        ("IO", libc::SIGIO),
+        ("POLL", libc::SIGIO),
+        ("PWR", libc::SIGPWR),
+        ("SYS", libc::SIGSYS),
+    ];
+    let text = std::str::from_utf8(value).ok()?;
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    let (low, high) = (libc::SIGRTMIN(), libc::SIGRTMAX());
+    let number = if let Some(after) = name.strip_prefix("RTMIN") {
+        low + offset(after, '+')?
+    } else if let Some(before) = name.strip_prefix("RTMAX") {
+        high - offset(before, '-')?
+    } else if let Some((_, signal)) = NAMES.iter().find(|(known, _)| *known == name) {
+        *signal
+    } else {
+        text.parse()
+            .ok()
+            .filter(|signal| *signal < 32 || *signal >= low)?
+    };
+    (1..=high).contains(&number).then_some(number)
+}
+
+/// `+3`, `-3` or nothing, after RTMIN and RTMAX.
+fn offset(text: &str, sign: char) -> Option<c_int> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let digits = text.strip_prefix(sign)?;
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.len() <= 2;
+    digits.parse().ok().filter(|offset| number && *offset <= 30)
+}
+
+/// Seconds, also fractions of them; at most ten years, so that no later addition overflows. Not by
+/// way of f64, whose parser is larger than all of ours.
+pub fn seconds(value: &[u8]) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+    let text = std::str::from_utf8(value).ok()?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut digits = whole.bytes().chain(fraction.bytes()).peekable();
+    digits.peek()?;
+    if !digits.all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = if whole.is_empty() { "0" } else { whole };
+    let nanoseconds = format!("{fraction:0<9.9}");
+    let time = Duration::new(seconds.parse().ok()?, nanoseconds.parse().ok()?);
+    (time <= LONGEST).then_some(time)
+}
+
+pub fn watch(value: &[u8]) -> Option<Watch> {
+    match value {
+        b"auto" => Some(Watch::Auto),
+        b"inotify" => Some(Watch::Inotify),
+        b"poll" => Some(Watch::Poll(POLL)),
+        b"off" => Some(Watch::Off),
+        _ => seconds(value.strip_prefix(b"poll:")?)
+            // Faster than this is a busy loop, and no deletion is that urgent.
+            .filter(|interval| *interval >= Duration::from_millis(1))
+            .map(Watch::Poll),
+    }
+}
+
+pub fn follow(value: &[u8]) -> Option<Follow> {
+    match value {
+        b"auto" => Some(Follow::Auto),
+        b"fork" => Some(Follow::Fork),
+        b"off" => Some(Follow::Off),
+        _ => None,
+    }
+}
+
+pub fn switch(value: &[u8]) -> Option<bool> {
+    match value {
+        b"1" => Some(true),
+        b"0" | b"" => Some(false),
+        _ => None,
+    }
+}
+
+pub fn log(value: &[u8]) -> Option<Log> {
+    match value {
+        b"auto" => Some(Log::Auto),
+        b"stderr" => Some(Log::Stderr),
+        b"syslog" => Some(Log::Syslog),
+        b"off" => Some(Log::Off),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_by_name_and_number() {
+        for (text, number) in [
+            ("TERM", 15),
+            ("SIGTERM", 15),
+            ("15", 15),
+            ("KILL", 9),
+            ("64", 64),
+        ] {
+            assert_eq!(signal(text.as_bytes()), Some(number), "{text}");
+        }
+        assert_eq!(signal(b"RTMIN+3"), Some(libc::SIGRTMIN() + 3));
+        assert_eq!(signal(b"SIGRTMAX-1"), Some(libc::SIGRTMAX() - 1));
+        for text in [
+            "", "0", "-1", "65", "32", "33", "term", "SIG", "RTMIN+31", "RTMIN+-1", "TERM ",
+        ] {
+            assert_eq!(signal(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_and_watches() {
+        assert_eq!(seconds(b"2.5"), Some(Duration::from_millis(2500)));
+        for text in ["", ".", "-1", "1e3", "inf", "nan", "99999999999999999999"] {
+            assert_eq!(seconds(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(
+            watch(b"poll:0.25"),
+            Some(Watch::Poll(Duration::from_millis(250)))
+        );
+        assert_eq!(watch(b"poll:0"), None);
+        assert_eq!(watch(b"poll:"), None);
+    }
+}

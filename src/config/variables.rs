@@ -1,0 +1,229 @@
+//! What the environment and the command line hold for us.
+
+use std::ffi::{CStr, c_char};
+
+use super::LONGEST_PATH;
+use crate::mark::{self, Mark};
+
+/// The environment variables, in the order of the README.
+#[derive(Clone, Copy, Default)]
+pub struct Variables<'a> {
+    /// `PIDFILE`: path of the file; empty means off.
+    pub pidfile: Option<&'a [u8]>,
+    /// `PIDFILE_PATH`: the same; beats `PIDFILE`, for hosts that use that name themselves.
+    pub pidfile_path: Option<&'a [u8]>,
+    /// `PIDFILE_EXE`: only a process whose executable has this name or path may own the file.
+    pub exe: Option<&'a [u8]>,
+    /// `PIDFILE_FOLLOW`: `auto`, `fork`, `off`.
+    pub follow: Option<&'a [u8]>,
+    /// `PIDFILE_SIGNAL`: the signal sent on deletion: `TERM`, `SIGTERM`, `15`, `RTMIN+3`.
+    pub signal: Option<&'a [u8]>,
+    /// `PIDFILE_KILL_AFTER`: seconds from then to SIGKILL, if the host is still there; 0: never.
+    pub kill_after: Option<&'a [u8]>,
+    /// `PIDFILE_WATCH`: `auto`, `inotify`, `poll`, `poll:SECONDS`, `off`.
+    pub watch: Option<&'a [u8]>,
+    /// `PIDFILE_STRICT`: `1`: where the file cannot be claimed, the program does not run.
+    pub strict: Option<&'a [u8]>,
+    /// `PIDFILE_LOG`: `auto`, `stderr`, `syslog`, `off`.
+    pub log: Option<&'a [u8]>,
+    /// Not a setting: see [`crate::mark`].
+    pub mark: Option<&'a [u8]>,
+}
+
+impl<'a> Variables<'a> {
+    /// Looks through the environment once. Allocates nothing: this runs in every child process of
+    /// every host.
+    ///
+    /// # Safety
+    ///
+    /// `environ` is null or an environment block that lives for `'a`.
+    pub unsafe fn read(environ: *const *const c_char) -> Self {
+        let mut found = Variables::default();
+        // SAFETY: the caller's promise.
+        for entry in unsafe { strings(environ) } {
+            // Of the many variables of an environment nearly all end here.
+            let entry = entry.to_bytes();
+            if !entry.starts_with(b"PIDFILE") && !entry.starts_with(b"LIBPIDFILE") {
+                continue;
+            }
+            let Some(equals) = entry.iter().position(|&byte| byte == b'=') else {
+                continue;
+            };
+            let (name, value) = (&entry[..equals], &entry[equals + 1..]);
+            let slot = match name {
+                b"PIDFILE" => &mut found.pidfile,
+                b"PIDFILE_PATH" => &mut found.pidfile_path,
+                b"PIDFILE_EXE" => &mut found.exe,
+                b"PIDFILE_FOLLOW" => &mut found.follow,
+                b"PIDFILE_SIGNAL" => &mut found.signal,
+                b"PIDFILE_KILL_AFTER" => &mut found.kill_after,
+                b"PIDFILE_WATCH" => &mut found.watch,
+                b"PIDFILE_STRICT" => &mut found.strict,
+                b"PIDFILE_LOG" => &mut found.log,
+                mark::VARIABLE => &mut found.mark,
+                _ => continue,
+            };
+            // As getenv(3): the first of several counts.
+            slot.get_or_insert(value);
+        }
+        found
+    }
+
+    /// The setting that names the file, or `None`: there is nothing to do.
+    ///
+    /// # Safety
+    ///
+    /// `argv` is null or an argument vector that lives for `'a`.
+    pub unsafe fn setting(&self, argv: *const *const c_char) -> Option<&'a [u8]> {
+        // SAFETY: the caller's promise.
+        let named = unsafe { kernel_pidfile(argv) };
+        named
+            .or(self.pidfile_path)
+            .or(self.pidfile)
+            .filter(|path| !path.is_empty())
+    }
+
+    /// The mark that was left for the file that `setting` names.
+    pub fn mark_for(&self, setting: &[u8]) -> Option<Mark<'a>> {
+        self.mark
+            .and_then(Mark::parse)
+            .filter(|mark| mark.concerns(setting))
+    }
+
+    /// Whether the executable of this process is the one that `PIDFILE_EXE` wants. It is compared
+    /// with what was executed, and with what that is when links are resolved: `python3` and
+    /// `python3.11`. For a script the former is the script.
+    pub fn wants_this_program(&self) -> bool {
+        let Some(wanted) = self.exe.filter(|exe| !exe.is_empty()) else {
+            return true;
+        };
+        let is_wanted = |path: &[u8]| {
+            let name = path.rsplit(|&byte| byte == b'/').next();
+            path == wanted || name == Some(wanted)
+        };
+        // SAFETY: the kernel's pointer to the name of the file that was executed, or null.
+        let executed = unsafe {
+            let name = libc::getauxval(libc::AT_EXECFN) as *const c_char;
+            (!name.is_null()).then(|| CStr::from_ptr(name).to_bytes())
+        };
+        executed.is_some_and(is_wanted) || {
+            let mut path = [0; LONGEST_PATH];
+            // SAFETY: writes at most the size of `path`.
+            let size = unsafe {
+                libc::readlink(
+                    c"/proc/self/exe".as_ptr(),
+                    path.as_mut_ptr().cast(),
+                    path.len(),
+                )
+            };
+            usize::try_from(size).is_ok_and(|size| is_wanted(&path[..size]))
+        }
+    }
+}
+
+/// The path in Erlang's `-kernel pidfile '"path"'` (`vm.args`, or argv of `beam.smp`), which is how
+/// Distillery is told. Parameters follow `-kernel` in pairs, up to the next flag; the last counts.
+///
+/// # Safety
+///
+/// `argv` is null or an argument vector that lives for `'a`.
+pub unsafe fn kernel_pidfile<'a>(argv: *const *const c_char) -> Option<&'a [u8]> {
+    let mut path = None;
+    // SAFETY: the caller's promise.
+    let mut arguments = unsafe { strings::<'a>(argv) }.peekable();
+    while let Some(flag) = arguments.next() {
+        if flag != c"-kernel" {
+            continue;
+        }
+        while let Some(name) = arguments.next_if(|next| !next.to_bytes().starts_with(b"-")) {
+            let Some(value) = arguments.next_if(|next| !next.to_bytes().starts_with(b"-")) else {
+                break;
+            };
+            if name == c"pidfile" {
+                path = erlang_string(value.to_bytes()).or(path);
+            }
+        }
+    }
+    path
+}
+
+/// The inside of an Erlang string literal without escapes: that is how paths are written.
+pub fn erlang_string(term: &[u8]) -> Option<&[u8]> {
+    let inside = term.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let plain = !inside.iter().any(|byte| matches!(byte, b'"' | b'\\'));
+    plain.then_some(inside)
+}
+
+/// The strings of a null-terminated vector.
+///
+/// # Safety
+///
+/// `vector` is null, or it and its strings live for `'a`.
+unsafe fn strings<'a>(mut vector: *const *const c_char) -> impl Iterator<Item = &'a CStr> {
+    std::iter::from_fn(move || {
+        if vector.is_null() {
+            return None;
+        }
+        // SAFETY: up to its null pointer the vector can be read; so can each string.
+        unsafe {
+            let string = *vector;
+            if string.is_null() {
+                return None;
+            }
+            vector = vector.add(1);
+            Some(CStr::from_ptr(string))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vector(strings: &[&CStr]) -> Vec<*const c_char> {
+        let pointers = strings.iter().map(|string| string.as_ptr());
+        pointers.chain([std::ptr::null()]).collect()
+    }
+
+    fn setting(environ: &[&'static CStr], argv: &[&'static CStr]) -> Option<String> {
+        let (environ, argv) = (vector(environ), vector(argv));
+        // SAFETY: both vectors end in null, and the strings are static.
+        let setting = unsafe { Variables::read(environ.as_ptr()).setting(argv.as_ptr()) };
+        setting.map(|path| String::from_utf8_lossy(path).into_owned())
+    }
+
+    #[test]
+    fn the_command_line_beats_pidfile_path_beats_pidfile() {
+        let both = [c"PIDFILE=/a", c"PIDFILE_PATH=/b"];
+        assert_eq!(setting(&both[..1], &[c"x"]).as_deref(), Some("/a"));
+        assert_eq!(setting(&both, &[c"x"]).as_deref(), Some("/b"));
+        let beam = [
+            c"beam.smp",
+            c"--",
+            c"-kernel",
+            c"pidfile",
+            c"\"/c\"",
+            c"-noshell",
+        ];
+        assert_eq!(setting(&both, &beam).as_deref(), Some("/c"));
+    }
+
+    #[test]
+    fn nothing_or_empty_means_off() {
+        assert_eq!(setting(&[], &[c"x"]), None);
+        assert_eq!(setting(&[c"PIDFILE="], &[c"x"]), None);
+        assert_eq!(setting(&[c"PIDFILES=/a", c"XPIDFILE=/a"], &[c"x"]), None);
+        assert_eq!(setting(&[c"PIDFILE=/a", c"PIDFILE_PATH="], &[c"x"]), None);
+    }
+
+    #[test]
+    fn kernel_parameters_come_in_pairs_up_to_the_next_flag() {
+        let pairs = [
+            c"-kernel", c"a", c"1", c"pidfile", c"\"/p\"", c"-x", c"pidfile", c"\"/q\"",
+        ];
+        assert_eq!(setting(&[], &pairs).as_deref(), Some("/p"));
+        assert_eq!(setting(&[], &[c"-kernel", c"pidfile"]), None);
+        assert_eq!(setting(&[], &[c"-kernel", c"pidfile", c"/unquoted"]), None);
+        assert_eq!(setting(&[], &[c"-kernel"]), None);
+    }
+}
