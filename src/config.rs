@@ -112,11 +112,10 @@ impl Config {
             value("PIDFILE_WATCH", variables.watch, wanted);
             Watch::Auto
         });
-        let log = variables.log.map_or(Some(Log::Auto), values::log);
-        let log = log.unwrap_or_else(|| {
+        let log = variables.log();
+        if variables.log.is_some_and(|log| values::log(log).is_none()) {
             value("PIDFILE_LOG", variables.log, "auto, stderr, syslog or off");
-            Log::Auto
-        });
+        }
         let follow = variables.follow.map_or(Some(Follow::Auto), values::follow);
         let follow = follow.unwrap_or_else(|| {
             value("PIDFILE_FOLLOW", variables.follow, "auto, fork or off");

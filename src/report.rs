@@ -15,15 +15,20 @@ use crate::sys::{self, SignalsBlocked};
 
 /// Something the operator should know in any case.
 pub fn problem(config: &Config, what: &str) {
-    if config.log != Log::Off {
-        say(config, what);
+    problem_of(config.path.to_bytes(), config.log, what);
+}
+
+/// The same before there is a configuration.
+pub fn problem_of(path: &[u8], log: Log, what: &str) {
+    if log != Log::Off {
+        say(path, log, what);
     }
 }
 
 /// Something for those who asked to see it work.
 pub fn detail(config: &Config, what: &str) {
     if wants_details(config) {
-        say(config, what);
+        say(config.path.to_bytes(), config.log, what);
     }
 }
 
@@ -96,16 +101,8 @@ fn name(signal: c_int) -> String {
     }
 }
 
-/// A message before there is a configuration.
-pub fn unusable(setting: &[u8], why: &str) {
-    remember_stderr();
-    deliver_to_stderr(&head(setting), why);
-}
-
-fn say(config: &Config, what: &str) {
-    let path = config.path.to_bytes();
-    if config.log == Log::Syslog || !deliver_to_stderr(&head(path), what) && config.log == Log::Auto
-    {
+fn say(path: &[u8], log: Log, what: &str) {
+    if log == Log::Syslog || !deliver_to_stderr(&head(path), what) && log == Log::Auto {
         deliver_to_syslog(&syslog_head(path), what);
     }
 }

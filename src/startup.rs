@@ -82,7 +82,7 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
     let config = match config {
         Ok(config) => CONFIG.get_or_init(|| config),
         Err(why) => {
-            report::unusable(setting, &why);
+            report::problem_of(setting, variables.log(), &why);
             if variables.strict == Some(b"1") {
                 ending::leave(1);
             }

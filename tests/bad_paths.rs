@@ -195,6 +195,16 @@ fn the_path_is_too_long() {
 }
 
 #[test]
+fn who_wants_no_messages_gets_none_of_a_path_that_cannot_be_used() {
+    let scene = Scene::new();
+    let host = scene.host("exits_with_status").arg("3");
+    let host = host.env("PIDFILE", "/".repeat(5000));
+    let ended = host.env("PIDFILE_LOG", "off").run();
+    assert_eq!(ended.status, exited(3));
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
 fn a_message_is_one_line_whatever_the_path() {
     let scene = Scene::new();
     for name in [&b"two\nlines"[..], b"\x1b[2J", b"\xff\xfe", b"\r", b"\x7f"] {

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use super::LONGEST_PATH;
+use super::{LONGEST_PATH, Log, values};
 use crate::mark::{self, Mark};
 
 /// The environment variables, in the order of the README.
@@ -81,6 +81,11 @@ impl<'a> Variables<'a> {
             .or(self.pidfile_path)
             .or(self.pidfile)
             .filter(|path| !path.is_empty())
+    }
+
+    /// Where messages go. Needed even where nothing else is any use.
+    pub fn log(&self) -> Log {
+        self.log.and_then(values::log).unwrap_or(Log::Auto)
     }
 
     /// The mark that was left for the file that `setting` names.
