@@ -37,6 +37,7 @@
 //! | [`bequest`] | what an heir without rights gets with it |
 //! | [`content`], [`paths`] | what is in a PID file, and where it is |
 //! | [`keeper`], [`mailbox`] | the thread, and all that handlers and exit paths touch |
+//! | [`attendance`], [`deletion`] | what it does while it owns the file, and when that is gone |
 //! | [`unattended`] | the file without a keeper |
 //! | [`succession`], [`page`] | fork, setsid, daemon: who inherits |
 //! | [`private_table`] | the keeper's own descriptor table |
@@ -67,12 +68,14 @@ compile_error!(
 );
 
 mod abort;
+mod attendance;
 mod baton;
 mod bequest;
 mod claim;
 mod config;
 mod content;
 mod credentials;
+mod deletion;
 mod ending;
 mod fatal;
 // Unit tests are linked as programs, where nothing is wrapped.

@@ -32,7 +32,7 @@ use crate::mark::{self, Role};
 use crate::page::{Page, REST, age, kind, nanoseconds};
 use crate::pidfile::{PidFile, Sight};
 use crate::sys::SignalsBlocked;
-use crate::{keeper, own_hands, private_table, procfs, sys};
+use crate::{deletion, keeper, own_hands, private_table, procfs, sys};
 
 /// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
 /// fork and the end, there is no more time than this; in the life of a daemon there is.
@@ -378,7 +378,7 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
     let Some(baton) = Baton::open(&config.path) else {
         mailbox::enter(phase::GONE);
         if owner_finds_it_deleted() {
-            keeper::terminate(config);
+            deletion::terminate(config);
         }
         return None;
     };
@@ -417,7 +417,7 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
                 let has_named_us =
                     file.names_us() && sight == Sight::Deleted && !own_hands::has_removed();
                 if has_named_us || owner_has_found_it_deleted() {
-                    keeper::terminate(config);
+                    deletion::terminate(config);
                 }
                 return None;
             }

@@ -8,7 +8,8 @@ use once_cell::sync::OnceCell;
 
 use crate::claim::{Lock, Refusal};
 use crate::config::{Config, POLL, Watch};
-use crate::keeper::{self, Claim};
+use crate::deletion;
+use crate::keeper::Claim;
 use crate::mailbox::{self, phase, request};
 use crate::own_hands;
 use crate::pidfile::{PidFile, Sight};
@@ -35,7 +36,7 @@ pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
         }
         Err(Refusal::Deleted) => {
             mailbox::enter(phase::GONE);
-            keeper::terminate(config);
+            deletion::terminate(config);
             Ok(())
         }
         Err(refusal) => Err(refusal),
@@ -83,11 +84,11 @@ pub fn poll(config: &Config) {
             && !own_hands::has_removed()
             && mailbox::leave_for(phase::UNATTENDED, phase::GONE)
         {
-            keeper::terminate(config);
+            deletion::terminate(config);
             if let Some(after) = config.kill_after {
                 wait(after);
                 report::killed(config);
-                keeper::send(libc::SIGKILL);
+                deletion::kill_host(libc::SIGKILL);
             }
             return;
         }
