@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
+use crate::paths::read_once;
 use crate::sys::{self, SignalsBlocked};
 use crate::{keeper, succession};
 
@@ -178,4 +179,43 @@ fn make_it() {
             third,
         )
     };
+}
+
+/// In the keeper of an heir that has made calls alone while the keeper waited for the lock: gives up
+/// what the host has given up. Called when the host begins to tell the keeper of its calls.
+pub fn catch_up() {
+    if DIVERGED.load(Ordering::SeqCst) != sys::getpid() {
+        return;
+    }
+    let mut status = [0; 4096];
+    let length = read_once(c"/proc/self/status", &mut status).unwrap_or_default();
+    // Without a line that there was no room for: then there are no groups.
+    let end = status[..length].iter().rposition(|&byte| byte == b'\n');
+    let status = String::from_utf8_lossy(&status[..end.unwrap_or_default()]);
+    let numbers = |name: &str| -> Vec<u32> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let words = line.into_iter().flat_map(str::split_ascii_whitespace);
+        words.filter_map(|word| word.parse().ok()).collect()
+    };
+    let (users, groups) = (numbers("Uid:"), numbers("Gid:"));
+    let ([user, as_user, saved_user, _], [group, as_group, saved_group, _]) =
+        (&users[..], &groups[..])
+    else {
+        return;
+    };
+    let others = numbers("Groups:");
+    // A change of users makes the memory of the whole process private (prctl(2), PR_SET_DUMPABLE). The
+    // host may have said since its own that it is not.
+    // SAFETY: system calls about the calling thread, and one about what it has just undone.
+    unsafe {
+        let dumpable = libc::prctl(libc::PR_GET_DUMPABLE);
+        // To be root again, if that is left, for what follows.
+        libc::syscall(libc::SYS_setresuid, SAME, 0, SAME);
+        libc::syscall(libc::SYS_setgroups, others.len(), others.as_ptr());
+        libc::syscall(libc::SYS_setresgid, *group, *as_group, *saved_group);
+        libc::syscall(libc::SYS_setresuid, *user, *as_user, *saved_user);
+        if dumpable == 1 {
+            libc::prctl(libc::PR_SET_DUMPABLE, 1);
+        }
+    }
 }

@@ -20,7 +20,10 @@ use crate::config::{Config, Watch};
 use crate::mailbox::{self, phase};
 use crate::paths::{Home, numbers_in};
 use crate::pidfile::PidFile;
-use crate::{deletion, last_thread, own_hands, private_table, report, succession, sys, unattended};
+use crate::{
+    credentials, deletion, last_thread, own_hands, private_table, report, succession, sys,
+    unattended,
+};
 
 /// How long a start waits for the keeper. Only a file system that hangs takes so long.
 const START: Duration = Duration::from_secs(5);
@@ -176,6 +179,7 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
                 config,
                 &format!("names PID {} now: handed over", sys::getpid()),
             );
+            credentials::catch_up();
             Attendance::new(config).run();
         } else {
             mailbox::enter(phase::GONE);

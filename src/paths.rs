@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use crate::sys::check;
+use crate::sys::{check, errno};
 
 /// What a path leads to: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +128,15 @@ pub fn stat(path: &CStr) -> Stat {
 pub fn fstat(fd: &OwnedFd) -> Stat {
     // SAFETY: the descriptor is ours; room for the answer.
     filled_in(|stat| unsafe { libc::fstat64(fd.as_raw_fd(), stat) })
+}
+
+/// Reads a file of the kernel's, or as much of it as there is room for, in one piece: it is written
+/// when it is read. Answers how many bytes these are.
+pub fn read_once(path: &CStr, into: &mut [u8]) -> Result<usize, c_int> {
+    let fd = open(path, libc::O_RDONLY)?;
+    // SAFETY: the descriptor is ours; room for as many bytes as are asked for.
+    let length = unsafe { libc::read(fd.as_raw_fd(), into.as_mut_ptr().cast(), into.len()) };
+    usize::try_from(length).map_err(|_| errno())
 }
 
 /// The entries of a directory that are numbers, as in /proc. By the system call: opendir(3)

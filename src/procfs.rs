@@ -4,9 +4,8 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::AsRawFd;
 
-use crate::paths::open;
+use crate::paths::read_once;
 use crate::sys::errno;
 
 /// A line that the kernel has written of a process or a thread.
@@ -19,19 +18,13 @@ impl Stat {
     /// 52 fields of at most 20 digits, and a name.
     const LONGEST: usize = 1200;
 
-    /// In one piece: the line is written when it is read.
-    ///
     /// # Errors
     ///
     /// There is no such process, or no /proc.
     pub fn read(path: &str) -> io::Result<Self> {
-        let failed = io::Error::from_raw_os_error;
-        let path = CString::new(path)?;
-        let fd = open(&path, libc::O_RDONLY).map_err(failed)?;
         let mut bytes = [0; Self::LONGEST];
-        // SAFETY: the descriptor is ours; room for as many bytes as are asked for.
-        let length = unsafe { libc::read(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
-        let length = usize::try_from(length).map_err(|_| failed(errno()))?;
+        let length = read_once(&CString::new(path)?, &mut bytes);
+        let length = length.map_err(io::Error::from_raw_os_error)?;
         Ok(Self { bytes, length })
     }
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     NOTHING, Onlooker, Orphan, Orphanage, Process, SHAPES, Scene, daemonize, daemonize_with,
-    exited, forks, is_alive, is_at_work, killed_by, said, status_line, wait_for,
+    exited, forks, is_alive, is_at_work, killed_by, said, status_line, tasks_of, wait_for,
 };
 use std::fs;
 use std::os::unix::fs::chown;
@@ -234,6 +234,31 @@ fn daemons_that_are_root_now_and_then() {
             let daemon = daemonize(&scene, &steps);
             end(&scene, daemon, 0, &steps);
         }
+    }
+}
+
+/// While its keeper waits for the lock such a daemon makes its changes alone. No thread of ours has more rights
+/// than the daemon in the end.
+#[test]
+fn an_heir_that_has_dropped_root_has_no_thread_that_could_take_it_back() {
+    for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+        let changes = ["take root", "lend root", "take root", "drop root"];
+        let steps = [&["lend root", "wait for", "pipe"], shape, &changes].concat();
+        let daemon = daemonize(&scene, &steps);
+        for name in ["Uid", "Gid", "Groups", "CapPrm"] {
+            let of_daemon = status_line(daemon.pid, name);
+            let all_have_it = || {
+                let tasks = tasks_of(daemon.pid);
+                tasks
+                    .iter()
+                    .all(|task| status_line(*task, name) == of_daemon)
+            };
+            wait_for(all_have_it, name);
+        }
+        end(&scene, daemon, 0, &steps);
     }
 }
 
