@@ -33,15 +33,17 @@ impl Watcher {
     ) -> Result<(), String> {
         let path = Path::new(OsStr::from_bytes(path.to_bytes()));
         let armed = catch_unwind(AssertUnwindSafe(|| {
-            if watcher.is_none() {
-                let on_event = move |_| sys::guarded((), &on_event);
-                let new = notify::recommended_watcher(on_event)?;
-                *watcher = Some(Self(ManuallyDrop::new(new)));
+            if let Some(Self(watcher)) = watcher {
+                // What was there before may still be open somewhere. When it ends for good, notify
+                // drops the watch of the path that it knows it by, and that would be the new one.
+                let _ = watcher.unwatch(path);
+                return watcher.watch(path, RecursiveMode::NonRecursive);
             }
-            match watcher {
-                Some(Self(watcher)) => watcher.watch(path, RecursiveMode::NonRecursive),
-                None => Ok(()),
-            }
+            let on_event = move |_| sys::guarded((), &on_event);
+            let mut new = ManuallyDrop::new(notify::recommended_watcher(on_event)?);
+            let armed = new.watch(path, RecursiveMode::NonRecursive);
+            *watcher = Some(Self(new));
+            armed
         }));
         if armed.is_err() {
             *watcher = None;

@@ -246,6 +246,29 @@ fn more_events_than_the_queue_holds() {
     }
 }
 
+/// The old file ends for good when the last one closes it, and `notify` then drops what it watches at that path.
+#[test]
+fn a_file_that_was_replaced_while_somebody_had_it_open() {
+    let scene = Scene::new();
+    // After exec it has opened the file by its name, as the reader has.
+    let host = scene.program("env").arg(scene.host_path("waits_for_signal"));
+    let host = host.spawn();
+    host.wait_until_ready();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    let reader = File::open(scene.pidfile()).unwrap();
+    // It finds the old file gone and the new one there.
+    host.signal(libc::SIGSTOP);
+    host.wait_until(is_stopped, "stopped");
+    scene.remove_pidfile();
+    fs::write(scene.pidfile(), host.pid_line()).unwrap();
+    host.signal(libc::SIGCONT);
+    wait_until_idle(&host);
+    drop(reader);
+    wait_until_idle(&host);
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
 #[test]
 fn a_host_that_was_stopped_for_a_while() {
     for watch in ["auto", "poll:0.01"] {
