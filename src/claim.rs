@@ -5,6 +5,8 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -356,12 +358,24 @@ fn own_descriptor(fd: &OwnedFd) -> CString {
     CString::new(format!("/proc/thread-self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
 }
 
-/// Whether a process was started with the setting to keep no lock.
+/// Whether a process was started with the setting to keep no lock. An environment may be larger than
+/// our heap, so it is looked through, not read as a whole.
 fn keeps_no_lock(pid: libc::pid_t) -> bool {
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment
-        .split(|&byte| byte == 0)
-        .any(|variable| variable == b"PIDFILE_WATCH=off")
+    const SETTING: &[u8] = b"PIDFILE_WATCH=off\0";
+    let Ok(environment) = File::open(format!("/proc/{pid}/environ")) else {
+        return false;
+    };
+    let mut environment = BufReader::with_capacity(4096, environment);
+    loop {
+        let mut start = environment.by_ref().take(SETTING.len() as u64);
+        let mut variable = Vec::new();
+        match start.read_until(0, &mut variable) {
+            Ok(0) | Err(_) => return false,
+            Ok(_) if variable == SETTING => return true,
+            Ok(_) if variable.ends_with(b"\0") => {}
+            Ok(_) => _ = environment.skip_until(0),
+        }
+    }
 }
 
 /// Whether a process of this PID runs since before the file was written: then the PID was not

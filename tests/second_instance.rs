@@ -272,3 +272,30 @@ fn who_has_started_later_is_no_owner() {
         assert_eq!(ended.stdout, pid_line, "{written:?}: {ended:?}");
     }
 }
+
+/// A million bytes are more than the library has room for.
+#[test]
+fn an_environment_may_be_large() {
+    for is_owner in [false, true] {
+        let scene = Scene::new();
+        let mut other = scene.host("waits_for_signal").inert();
+        for number in 0..10 {
+            other = other.env(&format!("LARGE_{number}"), "x".repeat(100_000));
+        }
+        if is_owner {
+            other = other.env("PIDFILE_WATCH", "off");
+        }
+        let other = other.spawn();
+        other.wait_until_ready();
+        fs::write(scene.pidfile(), other.pid_line()).unwrap();
+        let second = scene.host("prints_pidfile_then_exits");
+        let second = second.arg(scene.pidfile()).spawn();
+        let pid_line = if is_owner {
+            other.pid_line()
+        } else {
+            second.pid_line()
+        };
+        let ended = second.wait();
+        assert_eq!(ended.stdout, pid_line, "{is_owner}: {ended:?}");
+    }
+}
