@@ -97,7 +97,7 @@ impl PidFile {
     ///
     /// # Errors
     ///
-    /// The PID that is in it instead, if it can be read.
+    /// The PID that is in it instead, if it can be read. None too if somebody holds its lock.
     pub fn adopt(&mut self) -> Result<(), Option<libc::pid_t>> {
         let fd = open(&self.path, libc::O_RDWR).or_else(|_| open(&self.path, libc::O_RDONLY));
         let fd = fd.map_err(|_| None)?;
@@ -106,9 +106,11 @@ impl PidFile {
             return Err(None);
         }
         let pid = read_pid(&fd);
-        if pid != Some(sys::getpid()) || flock(&fd).is_err() {
+        if pid != Some(sys::getpid()) {
             return Err(pid);
         }
+        // Somebody may just be trying the lock.
+        flock(&fd).map_err(|_| None)?;
         self.id = FileId::from(&stat);
         self.fd = Some(fd);
         self.writable = None;

@@ -251,7 +251,9 @@ fn more_events_than_the_queue_holds() {
 fn a_file_that_was_replaced_while_somebody_had_it_open() {
     let scene = Scene::new();
     // After exec it has opened the file by its name, as the reader has.
-    let host = scene.program("env").arg(scene.host_path("waits_for_signal"));
+    let host = scene
+        .program("env")
+        .arg(scene.host_path("waits_for_signal"));
     let host = host.spawn();
     host.wait_until_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");

@@ -7,6 +7,7 @@ use common::{
     killed_by, said, tasks_of, wait_for, wait_until_idle,
 };
 use std::fs;
+use std::os::fd::AsRawFd;
 
 /// A host that owns the file and watches it.
 fn owner(scene: &Scene) -> Process {
@@ -176,6 +177,31 @@ fn the_file_that_it_wrote_counts_when_somebody_deletes_it() {
         scene.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}");
     }
+}
+
+/// As who asks whether an owner is alive does, and a second instance.
+#[test]
+fn somebody_may_try_the_lock_of_the_file_that_it_wrote() {
+    let scene = Scene::new();
+    let host = owner(&scene);
+    wait_until_idle(&host);
+    let written = scene.path("data/new.pid");
+    fs::write(&written, host.pid_line()).unwrap();
+    let who_asks = fs::File::open(&written).unwrap();
+    // SAFETY: plain call; the descriptor is open.
+    assert_eq!(
+        unsafe { libc::flock(who_asks.as_raw_fd(), libc::LOCK_EX) },
+        0
+    );
+    let switches = || context_switches(&tasks_of(host.pid()));
+    let before = switches();
+    fs::rename(&written, scene.pidfile()).unwrap();
+    host.wait_until(|_| switches() > before + 8, "looking again and again");
+    drop(who_asks);
+    host.wait_until(|_| !scene.an_outsider_can_lock(), "the owner");
+    assert_eq!(host.stderr(), "");
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
 /// Many daemons remove their own file first, and then take their time.
