@@ -22,6 +22,7 @@ static const struct {
     { "pidfd_getfd=", SYS_pidfd_getfd },
     { "pidfd_open=", SYS_pidfd_open },
     { "rt_tgsigqueueinfo=", SYS_rt_tgsigqueueinfo },
+    { "socket=", SYS_socket },
     { "tgkill=", SYS_tgkill },
     { "unshare=", SYS_unshare },
 };

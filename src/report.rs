@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::{Config, Log};
+use crate::private_table;
 use crate::sys::{self, SignalsBlocked};
 
 /// Something the operator should know in any case.
@@ -102,7 +103,10 @@ fn name(signal: c_int) -> String {
 }
 
 fn say(path: &[u8], log: Log, what: &str) {
-    if log == Log::Syslog || !deliver_to_stderr(&head(path), what) && log == Log::Auto {
+    let has_log = may_open();
+    let wants_log = log == Log::Syslog && has_log;
+    let is_told = !wants_log && deliver_to_stderr(&head(path), what);
+    if !is_told && has_log && log != Log::Stderr {
         deliver_to_syslog(&syslog_head(path), what);
     }
 }
@@ -195,7 +199,16 @@ fn part(text: &str) -> libc::iovec {
 /// The main thread runs us only before `main`; the others have a table of their own, or may not
 /// open anything and so have only the host's.
 fn keeps_hosts_table() -> bool {
-    sys::gettid() == sys::getpid() || !crate::private_table::is_entered()
+    is_main_thread() || !private_table::is_entered()
+}
+
+/// In the host's table the host could hit what is opened, or take it for its own.
+fn may_open() -> bool {
+    is_main_thread() || private_table::is_entered()
+}
+
+fn is_main_thread() -> bool {
+    sys::gettid() == sys::getpid()
 }
 
 /// The host's fd 2 as it is now (pidfd_getfd(2), Linux 5.6). A sandbox may answer an unusual

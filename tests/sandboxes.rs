@@ -77,6 +77,16 @@ fn without_a_table_of_our_own() {
     );
 }
 
+/// Not even the way to the system log, where it has no stderr any more.
+#[test]
+fn nothing_is_opened_in_the_hosts_table() {
+    let scene = Scene::new();
+    let answers = ["close_range=EPERM", "unshare=EPERM", "socket=kill"];
+    let host = start(&scene, &answers, "changes_stderr", Mode::Active);
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
 #[test]
 fn without_inotify() {
     works(&["inotify_init1=EPERM"], Degraded::No);
