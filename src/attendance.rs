@@ -32,6 +32,9 @@ pub struct Attendance {
     interval: Option<Duration>,
     /// Until when something unfinished at the path is given time.
     settling: Option<Duration>,
+    /// Until the next look at a file that is about to go: longer and longer, as there are file
+    /// systems that count no links.
+    going: Option<Duration>,
     /// When SIGKILL is due.
     kill: Option<Duration>,
     /// Whether the main thread has left.
@@ -48,6 +51,7 @@ impl Attendance {
             watcher: None,
             interval: None,
             settling: None,
+            going: None,
             kill: None,
             counting: false,
             leaderless: false,
@@ -98,7 +102,7 @@ impl Attendance {
         let settling = self.settling.map(|_| SETTLING_LOOKS);
         let kill = self.kill.map(|when| when.saturating_sub(sys::now()));
         let counting = (self.counting || self.leaderless).then_some(last_thread::COUNTING);
-        let bounds = [arming, self.interval, settling, kill, counting];
+        let bounds = [arming, self.interval, settling, self.going, kill, counting];
         bounds.into_iter().flatten().min()
     }
 
@@ -199,10 +203,16 @@ impl Attendance {
             // Nothing is ours any more, so nothing is to be looked for.
             self.interval = None;
             self.settling = None;
+            self.going = None;
             return;
         };
-        match file.look() {
-            Sight::Present => self.settling = None,
+        let sight = file.look();
+        self.going = (sight == Sight::Going).then(|| match self.going {
+            Some(pause) => POLL.min(2 * pause),
+            None => SETTLING_LOOKS,
+        });
+        match sight {
+            Sight::Present | Sight::Going => self.settling = None,
             Sight::Deleted if !own_hands::has_removed() => {
                 *place = None;
                 terminate_at_once(self.config, &place);
@@ -257,6 +267,6 @@ fn glance(config: &Config) {
             *place = None;
             terminate_at_once(config, &place);
         }
-        Some(Sight::Deleted | Sight::Replaced) => mailbox::post(request::LOOK),
+        Some(Sight::Going | Sight::Deleted | Sight::Replaced) => mailbox::post(request::LOOK),
     }
 }

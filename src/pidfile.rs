@@ -19,6 +19,9 @@ use crate::{bequest, procfs, sys};
 pub enum Sight {
     /// Still ours, or nothing proves the contrary.
     Present,
+    /// It has no name any more, but the path still leads to it: unlink(2) sends the event, and only
+    /// then takes the path away.
+    Going,
     /// Proven: nobody finds the file there any more.
     Deleted,
     /// The path leads to another file.
@@ -78,6 +81,7 @@ impl PidFile {
             .and_then(|fd| fstat(fd).ok())
             .map(|stat| stat.st_nlink);
         match file_at(&self.path) {
+            Ok(id) if id == self.id && links == Some(0) => Sight::Going,
             Ok(id) if id == self.id => Sight::Present,
             Ok(_) if links == Some(0) || self.is_home() => Sight::Replaced,
             Ok(_) => Sight::Present,

@@ -271,6 +271,27 @@ fn a_file_that_was_replaced_while_somebody_had_it_open() {
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
+/// unlink(2) sends the event and only then takes the path away: who is quick still finds the file there. Here that lasts.
+#[test]
+fn a_path_that_leads_to_the_deleted_file_for_a_while() {
+    let scene = Scene::new();
+    let file = scene.path("data/a.pid");
+    let script = format!(
+        "touch \"$pidfile\" '{0}'; mount --bind '{0}' \"$pidfile\"",
+        file.display()
+    );
+    let host = scene.host_after(&script, "waits_for_signal").spawn();
+    host.wait_until_ready();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    assert_eq!(fs::read_to_string(&file).unwrap(), host.pid_line());
+    fs::remove_file(&file).unwrap();
+    wait_until_idle(&host);
+    assert!(host.is_running(), "{}", host.stderr());
+    // The kernel takes away what is mounted on it.
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
 #[test]
 fn a_host_that_was_stopped_for_a_while() {
     for watch in ["auto", "poll:0.01"] {
