@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::content::{names_us_at, read_pid, replace};
 use crate::paths::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
+use crate::succession::MOMENT;
 use crate::{bequest, procfs, sys};
 
 /// What a look at the path has shown.
@@ -42,6 +43,8 @@ pub struct PidFile {
     pub(crate) writable: Option<OwnedFd>,
 }
 
+/// How long an unlink(2) may take from its event to its end, if it has a processor.
+const GOING: Duration = Duration::from_millis(50);
 /// For so long has an heir to hold the lock, if it says nothing.
 const HELD: Duration = Duration::from_millis(5);
 
@@ -88,6 +91,18 @@ impl PidFile {
             Err(_) if links == Some(0) => Sight::Deleted,
             Err(libc::ENOENT) if self.is_home() => Sight::Deleted,
             Err(_) => Sight::Present,
+        }
+    }
+
+    /// The same where nobody looks again: waits, with a bound, until an unlink(2) that is under way
+    /// has done.
+    pub fn look_patiently(&self) -> Sight {
+        let end = sys::now() + GOING;
+        loop {
+            match self.look() {
+                Sight::Going if sys::now() < end => sys::pause(MOMENT),
+                sight => return sight,
+            }
         }
     }
 

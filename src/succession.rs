@@ -246,7 +246,7 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     let page = page()?;
     loop {
         // All of this may take a while. Whoever would be the heir is told.
-        let deleted = file.look() == Sight::Deleted && !own_hands::has_removed();
+        let deleted = file.look_patiently() == Sight::Deleted && !own_hands::has_removed();
         if deleted {
             page.deleted.store(1, Ordering::SeqCst);
         }
@@ -410,10 +410,10 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
                 // then this process goes on without a file. Or this host has put one of its own in
                 // its place. That it was deleted only the owner knows, as long as it names the owner.
                 let mut file = baton.take();
-                if file.look() == Sight::Replaced && file.adopt().is_ok() {
+                if file.look_patiently() == Sight::Replaced && file.adopt().is_ok() {
                     return Some(file);
                 }
-                let sight = file.look();
+                let sight = file.look_patiently();
                 let has_named_us =
                     file.names_us() && sight == Sight::Deleted && !own_hands::has_removed();
                 if has_named_us || owner_has_found_it_deleted() {
