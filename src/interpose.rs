@@ -5,6 +5,8 @@
 //! [`signals::sigaction`], which passes everything through until the library is active. They are
 //! async-signal-safe, as POSIX demands of `sigaction` and `signal` (signal-safety(7)).
 //!
+//! What goes through [`sys::guarded`] is `C-unwind`: there a cancelled thread may end.
+//!
 //! [`crate::abort`] is the one that is elsewhere.
 
 use std::ffi::{CStr, c_char, c_int};
@@ -25,7 +27,11 @@ use crate::{credentials, own_hands, signals, succession, sys};
 /// _exit(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn _exit(status: c_int) -> ! {
-    sys::guarded((), || ending::release(How::OfItsOwnAccord));
+    sys::guarded((), || {
+        ending::release(How::OfItsOwnAccord);
+        // No thread that was cancelled meanwhile comes away from here.
+        ending::leave(status)
+    });
     ending::leave(status)
 }
 
@@ -39,7 +45,7 @@ pub extern "C" fn _Exit(status: c_int) -> ! {
 
 /// setsid(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn setsid() -> libc::pid_t {
+pub extern "C-unwind" fn setsid() -> libc::pid_t {
     // SAFETY: takes nothing.
     let session = unsafe { libc::syscall(libc::SYS_setsid) } as libc::pid_t;
     if session != -1 {
@@ -50,7 +56,7 @@ pub extern "C" fn setsid() -> libc::pid_t {
 
 /// daemon(3). libc's own calls its inner fork, setsid and _exit, which nobody else sees.
 #[unsafe(no_mangle)]
-pub extern "C" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c_int {
+pub extern "C-unwind" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c_int {
     // SAFETY: what daemon(3) does, in its order. The child continues with one thread, as there.
     unsafe {
         match libc::fork() {
@@ -105,7 +111,7 @@ fn redirect_streams() -> c_int {
 ///
 /// As for unlink(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn unlink(path: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { own_hands::take_away(libc::AT_FDCWD, path, || unlink_by_kernel(path)) }
 }
@@ -116,7 +122,7 @@ pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
 ///
 /// As for unlinkat(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unlinkat(from: c_int, path: *const c_char, flags: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn unlinkat(from: c_int, path: *const c_char, flags: c_int) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
         own_hands::take_away(from, path, || {
@@ -131,7 +137,7 @@ pub unsafe extern "C" fn unlinkat(from: c_int, path: *const c_char, flags: c_int
 ///
 /// As for remove(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn remove(path: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn remove(path: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
         let result = unlink(path);
@@ -148,7 +154,7 @@ pub unsafe extern "C" fn remove(path: *const c_char) -> c_int {
 ///
 /// As for rename(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rename(path: *const c_char, to: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn rename(path: *const c_char, to: *const c_char) -> c_int {
     let here = libc::AT_FDCWD;
     let call = || {
         #[cfg(target_arch = "x86_64")]
@@ -168,7 +174,7 @@ pub unsafe extern "C" fn rename(path: *const c_char, to: *const c_char) -> c_int
 ///
 /// As for renameat(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn renameat(
+pub unsafe extern "C-unwind" fn renameat(
     from: c_int,
     path: *const c_char,
     to_from: c_int,
@@ -188,7 +194,7 @@ pub unsafe extern "C" fn renameat(
 
 /// flock(2).
 #[unsafe(no_mangle)]
-pub extern "C" fn flock(fd: c_int, operation: c_int) -> c_int {
+pub extern "C-unwind" fn flock(fd: c_int, operation: c_int) -> c_int {
     // SAFETY: takes numbers only.
     let by_kernel = || unsafe { libc::syscall(libc::SYS_flock, fd, operation) as c_int };
     sys::guarded(None, || own_hands::lock(fd)).unwrap_or_else(by_kernel)
@@ -205,7 +211,7 @@ macro_rules! change {
         ///
         /// As in the manual page.
         #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $name($($argument: $type),+) -> c_int {
+        pub unsafe extern "C-unwind" fn $name($($argument: $type),+) -> c_int {
             static REAL: LibcFunction = LibcFunction::new(
                 // SAFETY: the literal ends in a zero byte, and has no other.
                 unsafe { CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes()) }
@@ -259,7 +265,7 @@ change! {
 ///
 /// As for initgroups(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn initgroups(user: *const c_char, group: libc::gid_t) -> c_int {
+pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid_t) -> c_int {
     static REAL: LibcFunction = LibcFunction::new(c"initgroups");
     if sys::guarded(false, credentials::is_asked) {
         // SAFETY: the caller's promise.

@@ -12,50 +12,41 @@ use crate::signal_set;
 
 /// Runs one of our entries: whatever happens in it, the host sees neither a panic nor another
 /// `errno` than before.
+///
+/// A thread that the host cancels is not unwound through our code, where Rust would abort the
+/// process. One that may be cancelled at any instruction (PTHREAD_CANCEL_ASYNCHRONOUS) ends before
+/// or after, in frames that have nothing to tidy up: so this one is the caller's own.
+#[inline(always)]
 pub fn guarded<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
-    let _errno = KeptErrno::new();
-    let _cancellation = NoCancellation::new();
-    catch_unwind(AssertUnwindSafe(entry)).unwrap_or(otherwise)
+    const DEFERRED: c_int = 0;
+    const DISABLE: c_int = 1;
+    let (mut kind, mut state) = (0, 0);
+    // SAFETY: room for the answers. Only fields of the calling thread change. The first one is for a
+    // cancellation under way, which the second does not stop (nptl/pthread_cancel.c).
+    unsafe {
+        pthread_setcanceltype(DEFERRED, &mut kind);
+        pthread_setcancelstate(DISABLE, &mut state);
+    }
+    let result = contained(otherwise, entry);
+    // SAFETY: likewise. In the last one the thread may end.
+    unsafe {
+        pthread_setcancelstate(state, ptr::null_mut());
+        pthread_setcanceltype(kind, ptr::null_mut());
+    }
+    result
 }
 
-unsafe extern "C" {
+#[inline(never)]
+fn contained<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
+    let before = errno();
+    let result = catch_unwind(AssertUnwindSafe(entry)).unwrap_or(otherwise);
+    set_errno(before);
+    result
+}
+
+unsafe extern "C-unwind" {
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
-}
-
-/// Keeps a cancelled thread of the host from being unwound through our code: Rust would abort the
-/// process.
-struct NoCancellation(c_int);
-
-impl NoCancellation {
-    fn new() -> Self {
-        const DISABLE: c_int = 1;
-        let mut before = 0;
-        // SAFETY: room for the answer. Only a field of the calling thread changes.
-        unsafe { pthread_setcancelstate(DISABLE, &mut before) };
-        Self(before)
-    }
-}
-
-impl Drop for NoCancellation {
-    fn drop(&mut self) {
-        // SAFETY: as above.
-        unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
-    }
-}
-
-/// Puts `errno` back when it goes out of scope.
-struct KeptErrno(c_int);
-
-impl KeptErrno {
-    fn new() -> Self {
-        Self(errno())
-    }
-}
-
-impl Drop for KeptErrno {
-    fn drop(&mut self) {
-        set_errno(self.0);
-    }
+    fn pthread_setcanceltype(kind: c_int, old: *mut c_int) -> c_int;
 }
 
 pub fn errno() -> c_int {

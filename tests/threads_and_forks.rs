@@ -36,6 +36,20 @@ fn two_thousand_children() {
 }
 
 #[test]
+fn threads_that_are_cancelled_at_any_time() {
+    for call in ["unlink", "rename", "flock"] {
+        for (mode, watch) in RUNS {
+            let scene = Scene::new();
+            let host = scene.host("is_cancelled_at_any_time").mode(mode);
+            let host = host.env("PIDFILE_WATCH", watch).arg(call);
+            let ended = host.arg(scene.path("data/a.lock")).run();
+            assert_eq!(ended.status, exited(0), "{call} {mode:?} {watch}");
+            assert_eq!(scene.leftovers(), NOTHING, "{call} {mode:?} {watch}");
+        }
+    }
+}
+
+#[test]
 fn all_threads_become_nobody() {
     let mut outputs = Vec::new();
     for (mode, watch) in RUNS {
