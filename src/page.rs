@@ -1,9 +1,7 @@
 //! The page that an owner shares with what it forks: who of them may inherit, and who has not
 //! decided yet.
 
-use std::cell::UnsafeCell;
-use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::succession::{AT_ONCE, MOMENT};
@@ -23,10 +21,11 @@ pub const REST: Duration = Duration::from_millis(20);
 /// shall not name a process that is about to end, if that can be helped.
 const FORKING_ON: Duration = Duration::from_millis(1);
 const LEAVING: Duration = Duration::from_millis(50);
-const CHILDREN: usize = 16;
+const CHILDREN: usize = 64;
 const CANDIDATES: usize = 16;
 
-/// Shared by the owner and what it forks.
+/// Shared by the owner and what it forks, also if that has dropped root. So there are numbers in it, and
+/// nothing by which one process could lead another one astray: no pointer, no lock of libc's.
 #[repr(C)]
 pub struct Page {
     pub children: [Child; CHILDREN],
@@ -41,27 +40,50 @@ pub struct Page {
     pub by_host: AtomicU32,
 }
 
-/// A forked child, of the owner or of a leader, that has not decided yet what it will be. It holds
-/// the mutex, which is robust: the kernel tells who waits for it when the child calls exec or dies.
+/// A forked child, of the owner or of a leader, that has not decided yet what it will be.
 #[repr(C)]
 pub struct Child {
-    pub mutex: UnsafeCell<libc::pthread_mutex_t>,
-    pub state: AtomicU32,
-    pub pid: AtomicI32,
+    /// Its PID and how far it is, in one: the place may be another child's while somebody looks at it.
+    stage: AtomicU32,
     /// When it was forked, in nanoseconds since boot.
-    pub born: AtomicU64,
+    born: AtomicU64,
     /// Since when whoever waits for it has found it asleep, likewise; 0: it was not.
     asleep: AtomicU64,
 }
 
-mod child {
-    pub const NONE: u32 = 0;
+/// What is in [`Child::stage`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stage(u32);
+
+impl Stage {
+    const NONE: Self = Self(0);
     /// About to be forked.
-    pub const EXPECTED: u32 = 1;
-    /// Forked, and holding the mutex until it has decided.
-    pub const UNDECIDED: u32 = 2;
-    /// Becoming a candidate, which it is when it lets go of the mutex.
-    pub const DECIDING: u32 = 3;
+    const EXPECTED: Self = Self(1);
+    /// Forked.
+    const UNDECIDED: u32 = 2;
+    /// Becoming a candidate.
+    const DECIDING: u32 = 3;
+    /// It is a candidate, or will not be one. Whoever waits looks for an heir once more: the child may
+    /// have become one since.
+    const DECIDED: u32 = 4;
+    /// PIDs are below 2^22 (proc(5), pid_max).
+    const BITS: u32 = 3;
+
+    fn of_this_process(is: u32) -> Self {
+        Self((sys::getpid() as u32) << Self::BITS | is)
+    }
+
+    fn is(self, which: u32) -> bool {
+        self.0 & ((1 << Self::BITS) - 1) == which
+    }
+
+    fn pid(self) -> libc::pid_t {
+        (self.0 >> Self::BITS) as libc::pid_t
+    }
+
+    fn is_free(self) -> bool {
+        self == Self::NONE || self.is(Self::DECIDED)
+    }
 }
 
 #[repr(C)]
@@ -82,8 +104,8 @@ pub mod kind {
     pub const FORKED: u32 = 3;
 }
 
-/// The place that this process holds, or -1.
-static HELD: AtomicI32 = AtomicI32::new(-1);
+/// The number of the place that this process holds, from 1; 0: none.
+static HELD: AtomicUsize = AtomicUsize::new(0);
 
 pub fn nanoseconds() -> u64 {
     sys::now().as_nanos() as u64
@@ -110,39 +132,21 @@ impl Page {
         if page == libc::MAP_FAILED {
             return None;
         }
-        let page: *mut Self = page.cast();
-        // SAFETY: the mapping is large enough, zeroed, and seen by nobody else yet. All of `Page` is
-        // valid when zeroed but for the mutexes, which are initialised here.
-        unsafe {
-            let mut attributes = MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
-            libc::pthread_mutexattr_init(attributes.as_mut_ptr());
-            libc::pthread_mutexattr_setpshared(
-                attributes.as_mut_ptr(),
-                libc::PTHREAD_PROCESS_SHARED,
-            );
-            libc::pthread_mutexattr_setrobust(attributes.as_mut_ptr(), libc::PTHREAD_MUTEX_ROBUST);
-            for child in &(*page).children {
-                libc::pthread_mutex_init(child.mutex.get(), attributes.as_ptr());
-            }
-            libc::pthread_mutexattr_destroy(attributes.as_mut_ptr());
-        }
-        Some(page)
+        // All of it is valid as it is, zeroed.
+        Some(page.cast())
     }
 
-    /// A place for a child that is about to be forked. Those of children that have ended are used
-    /// again; a child for which there is none is not waited for.
+    /// A place for a child that is about to be forked; one for which there is none is not waited for.
+    /// Those of children that are old, or have been reaped, are used again.
+    ///
+    /// Called in a thread of the host: nothing may be opened.
     pub fn expect_child(&self) -> Option<usize> {
         let place = self.free_place().or_else(|| {
             for child in &self.children {
-                match child.state.load(Ordering::SeqCst) {
-                    // The fork has failed.
-                    child::EXPECTED if age(child.born.load(Ordering::SeqCst)) > 10 * UNDECIDED => {
-                        child.clear(child::EXPECTED);
-                    }
-                    child::UNDECIDED | child::DECIDING => {
-                        child.has_decided(Duration::ZERO);
-                    }
-                    _ => {}
+                let stage = child.stage();
+                let is_gone = stage != Stage::EXPECTED && !procfs::is_alive(stage.pid());
+                if is_gone || age(child.born.load(Ordering::SeqCst)) > STARVED {
+                    child.go_from(stage, Stage::NONE);
                 }
             }
             self.free_place()
@@ -155,77 +159,64 @@ impl Page {
 
     /// The fork has failed.
     pub fn expect_no_child(&self, place: usize) {
-        self.children[place].clear(child::EXPECTED);
+        self.children[place].go_from(Stage::EXPECTED, Stage::NONE);
     }
 
     fn free_place(&self) -> Option<usize> {
         self.children.iter().position(|child| {
-            let (free, expected) = (child::NONE, child::EXPECTED);
-            let taken =
-                child
-                    .state
-                    .compare_exchange(free, expected, Ordering::SeqCst, Ordering::SeqCst);
-            taken.is_ok()
+            let stage = child.stage();
+            stage.is_free() && child.go_from(stage, Stage::EXPECTED)
         })
     }
 
-    /// In the child: holds the mutex until it has decided, calls exec, or dies.
+    /// In the child: it is undecided from now on.
     pub fn hold(&self, place: usize) {
-        let child = &self.children[place];
-        // SAFETY: an initialised mutex in the shared page. Nobody else has it for longer than it
-        // takes to look at it.
-        unsafe {
-            for _ in 0..100 {
-                match libc::pthread_mutex_trylock(child.mutex.get()) {
-                    libc::EBUSY => sys::pause(MOMENT / 10),
-                    libc::EOWNERDEAD => {
-                        libc::pthread_mutex_consistent(child.mutex.get());
-                        break;
-                    }
-                    _ => break,
-                }
-            }
-        }
-        HELD.store(place as i32, Ordering::SeqCst);
-        child.pid.store(sys::getpid(), Ordering::SeqCst);
-        child.state.store(child::UNDECIDED, Ordering::SeqCst);
+        HELD.store(place + 1, Ordering::SeqCst);
+        let undecided = Stage::of_this_process(Stage::UNDECIDED);
+        self.children[place]
+            .stage
+            .store(undecided.0, Ordering::SeqCst);
     }
 
     /// In the child: it is about to be a candidate. That takes a while, in which it sleeps too.
     pub fn is_deciding(&self) {
-        if let Ok(place) = usize::try_from(HELD.load(Ordering::SeqCst)) {
-            let state = &self.children[place].state;
-            state.store(child::DECIDING, Ordering::SeqCst);
-        }
+        self.go_to(HELD.load(Ordering::SeqCst), Stage::DECIDING);
     }
 
     /// In the child: it is a candidate now, or will not be one.
     pub fn decide(&self) {
-        if let Ok(place) = usize::try_from(HELD.swap(-1, Ordering::SeqCst)) {
-            // SAFETY: held by this thread since the fork; by another one the call only fails.
-            unsafe { libc::pthread_mutex_unlock(self.children[place].mutex.get()) };
+        if let Some(child) = self.go_to(HELD.swap(0, Ordering::SeqCst), Stage::DECIDED) {
+            sys::futex_wake_all_shared(&child.stage);
         }
+    }
+
+    /// The place of one that took very long may be another's by now.
+    fn go_to(&self, held: usize, to: u32) -> Option<&Child> {
+        let child = self.children.get(held.checked_sub(1)?)?;
+        let (stage, to) = (child.stage(), Stage::of_this_process(to));
+        (stage.pid() == to.pid() && child.go_from(stage, to)).then_some(child)
     }
 
     /// Waits for a young child that is still undecided; `false` if there is none.
     pub fn wait_for_decision(&self) -> bool {
         let young = self.children.iter().filter_map(|child| {
-            let left = child
-                .bound()
-                .checked_sub(age(child.born.load(Ordering::SeqCst)))?;
-            let is_there = child.state.load(Ordering::SeqCst) != child::NONE;
-            (is_there && !child.is_at_rest()).then_some((child, left))
+            let stage = child.stage();
+            if stage == Stage::NONE {
+                return None;
+            }
+            if stage.is(Stage::DECIDED) {
+                return Some((child, stage, Duration::ZERO));
+            }
+            let age = age(child.born.load(Ordering::SeqCst));
+            let left = stage.bound().checked_sub(age)?;
+            (!child.is_at_rest(stage)).then_some((child, stage, left))
         });
         // A look at each of them: they come to rest at the same time.
-        let Some((child, left)) = young.max_by_key(|(_, left)| *left) else {
+        let Some((child, stage, left)) = young.max_by_key(|(_, _, left)| *left) else {
             return false;
         };
-        if child.state.load(Ordering::SeqCst) == child::EXPECTED {
-            sys::futex_wait_shared(&child.state, child::EXPECTED, MOMENT);
-        } else {
-            // Not for longer: meanwhile another one may have become the heir.
-            child.has_decided(left.min(5 * MOMENT));
-        }
+        // Not for longer: meanwhile another one may have become the heir.
+        child.wait(stage, left.min(5 * MOMENT));
         true
     }
 
@@ -273,7 +264,7 @@ impl Page {
         let young = self
             .children
             .iter()
-            .filter(|child| child.state.load(Ordering::SeqCst) != child::NONE);
+            .filter(|child| child.stage() != Stage::NONE);
         let young = young.map(|child| child.born.load(Ordering::SeqCst));
         match seconds.chain(young).filter(|born| *born > since).max() {
             Some(born) => age(born) < LEAVING,
@@ -320,20 +311,31 @@ impl Candidate {
     }
 }
 
-impl Child {
-    fn bound(&self) -> Duration {
-        let starves = match self.state.load(Ordering::SeqCst) {
-            child::EXPECTED | child::DECIDING => true,
-            child::UNDECIDED => procfs::processor_ticks(self.pid.load(Ordering::SeqCst))
-                .is_some_and(|ticks| ticks < SOME_PROCESSOR),
-            _ => false,
-        };
+impl Stage {
+    fn bound(self) -> Duration {
+        let has_hardly_run =
+            || procfs::processor_ticks(self.pid()).is_some_and(|ticks| ticks < SOME_PROCESSOR);
+        let starves = self == Self::EXPECTED
+            || self.is(Self::DECIDING)
+            || self.is(Self::UNDECIDED) && has_hardly_run();
         if starves { STARVED } else { UNDECIDED }
     }
+}
 
-    fn is_at_rest(&self) -> bool {
-        let is_undecided = self.state.load(Ordering::SeqCst) == child::UNDECIDED;
-        if !is_undecided || !procfs::is_asleep(self.pid.load(Ordering::SeqCst)) {
+impl Child {
+    fn stage(&self) -> Stage {
+        Stage(self.stage.load(Ordering::SeqCst))
+    }
+
+    fn go_from(&self, from: Stage, to: Stage) -> bool {
+        let order = Ordering::SeqCst;
+        self.stage
+            .compare_exchange(from.0, to.0, order, order)
+            .is_ok()
+    }
+
+    fn is_at_rest(&self, stage: Stage) -> bool {
+        if !stage.is(Stage::UNDECIDED) || !procfs::is_asleep(stage.pid()) {
             self.asleep.store(0, Ordering::SeqCst);
             return false;
         }
@@ -342,34 +344,14 @@ impl Child {
         since.is_err_and(|since| age(since) >= REST)
     }
 
-    /// Whether the child has decided, called exec or died; waits for that for at most `bound`. Its
-    /// place is free then.
-    fn has_decided(&self, bound: Duration) -> bool {
-        let mut until = MaybeUninit::<libc::timespec>::zeroed();
-        // SAFETY: an initialised mutex in the shared page; room for the time.
-        unsafe {
-            libc::clock_gettime(libc::CLOCK_REALTIME, until.as_mut_ptr());
-            let mut until = until.assume_init();
-            let nanoseconds = until.tv_nsec as u128 + bound.as_nanos();
-            until.tv_sec += (nanoseconds / 1_000_000_000) as libc::time_t;
-            until.tv_nsec = (nanoseconds % 1_000_000_000) as libc::c_long;
-            match libc::pthread_mutex_timedlock(self.mutex.get(), &until) {
-                0 => {}
-                libc::EOWNERDEAD => {
-                    libc::pthread_mutex_consistent(self.mutex.get());
-                }
-                _ => return false,
-            }
-            // Only then is it the child's place no more; a child that is expected has yet to come.
-            self.clear(child::UNDECIDED);
-            self.clear(child::DECIDING);
-            libc::pthread_mutex_unlock(self.mutex.get());
+    /// Waits, with a bound, until the child has decided. Of its end, or its exec, nobody is told.
+    fn wait(&self, stage: Stage, bound: Duration) {
+        let is_expected = stage == Stage::EXPECTED;
+        if stage.is(Stage::DECIDED) || !is_expected && !procfs::is_as_forked(stage.pid()) {
+            self.go_from(stage, Stage::NONE);
+        } else {
+            let bound = if is_expected { MOMENT } else { bound };
+            sys::futex_wait_shared(&self.stage, stage.0, bound);
         }
-        true
-    }
-
-    fn clear(&self, from: u32) {
-        let (none, order) = (child::NONE, Ordering::SeqCst);
-        let _ = self.state.compare_exchange(from, none, order, order);
     }
 }

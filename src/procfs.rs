@@ -89,6 +89,18 @@ pub fn is_running_since(pid: libc::pid_t, latest: u64) -> bool {
     is_alive(pid) && Stat::of(pid).is_none_or(is_it)
 }
 
+/// Whether a process goes on with what it was forked with: it has neither ended nor called exec(2).
+pub fn is_as_forked(pid: libc::pid_t) -> bool {
+    /// PF_FORKNOEXEC (include/linux/sched.h).
+    const FORKED: u64 = 0x40;
+    let has_called_exec = |stat: &Stat| {
+        // Others that play the kernel (gVisor) know no flags.
+        let flags = stat.count(9).filter(|flags| *flags != 0);
+        flags.is_some_and(|flags| flags & FORKED == 0)
+    };
+    is_alive(pid) && Stat::of(pid).is_none_or(|stat| stat.is_running() && !has_called_exec(&stat))
+}
+
 /// Whether the first thread of a process runs, or would if it had a processor, or waits for a disk.
 pub fn is_busy(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"R" | b"D")))

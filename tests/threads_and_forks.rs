@@ -35,6 +35,17 @@ fn two_thousand_children() {
     }
 }
 
+/// What the library shares with a child must not be a way back to the rights that the child has given up.
+#[test]
+fn a_child_without_rights_has_no_hold_on_its_parent() {
+    for mode in [Mode::Plain, Mode::Active] {
+        let scene = Scene::new();
+        let ended = scene.host("has_a_hostile_child").mode(mode).run();
+        assert_eq!(ended.status, exited(0), "{mode:?}: {ended:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{mode:?}");
+    }
+}
+
 #[test]
 fn threads_that_are_cancelled_at_any_time() {
     for call in ["unlink", "rename", "flock"] {
