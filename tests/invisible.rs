@@ -71,3 +71,24 @@ fn it_sees_the_same_as_an_owner_without_a_thread() {
 fn it_sees_the_same_twice() {
     sees_the_same(Mode::Plain, "auto");
 }
+
+#[test]
+fn what_succeeds_leaves_errno_and_the_signal_mask_alone() {
+    let scene = Scene::new();
+    let said = |mode, watch| {
+        let host = scene.host("keeps_errno").mode(mode);
+        let ended = host.env("PIDFILE_WATCH", watch).arg(scene.pidfile()).run();
+        assert_eq!(ended.status, exited(0), "{mode:?} {watch}: {ended:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{mode:?} {watch}");
+        ended.stdout
+    };
+    let plain = said(Mode::Plain, "auto");
+    assert_eq!(plain.matches("done, errno 99, blocked 10\n").count(), 12);
+    for (mode, watch) in [
+        (Mode::Inert, "auto"),
+        (Mode::Active, "auto"),
+        (Mode::Active, "off"),
+    ] {
+        assert_eq!(said(mode, watch), plain, "{mode:?} {watch}");
+    }
+}
