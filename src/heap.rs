@@ -113,7 +113,8 @@ fn with<T>(work: impl FnOnce(&mut Dlmalloc<Source>) -> T) -> T {
 
 /// std ends the whole process when an allocation fails, and the process is somebody else's. So the
 /// thread that cannot go on stays where it is; whoever waits for it waits with a bound. (We allocate
-/// in the host's threads only at the start, and where a child becomes a candidate.)
+/// in the host's threads only at the start, where a child becomes a candidate, and where one that
+/// changes its user or group has to count its threads, or to list its groups: little each time.)
 fn or_stop_here(block: *mut u8) -> *mut c_void {
     while block.is_null() {
         // SAFETY: sleeps; our threads take no signals.
