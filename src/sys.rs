@@ -18,6 +18,14 @@ use crate::signal_set;
 /// or after, in frames that have nothing to tidy up: so this one is the caller's own.
 #[inline(always)]
 pub fn guarded<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
+    let before = forbid_cancellation();
+    let result = contained(otherwise, entry);
+    permit_cancellation(before);
+    result
+}
+
+#[inline(never)]
+fn forbid_cancellation() -> [c_int; 2] {
     const DEFERRED: c_int = 0;
     const DISABLE: c_int = 1;
     let (mut kind, mut state) = (0, 0);
@@ -27,13 +35,16 @@ pub fn guarded<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
         pthread_setcanceltype(DEFERRED, &mut kind);
         pthread_setcancelstate(DISABLE, &mut state);
     }
-    let result = contained(otherwise, entry);
+    [kind, state]
+}
+
+#[inline(never)]
+fn permit_cancellation([kind, state]: [c_int; 2]) {
     // SAFETY: likewise. In the last one the thread may end.
     unsafe {
         pthread_setcancelstate(state, ptr::null_mut());
         pthread_setcanceltype(kind, ptr::null_mut());
     }
-    result
 }
 
 #[inline(never)]
