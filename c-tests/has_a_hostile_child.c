@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +33,11 @@ static void be_hostile(int ready)
         if (sscanf(line, "%p-%p %7s", (void **)&start[count], (void **)&end[count], access) == 3 &&
             strcmp(access, "rw-s") == 0)
             count++;
-    if (setgid(65534) != 0 || setuid(65534) != 0 || write(ready, "", 1) != 1)
+    if (setgid(65534) != 0 || setuid(65534) != 0)
+        _exit(1);
+    /* After that, which would undo it. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (write(ready, "", 1) != 1)
         _exit(1);
     for (;;)
         for (at = 0; at < count; at++)
@@ -49,6 +54,7 @@ int main(void)
         return 1;
     for (at = 0; at < CHILDREN; at++)
         if ((children[at] = fork()) == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             if (at == 0)
                 be_hostile(ready[1]);
             for (;;)
