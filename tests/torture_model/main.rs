@@ -73,16 +73,16 @@ fn the_protocol_holds() {
 fn every_fault_is_found() {
     let theft = "live owner's file";
     let stale = "a file is left behind";
-    let (deletion, exec, both) = ((0, 0, 1), (0, 1, 1), (1, 0, 1));
+    let (deletion, with_exec, with_kill) = ((0, 0, 1), (0, 1, 1), (1, 0, 1));
     for (fault, before, happens, what) in [
         (Fault::ClaimWithoutLock, None, deletion, theft),
         (Fault::ClaimWithoutInodeCheck, Some(DEAD), deletion, theft),
         (Fault::ClaimWithoutGrace, None, deletion, theft),
         (Fault::RemoveWithoutLook, None, deletion, theft),
-        (Fault::HandOverWithoutWait, None, exec, stale),
+        (Fault::HandOverWithoutWait, None, with_exec, stale),
         (Fault::HandOverWithoutName, None, deletion, "not locked"),
-        (Fault::NoTakingBack, None, exec, stale),
-        (Fault::TakeWhateverIsFree, None, both, "has no end"),
+        (Fault::NoTakingBack, None, with_exec, stale),
+        (Fault::TakeWhateverIsFree, None, with_kill, "has no end"),
         (Fault::ForgetDeletions, None, deletion, "not noticed"),
     ] {
         match search(Assume::All, fault, before, happens) {

@@ -45,8 +45,6 @@ pub struct Process {
     pub at: At,
     /// The file that its keeper has open.
     pub fd: Option<usize>,
-    /// The new file of a claim, which has no name yet.
-    pub draft: Option<usize>,
     /// Its page is not the one of the other two any more.
     pub apart: bool,
 }
@@ -83,7 +81,6 @@ impl World {
         let idle = Process {
             at: At::NotBegun,
             fd: None,
-            draft: None,
             apart: false,
         };
         let stale = model.before.map(|names| File {
@@ -132,11 +129,8 @@ impl World {
 
     /// close(2) of all that a process has open.
     pub fn close(&mut self, pid: Pid) {
-        let Process { fd, draft, .. } = self.processes[pid];
-        self.unlock(pid, fd);
-        self.unlock(pid, draft);
+        self.unlock(pid, self.processes[pid].fd);
         self.processes[pid].fd = None;
-        self.processes[pid].draft = None;
     }
 
     /// unlink(2) by one of us, of whatever is there.
