@@ -3,7 +3,7 @@ use super::wait::wait_for;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
@@ -170,16 +170,4 @@ impl Unit {
         let journal = String::from_utf8_lossy(&journal.stdout).into_owned();
         format!("{}{}{journal}", self.stdout(), self.stderr())
     }
-}
-
-/// Whether the file is locked by somebody: nobody else can.
-pub fn is_locked(file: &Path) -> bool {
-    let flock = Command::new("flock")
-        .args(["--nonblock", "--conflict-exit-code", "77"])
-        .arg(file)
-        .arg("true")
-        .status()
-        .expect("flock from util-linux");
-    assert!(matches!(flock.code(), Some(0 | 77)), "flock: {flock}");
-    !flock.success()
 }

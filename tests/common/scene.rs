@@ -1,4 +1,5 @@
 use super::host::Host;
+use super::lock::is_locked;
 use std::env;
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -164,14 +165,7 @@ impl Scene {
 
     /// Whether somebody who knows nothing of us can lock the PID file, that is: nobody owns it.
     pub fn an_outsider_can_lock(&self) -> bool {
-        let flock = Command::new("flock")
-            .args(["--nonblock", "--conflict-exit-code", "77"])
-            .arg(self.pidfile())
-            .arg("true")
-            .status()
-            .expect("flock from util-linux");
-        assert!(matches!(flock.code(), Some(0 | 77)), "flock: {flock}");
-        flock.success()
+        !is_locked(&self.pidfile())
     }
 
     /// The file that takes one stream of one program.

@@ -1,4 +1,5 @@
-use super::lab::{Lab, Unit, is_locked};
+use super::lab::{Lab, Unit};
+use super::lock::is_locked;
 use super::wait::wait_for;
 use std::collections::BTreeMap;
 use std::fs;

@@ -66,18 +66,3 @@ fn look(path: &Path) -> Result<Option<i32>, String> {
         Some(pid) => Ok(Some(pid)),
     }
 }
-
-/// Who has locked what is at a path, as the kernel tells everybody, without a try at the lock.
-pub fn locked_by(path: &Path) -> Option<i32> {
-    let inode = fs::metadata(path).ok()?.ino().to_string();
-    let locks = fs::read_to_string("/proc/locks").expect("/proc/locks");
-    locks.lines().find_map(|line| {
-        // "1: FLOCK  ADVISORY  WRITE 4711 fe:00:10010700 0 EOF"; who waits has an arrow before the kind.
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [_, "FLOCK", _, "WRITE", pid, place, ..] = fields[..] else {
-            return None;
-        };
-        let is_it = place.rsplit(':').next() == Some(&*inode);
-        is_it.then(|| pid.parse().ok()).flatten()
-    })
-}
