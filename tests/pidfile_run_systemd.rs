@@ -3,11 +3,10 @@
 mod common;
 
 use common::{
-    Lab, PIDFILE_RUN, SHELLS, Scene, Unit, base_system, exited, is_locked, launcher, library,
-    wait_for,
+    Lab, PIDFILE_RUN, SHELLS, Scene, Unit, base_system, exited, install, is_locked, launcher,
+    library, wait_for,
 };
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 use std::sync::OnceLock;
 
@@ -16,9 +15,7 @@ fn lab() -> &'static Lab {
     static READY: OnceLock<()> = OnceLock::new();
     let lab = Lab::get();
     READY.get_or_init(|| {
-        let command = lab.path("/lab/pidfile-run");
-        fs::copy(PIDFILE_RUN, &command).unwrap();
-        fs::set_permissions(&command, fs::Permissions::from_mode(0o755)).unwrap();
+        install(PIDFILE_RUN.as_ref(), &lab.path("/lab/pidfile-run"), "755");
     });
     lab
 }

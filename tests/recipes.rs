@@ -3,9 +3,8 @@
 
 mod common;
 
-use common::{Lab, is_locked, recipes, wait_for};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use common::{Lab, install, is_locked, recipes, wait_for};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,11 +40,10 @@ impl Machine {
     }
 
     /// Puts a text into a file.
-    fn write(&self, path: &str, text: &str, mode: u32) {
-        let path = self.lab.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    fn write(&self, path: &str, text: &str, mode: &str) {
+        let draft = self.lab.path("/run/draft");
+        fs::write(&draft, text).unwrap();
+        install(&draft, &self.lab.path(path), mode);
     }
 
     /// Has root's shell do this, which has to succeed. Answers what it prints. What it leaves running in the background goes
@@ -60,7 +58,7 @@ impl Machine {
 
     /// The same, but it may fail.
     fn try_shell(&self, commands: &str) -> (i32, String) {
-        self.write("/run/commands", commands, 0o600);
+        self.write("/run/commands", commands, "600");
         // Background commands must not hold the pipe to us open, and go on writing to where they began.
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let script = format!(". /run/commands >/run/said.{number} 2>&1");
@@ -188,9 +186,9 @@ fn seeing_it_work() {
 fn systemd(legacy: &str, drop_in: &str) {
     let machine = Machine::new(legacy, "/run/legacy/legacy.pid");
     let unit = format!("[Service]\nExecStart={PROGRAM}\n");
-    machine.write("/etc/systemd/system/legacy.service", &unit, 0o644);
+    machine.write("/etc/systemd/system/legacy.service", &unit, "644");
     let place = "/etc/systemd/system/legacy.service.d/override.conf";
-    machine.write(place, drop_in, 0o644);
+    machine.write(place, drop_in, "644");
     machine.shell("systemctl daemon-reload");
     let property = |name: &str| {
         let said = machine.shell(&format!("systemctl show --value --property {name} legacy"));
@@ -225,10 +223,10 @@ fn systemd_in_the_background() {
 #[test]
 fn monit() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
-    machine.write("/etc/monit/conf.d/legacy", &recipes("monit")[0], 0o600);
+    machine.write("/etc/monit/conf.d/legacy", &recipes("monit")[0], "600");
     // So that `monit stop` and the like can reach it. Most machines have something of that kind.
     let httpd = "set httpd unixsocket /run/monit.socket\n    allow localhost\n";
-    machine.write("/etc/monit/conf.d/httpd", httpd, 0o600);
+    machine.write("/etc/monit/conf.d/httpd", httpd, "600");
     machine.shell("monit -t");
     machine.start_daemon("monit-daemon", "monit -I -d 1");
     let wait_until_monit_knows = |pid: i32| {
@@ -254,7 +252,7 @@ fn monit() {
 fn supervisord() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let place = "/etc/supervisor/conf.d/legacy.conf";
-    machine.write(place, &recipes("supervisord")[0], 0o644);
+    machine.write(place, &recipes("supervisord")[0], "644");
     machine.start_daemon("supervisor-daemon", "supervisord --nodaemon");
     let wait_until = |state: &str| {
         let says = || machine.try_shell("supervisorctl status legacy").1;
@@ -281,7 +279,7 @@ fn an_init_script() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/examples/legacy.init");
     let script = fs::read_to_string(example).unwrap();
-    machine.write("/etc/init.d/legacy", &script, 0o755);
+    machine.write("/etc/init.d/legacy", &script, "755");
     let order = |what: &str| machine.try_shell(&format!("/etc/init.d/legacy {what}")).0;
 
     assert_eq!(order("status"), 3);
@@ -310,13 +308,13 @@ fn an_init_script() {
 fn cron() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let crontab = recipes("cron").remove(0);
-    machine.write("/etc/cron.d/legacy", &crontab, 0o644);
+    machine.write("/etc/cron.d/legacy", &crontab, "644");
     machine.start_daemon("cron-daemon", "cron -f");
     let pid = machine.wait_until_up();
 
     let line = crontab.lines().nth(1).unwrap();
     let command = line.strip_prefix("* * * * * root ").unwrap();
-    machine.write("/run/minute", command, 0o600);
+    machine.write("/run/minute", command, "600");
     let minute = "env -i HOME=/root LOGNAME=root PATH=/usr/bin:/bin SHELL=/bin/sh /bin/sh -c \"$(cat /run/minute)\"";
     assert_eq!(machine.shell(minute), "");
     assert_eq!(machine.wait_until_up(), pid);
@@ -334,7 +332,7 @@ fn cron() {
 fn container(machine: &Machine, command: &str) {
     machine.shell("mkdir -p /run/legacy");
     let unit = "container";
-    machine.write("/run/container", command, 0o700);
+    machine.write("/run/container", command, "700");
     machine.start_daemon(unit, "sh /run/container");
     wait_for(
         || fs::read_to_string(machine.pidfile()).is_ok_and(|pid| pid == "1\n"),
@@ -371,14 +369,14 @@ exec bwrap --unshare-pid --as-pid-1 --bind / / --dev /dev --proc /proc --tmpfs /
 #[test]
 fn a_container_that_is_told_from_outside() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy/legacy.pid");
-    machine.write("/usr/local/bin/docker", DOCKER, 0o755);
+    machine.write("/usr/local/bin/docker", DOCKER, "755");
     container(&machine, &recipes("Containers")[0]);
 }
 
 #[test]
 fn a_container_with_an_entry_point() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy/legacy.pid");
-    machine.write("/entrypoint", &recipes("Containers")[1], 0o755);
+    machine.write("/entrypoint", &recipes("Containers")[1], "755");
     container(
         &machine,
         "exec bwrap --unshare-pid --as-pid-1 --bind / / --dev /dev --proc /proc /entrypoint",
@@ -389,7 +387,7 @@ fn a_container_with_an_entry_point() {
 fn a_start_script() {
     let machine = Machine::new(PUTS_ITSELF_INTO_THE_BACKGROUND, "/run/legacy.pid");
     let script = "#!/bin/bash\nid >/dev/null\n/opt/legacy/bin/legacy\necho started\n";
-    machine.write("/opt/legacy/start.sh", script, 0o755);
+    machine.write("/opt/legacy/start.sh", script, "755");
     let start = &recipes("A launcher that starts the real program")[0];
     assert!(machine.shell(start).ends_with("started\n"));
     machine.wait_until_up();

@@ -1,11 +1,11 @@
 use super::host::Host;
+use super::install::install;
 use super::lock::is_locked;
 use std::env;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 use tempfile::TempDir;
@@ -94,18 +94,7 @@ impl Scene {
     /// A copy of `file` in the scene, with a mode of its own.
     pub fn copy(&self, file: &Path, mode: &str) -> PathBuf {
         let copy = self.path("bin").join(file.file_name().unwrap());
-        // By another process: were the copy open for writing here, a program that another test starts at this moment
-        // could inherit the descriptor, and the kernel would refuse to run the copy ("text file busy").
-        let done = Command::new("install")
-            .args(["-m", mode])
-            .arg(file)
-            .arg(&copy)
-            .status();
-        assert!(
-            done.is_ok_and(|status| status.success()),
-            "cannot install {}",
-            copy.display()
-        );
+        install(file, &copy, mode);
         copy
     }
 
