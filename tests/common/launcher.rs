@@ -1,5 +1,6 @@
 use super::host::Host;
-use super::scene::{Scene, library};
+use super::process::exited;
+use super::scene::{NOTHING, Scene, library};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,28 @@ pub fn launcher<'scene>(scene: &'scene Scene, shell: &str) -> Host<'scene> {
         .arg(PIDFILE_RUN)
         .plain()
         .env("LIBPIDFILE", library())
+}
+
+/// The same with the file of the scene, up to the command.
+pub fn starter<'scene>(scene: &'scene Scene, shell: &str) -> Host<'scene> {
+    launcher(scene, shell)
+        .arg("-p")
+        .arg(scene.pidfile())
+        .arg("--")
+}
+
+/// `pidfile-run` ends with this status, leaves no file, and says one line that holds all these words.
+#[track_caller]
+pub fn refuses(scene: &Scene, host: Host, status: i32, words: &[&str]) {
+    let ended = host.run();
+    assert_eq!(ended.status, exited(status), "{ended:?}");
+    assert_eq!(ended.stdout, "", "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("pidfile-run: "), "{ended:?}");
+    for word in words {
+        assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+    }
+    assert_eq!(scene.leftovers(), NOTHING);
 }
 
 /// For PATH: a directory with what the smallest of base systems has, and with a few commands more.

@@ -22,6 +22,7 @@
 
 mod children;
 mod daemon;
+mod elf;
 mod hand_over;
 mod host;
 mod install;
@@ -44,12 +45,13 @@ mod witness;
 
 pub use children::Children;
 pub use daemon::{Orphan, Orphanage};
+pub use elf::{elf, machine_here};
 pub use hand_over::*;
 pub use host::{Host, Mode};
 pub use install::install;
 pub use instructions::{Preload, beside_valgrind, instructions};
 pub use lab::{Lab, Unit};
-pub use launcher::{PIDFILE_RUN, SHELLS, base_system, launcher};
+pub use launcher::{PIDFILE_RUN, SHELLS, base_system, launcher, refuses, starter};
 pub use lock::{is_locked, locked_by};
 pub use onlooker::Onlooker;
 pub use process::{Ended, Process, exited, killed_by};

@@ -98,6 +98,13 @@ impl Scene {
         copy
     }
 
+    /// A program file that holds this: a script, or what looks like a program.
+    pub fn executable(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let draft = self.path("data").join(name);
+        fs::write(&draft, content).unwrap();
+        self.copy(&draft, "755")
+    }
+
     /// A place in the scene.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
