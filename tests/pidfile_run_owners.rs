@@ -1,129 +1,27 @@
-//! `pidfile-run status`, `signal`, `stop` and `list`: about whoever owns a PID file, and never about anybody else.
+//! Whom `pidfile-run status`, `signal` and `stop` take for the owner of a PID file, and whom they do not.
 
 mod common;
 
 use common::{
-    Host, NOTHING, Orphanage, Process, SHELLS, Scene, base_system, children_of, daemonize, exited,
-    is_alive, killed_by, launcher, library, tasks_of, wait_for,
+    NOTHING, Orphanage, Process, SHELLS, Scene, answer, children_of, daemonize, each_admin, exited,
+    has_ended, is_alive, killed_by, launcher, library, owner,
 };
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
 
-/// Who asks: with one of the shells, on a system that may have flock(1).
-struct Admin<'scene> {
-    scene: &'scene Scene,
-    shell: String,
-    path: PathBuf,
-}
-
-impl Admin<'_> {
-    fn start(&self, words: &[&str]) -> Host<'_> {
-        launcher(self.scene, &self.shell)
-            .env("PATH", &self.path)
-            .args(words)
-            .arg(self.scene.pidfile())
-    }
-
-    /// Runs a sub-command on the PID file: its status, and all that it says.
-    fn asks(&self, words: &[&str]) -> (i32, String) {
-        answer(self.start(words))
-    }
-
-    /// The same, where it has to be this status and this has to be in what it says.
-    #[track_caller]
-    fn is_told(&self, words: &[&str], status: i32, what: &str) {
-        let (got, told) = self.asks(words);
-        assert_eq!(got, status, "{words:?}, {}: {told}", self.shell);
-        assert!(told.contains(what), "{words:?}, {}: {told}", self.shell);
-        assert!(told.lines().count() <= 2, "{told}");
-    }
-}
-
-#[track_caller]
-fn answer(host: Host) -> (i32, String) {
-    let ended = host.run();
-    let status = ended.status.code();
-    let told = format!("{}{}", ended.stdout, ended.stderr);
-    (status.unwrap_or_else(|| panic!("{ended:?}")), told)
-}
-
-/// One scene for each.
-fn each_admin(does: impl Fn(&Scene, &Admin)) {
-    for (shell, has_flock) in [
-        ("dash", true),
-        ("bash", true),
-        ("dash", false),
-        ("busybox sh", false),
-    ] {
-        let scene = Scene::new();
-        let path = match has_flock {
-            true => "/usr/sbin:/usr/bin:/sbin:/bin".into(),
-            false => base_system(&scene, &[]),
-        };
-        let admin = Admin {
-            scene: &scene,
-            shell: format!("/bin/{shell}"),
-            path,
-        };
-        does(&scene, &admin);
-    }
-}
-
-fn owner(scene: &Scene) -> Process {
-    let host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
-    host
-}
-
-/// With all its threads.
-fn has_ended(pid: i32) -> bool {
-    !is_alive(pid) && tasks_of(pid).len() < 2
-}
-
-#[test]
-fn status_follows_the_life_of_an_owner() {
-    each_admin(|scene, admin| {
-        admin.is_told(&["status"], 3, "nobody runs: there is no such file");
-        let mut host = owner(scene);
-        let runs = format!("PID {} runs: ", host.pid());
-        admin.is_told(&["status"], 0, &runs);
-        admin.is_told(&["status"], 0, "waits_for_eof");
-        host.close_stdin();
-        host.wait();
-        admin.is_told(&["status"], 3, "pidfile-run -p ");
-
-        let host = owner(scene);
-        host.signal(libc::SIGKILL);
-        host.wait();
-        admin.is_told(&["status"], 1, "the next start takes it over");
-    });
-}
-
-/// Nothing that is asked changes anything.
-#[test]
-fn who_asks_leaves_no_trace() {
-    each_admin(|scene, admin| {
-        let host = owner(scene);
-        let before = scene.identity();
-        for words in [&["status"] as &[&str], &["signal", "CONT"]] {
-            let (status, told) = admin.asks(words);
-            assert_eq!(status, 0, "{told}");
-        }
-        assert_eq!(scene.identity(), before);
-        assert!(host.is_running());
-        assert!(!scene.an_outsider_can_lock());
-    });
+/// Somebody who has nothing to do with the file has the PID that is in it.
+fn file_names_an_innocent(scene: &Scene) -> Process {
+    let innocent = scene.host("waits_for_signal").plain().spawn();
+    innocent.wait_until_ready();
+    fs::write(scene.pidfile(), innocent.pid_line()).unwrap();
+    innocent
 }
 
 #[test]
 fn a_pid_that_is_in_use_again_misleads_nobody() {
     each_admin(|scene, admin| {
-        let innocent = scene.host("waits_for_signal").plain().spawn();
-        innocent.wait_until_ready();
-        fs::write(scene.pidfile(), innocent.pid_line()).unwrap();
+        let innocent = file_names_an_innocent(scene);
         admin.is_told(&["status"], 1, "nobody runs: the file is left over");
         admin.is_told(&["signal", "KILL"], 7, "left over");
         admin.is_told(&["stop"], 0, "");
@@ -135,9 +33,7 @@ fn a_pid_that_is_in_use_again_misleads_nobody() {
 #[test]
 fn somebody_elses_lock_is_not_the_owners() {
     each_admin(|scene, admin| {
-        let innocent = scene.host("waits_for_signal").plain().spawn();
-        innocent.wait_until_ready();
-        fs::write(scene.pidfile(), innocent.pid_line()).unwrap();
+        let innocent = file_names_an_innocent(scene);
         let file = File::open(scene.pidfile()).unwrap();
         // SAFETY: plain call; the descriptor is open.
         assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
@@ -200,103 +96,6 @@ fn an_owner_that_goes_on_in_a_second_thread_has_not_ended() {
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0));
     });
-}
-
-#[test]
-fn a_signal_reaches_the_owner_by_each_of_its_names() {
-    each_admin(|scene, admin| {
-        let mut host = scene.host("survives_sigterm").spawn();
-        host.wait_until_ready();
-        let min = libc::SIGRTMIN();
-        for (name, number) in [
-            ("USR1", libc::SIGUSR1),
-            ("SIGUSR2", libc::SIGUSR2),
-            ("10", libc::SIGUSR1),
-            ("RTMIN", min),
-            ("RTMIN+3", min + 3),
-            ("SIGRTMIN+2", min + 2),
-            ("RTMAX-30", min),
-        ] {
-            let line = format!("signal {number}\n");
-            let before = host.stdout().matches(&line).count();
-            admin.is_told(&["signal", name], 0, "");
-            host.wait_until(
-                |host| host.stdout().matches(&line).count() == before + 1,
-                name,
-            );
-        }
-        for name in [
-            "", "usr1", "NONE", "0", "65", "-9", "RTMIN+31", "RTMIN-1", "9 1", "US.",
-        ] {
-            admin.is_told(&["signal", name], 2, "kill -l");
-        }
-        host.close_stdin();
-        assert_eq!(host.wait().status, exited(0));
-        admin.is_told(&["signal", "TERM"], 7, "there is no such file");
-    });
-}
-
-#[test]
-fn stop_deletes_the_file_and_the_owner_ends() {
-    each_admin(|scene, admin| {
-        let host = owner(scene);
-        admin.is_told(&["stop"], 0, "");
-        assert_eq!(scene.leftovers(), NOTHING);
-        assert!(has_ended(host.pid()));
-        assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-        admin.is_told(&["stop"], 0, "");
-    });
-}
-
-#[test]
-fn stop_waits_for_the_end_of_the_owner() {
-    each_admin(|scene, admin| {
-        let mut host = scene.host("survives_sigterm").spawn();
-        host.wait_until_ready();
-        let stop = admin.start(&["stop", "-t", "1000"]).spawn();
-        wait_for(|| scene.leftovers() == NOTHING, "the file is deleted");
-        host.wait_until(
-            |host| host.stderr().contains("was deleted"),
-            "told of the deletion",
-        );
-        assert!(stop.is_running());
-        host.close_stdin();
-        assert_eq!(host.wait().status, exited(0));
-        let ended = stop.wait();
-        assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    });
-}
-
-#[test]
-fn stop_says_when_it_does_not_wait_any_longer() {
-    each_admin(|scene, admin| {
-        let host = scene.host("survives_sigterm").spawn();
-        host.wait_until_ready();
-        let remedy = format!("kill -KILL {}", host.pid());
-        admin.is_told(&["stop", "-t", "0"], 1, &remedy);
-        assert_eq!(scene.leftovers(), NOTHING);
-        assert!(host.is_running());
-    });
-}
-
-#[test]
-fn the_time_may_come_before_or_after_the_file() {
-    let scene = Scene::new();
-    for words in [["-t", "5"].as_slice(), &["-t5"]] {
-        for before in [true, false] {
-            let host = owner(&scene);
-            let mut stop = launcher(&scene, "dash").arg("stop");
-            if before {
-                stop = stop.args(words);
-            }
-            stop = stop.arg(scene.pidfile());
-            if !before {
-                stop = stop.args(words);
-            }
-            assert_eq!(answer(stop), (0, String::new()));
-            assert!(has_ended(host.pid()));
-        }
-    }
 }
 
 #[test]
@@ -461,88 +260,4 @@ fn the_asking_command_is_not_taken_for_the_owner() {
         let (status, _) = preloaded(&["stop"]);
         assert_eq!((status, has_ended(host.pid())), (0, true));
     });
-}
-
-#[test]
-fn list_shows_who_owns_which_file() {
-    each_admin(|scene, admin| {
-        let dead = owner(scene);
-        dead.signal(libc::SIGKILL);
-        let dead_pid = dead.pid();
-        dead.wait();
-        fs::rename(scene.pidfile(), scene.path("run/dead.pid")).unwrap();
-        let host = owner(scene);
-        let innocent = scene.host("waits_for_signal").plain().spawn();
-        innocent.wait_until_ready();
-        fs::create_dir(scene.path("run/below it")).unwrap();
-        fs::write(scene.path("run/below it/pid"), innocent.pid_line()).unwrap();
-        fs::write(scene.path("run/empty.pid"), "").unwrap();
-        fs::write(scene.path("run/other"), "1\n").unwrap();
-        let (status, table) = answer(
-            launcher(scene, &admin.shell)
-                .env("PATH", &admin.path)
-                .arg("list")
-                .arg(scene.path("run")),
-        );
-        assert_eq!(status, 0, "{table}");
-        let rows: Vec<Vec<&str>> = table
-            .lines()
-            .map(|line| line.split_whitespace().collect())
-            .collect();
-        let path = |name: &str| scene.path("run").join(name).display().to_string();
-        let program = |name| scene.host_path(name).display().to_string();
-        let (host_pid, innocent_pid) = (host.pid().to_string(), innocent.pid().to_string());
-        let expected = [
-            ["FILE", "PID", "ALIVE", "COMMAND"],
-            [&path("a.pid"), &host_pid, "yes", &program("waits_for_eof")],
-            [
-                &path("below?it/pid"),
-                &innocent_pid,
-                "?",
-                &program("waits_for_signal"),
-            ],
-            [&path("dead.pid"), &dead_pid.to_string(), "no", "-"],
-            [&path("empty.pid"), "-", "no", "-"],
-        ];
-        assert_eq!(rows.len(), expected.len(), "{table}");
-        for (row, expected) in rows.iter().zip(expected) {
-            assert_eq!([row[0], row[1], row[2], row[4]], expected, "{table}");
-        }
-        assert_eq!(rows[0][3], "AGE");
-        assert!(
-            rows[1][3].ends_with('s') || rows[1][3].ends_with('m'),
-            "{table}"
-        );
-        assert_eq!(rows[3][3], "-");
-        let columns = |line: &str| line.find(" yes ").or(line.find(" no "));
-        let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(columns(lines[1]), columns(lines[3]), "{table}");
-    });
-}
-
-#[test]
-fn wrong_use_is_told() {
-    for shell in SHELLS {
-        let scene = Scene::new();
-        let wrong: [(&[&str], i32); 10] = [
-            (&["status"], 4),
-            (&["status", "a", "b"], 4),
-            (&["stop"], 2),
-            (&["stop", "a", "-t", "soon"], 2),
-            (&["stop", "a", "-t"], 2),
-            (&["stop", "a", "b"], 2),
-            (&["stop", "--nonsense", "a"], 2),
-            (&["signal", "HUP"], 2),
-            (&["signal", "a", "HUP", "b"], 2),
-            (&["list", "/no/such/directory"], 1),
-        ];
-        for (words, status) in wrong {
-            let (got, told) = answer(launcher(&scene, shell).args(words));
-            assert_eq!(
-                (got, told.lines().count()),
-                (status, 1),
-                "{words:?}: {told}"
-            );
-        }
-    }
 }

@@ -20,6 +20,7 @@
 // Every file in tests/ is a program of its own, and none of them uses all of this.
 #![allow(dead_code, unused_imports)]
 
+mod admin;
 mod children;
 mod daemon;
 mod elf;
@@ -43,6 +44,7 @@ mod twins;
 mod wait;
 mod witness;
 
+pub use admin::{Admin, answer, each_admin, has_ended, owner};
 pub use children::Children;
 pub use daemon::{Orphan, Orphanage};
 pub use elf::{elf, machine_here};

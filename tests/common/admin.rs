@@ -1,0 +1,85 @@
+//! Who asks `pidfile-run` about a PID file, and about whom.
+
+use super::host::Host;
+use super::launcher::{base_system, launcher};
+use super::process::Process;
+use super::procfs::{is_alive, tasks_of};
+use super::scene::Scene;
+use std::path::PathBuf;
+
+/// Who asks: with one of the shells, on a system that may have flock(1).
+pub struct Admin<'scene> {
+    scene: &'scene Scene,
+    pub shell: String,
+    pub path: PathBuf,
+}
+
+impl Admin<'_> {
+    /// A sub-command on the PID file.
+    pub fn start(&self, words: &[&str]) -> Host<'_> {
+        self.start_without_file(words).arg(self.scene.pidfile())
+    }
+
+    pub fn start_without_file(&self, words: &[&str]) -> Host<'_> {
+        launcher(self.scene, &self.shell)
+            .env("PATH", &self.path)
+            .args(words)
+    }
+
+    /// Runs a sub-command on the PID file: its status, and all that it says.
+    pub fn asks(&self, words: &[&str]) -> (i32, String) {
+        answer(self.start(words))
+    }
+
+    /// The same, where it has to be this status and this has to be in what it says.
+    #[track_caller]
+    pub fn is_told(&self, words: &[&str], status: i32, what: &str) {
+        let (got, told) = self.asks(words);
+        assert_eq!(got, status, "{words:?}, {}: {told}", self.shell);
+        assert!(told.contains(what), "{words:?}, {}: {told}", self.shell);
+        assert!(told.lines().count() <= 2, "{told}");
+    }
+}
+
+/// The status of a command, and all that it says.
+#[track_caller]
+pub fn answer(host: Host) -> (i32, String) {
+    let ended = host.run();
+    let status = ended.status.code();
+    let told = format!("{}{}", ended.stdout, ended.stderr);
+    (status.unwrap_or_else(|| panic!("{ended:?}")), told)
+}
+
+/// With each of them in turn, and a scene for each.
+pub fn each_admin(does: impl Fn(&Scene, &Admin)) {
+    for (shell, has_flock) in [
+        ("dash", true),
+        ("bash", true),
+        ("dash", false),
+        ("busybox sh", false),
+    ] {
+        let scene = Scene::new();
+        let path = match has_flock {
+            true => "/usr/sbin:/usr/bin:/sbin:/bin".into(),
+            false => base_system(&scene, &[]),
+        };
+        let admin = Admin {
+            scene: &scene,
+            shell: format!("/bin/{shell}"),
+            path,
+        };
+        does(&scene, &admin);
+    }
+}
+
+pub fn owner(scene: &Scene) -> Process {
+    let host = scene.host("waits_for_eof").spawn();
+    host.wait_until_ready();
+    assert_eq!(scene.content(), host.pid_line());
+    host
+}
+
+/// With all its threads.
+pub fn has_ended(pid: i32) -> bool {
+    !is_alive(pid) && tasks_of(pid).len() < 2
+}
