@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Children, Host, NOTHING, Process, Scene};
+use common::{Children, Host, NGINX, NOTHING, Process, Scene};
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -131,22 +131,7 @@ class Service {
 
 #[test]
 fn nginx_in_the_foreground() {
-    let configuration = "
-daemon off;
-worker_processes 2;
-pid nginx.pid;
-error_log stderr;
-events {}
-http {
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    server { listen unix:DATA/socket; }
-}
-";
+    let configuration = format!("daemon off;\nerror_log stderr;\n{NGINX}");
     has_the_main_job_done(
         |scene| {
             let data = scene.path("data");

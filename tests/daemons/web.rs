@@ -1,7 +1,7 @@
 //! Web servers and proxies.
 
 use super::common::{
-    Orphan, catches, children_of, is_alive, wait_for, wait_until_main_thread_is_idle,
+    NGINX, Orphan, catches, children_of, is_alive, wait_for, wait_until_main_thread_is_idle,
 };
 use super::daemon::{A_DAEMON, Daemon, File, HTTP, OWN_DIRECTORY, Start, Use};
 use std::fs;
@@ -24,20 +24,7 @@ fn nginx() -> Daemon {
         name: "nginx",
         program: "/usr/sbin/nginx",
         arguments: "-p DATA -e DATA/log -c DATA/conf",
-        configuration: "
-worker_processes 2;
-pid nginx.pid;
-events {}
-http {
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    server { listen unix:DATA/socket; }
-}
-",
+        configuration: NGINX,
         usage: Use::Socket(HTTP, b"HTTP/1.1 "),
         ..A_DAEMON
     }
