@@ -2,21 +2,20 @@
 
 mod common;
 
-use common::{Host, NOTHING, Process, Scene, exited, is_watching, killed_by, library, status_line};
+use common::{
+    Host, NOTHING, Process, SHELLS, Scene, exited, is_watching, killed_by, library, status_line,
+};
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
 
 const NOBODY: u32 = 65534;
-const SHELLS: [&[&str]; 3] = [&["bash"], &["dash"], &["busybox", "sh"]];
 
 /// A shell that becomes an owner and, once a line of input has come, another program.
-fn shell_that_execs<'scene>(scene: &'scene Scene, shell: &[&str], program: &str) -> Host<'scene> {
-    scene.program(shell[0]).args(&shell[1..]).args([
-        "-c",
-        &format!("read line; exec {program}"),
-        "sh",
-    ])
+fn shell_that_execs<'scene>(scene: &'scene Scene, shell: &str, program: &str) -> Host<'scene> {
+    scene
+        .shell(shell)
+        .args(["-c", &format!("read line; exec {program}"), "sh"])
 }
 
 fn wait_until_owner(scene: &Scene, host: &Process) {
@@ -68,7 +67,7 @@ fn by_a_shell() {
     for shell in SHELLS {
         stays_the_owner(
             |scene| shell_that_execs(scene, shell, "\"$@\"").arg(scene.host_path("waits_for_eof")),
-            shell[0],
+            shell,
         );
     }
 }
@@ -89,7 +88,7 @@ fn by_the_usual_launchers() {
     ] {
         stays_the_owner(
             |scene| {
-                shell_that_execs(scene, &["dash"], &format!("{launcher} \"$@\""))
+                shell_that_execs(scene, "dash", &format!("{launcher} \"$@\""))
                     .arg(scene.host_path("waits_for_eof"))
             },
             launcher,
@@ -107,7 +106,7 @@ fn by_launchers_that_drop_root() {
             |scene| {
                 chown(scene.path("run"), Some(NOBODY), None).unwrap();
                 let host = scene.copy(&scene.host_path("waits_for_eof"), "755");
-                shell_that_execs(scene, &["dash"], &format!("{launcher} \"$@\""))
+                shell_that_execs(scene, "dash", &format!("{launcher} \"$@\""))
                     .env("LD_PRELOAD", scene.copy(&library(), "755"))
                     .arg(host)
             },
@@ -120,7 +119,7 @@ fn by_launchers_that_drop_root() {
 fn a_hundred_times() {
     stays_the_owner(
         |scene| {
-            shell_that_execs(scene, &["dash"], "\"$@\"")
+            shell_that_execs(scene, "dash", "\"$@\"")
                 .arg(scene.host_path("execs_itself"))
                 .arg("100")
         },
@@ -132,7 +131,7 @@ fn a_hundred_times() {
 fn by_a_thread() {
     stays_the_owner(
         |scene| {
-            shell_that_execs(scene, &["dash"], "\"$@\"")
+            shell_that_execs(scene, "dash", "\"$@\"")
                 .args(["execs_from_thread", "waits_for_eof"].map(|name| scene.host_path(name)))
         },
         "execs_from_thread",
@@ -144,8 +143,7 @@ fn with_an_environment_of_its_own_choice() {
     stays_the_owner(
         |scene| {
             let hosts = ["execs_with_chosen_environment", "waits_for_eof"];
-            shell_that_execs(scene, &["dash"], "\"$@\"")
-                .args(hosts.map(|name| scene.host_path(name)))
+            shell_that_execs(scene, "dash", "\"$@\"").args(hosts.map(|name| scene.host_path(name)))
         },
         "execs_with_chosen_environment",
     );
@@ -155,7 +153,7 @@ fn with_an_environment_of_its_own_choice() {
 fn from_another_directory_with_a_relative_path() {
     stays_the_owner(
         |scene| {
-            shell_that_execs(scene, &["dash"], "env --chdir=/ \"$@\"")
+            shell_that_execs(scene, "dash", "env --chdir=/ \"$@\"")
                 .current_dir(scene.path("run"))
                 .env("PIDFILE", "a.pid")
                 .arg(scene.host_path("waits_for_eof"))
@@ -187,7 +185,7 @@ fn in_vain() {
 #[test]
 fn under_the_eyes_of_others() {
     let scene = Scene::new();
-    let mut owner = shell_that_execs(&scene, &["dash"], "\"$@\"")
+    let mut owner = shell_that_execs(&scene, "dash", "\"$@\"")
         .arg(scene.host_path("execs_itself"))
         .arg("300")
         .spawn();
@@ -216,7 +214,7 @@ fn under_the_eyes_of_others() {
 
 /// An owner that has called exec, held before the library is initialised in its new image.
 fn between_two_images(scene: &Scene) -> Process {
-    let mut host = shell_that_execs(scene, &["dash"], "\"$@\"")
+    let mut host = shell_that_execs(scene, "dash", "\"$@\"")
         .arg(scene.host_path("stops_before_constructors"))
         .spawn();
     wait_until_owner(scene, &host);
@@ -340,7 +338,7 @@ fn leaves_us_behind(scene: &Scene, host: Host, what: &str) {
 #[test]
 fn with_an_empty_environment() {
     let scene = Scene::new();
-    let host = shell_that_execs(&scene, &["dash"], "env -i \"$@\"");
+    let host = shell_that_execs(&scene, "dash", "env -i \"$@\"");
     let host = host.arg(scene.host_path("waits_for_eof"));
     leaves_us_behind(&scene, host, "env -i");
 }
@@ -348,7 +346,7 @@ fn with_an_empty_environment() {
 #[test]
 fn a_static_program() {
     let scene = Scene::new();
-    let host = shell_that_execs(&scene, &["dash"], "\"$@\"");
+    let host = shell_that_execs(&scene, "dash", "\"$@\"");
     let host = host.arg(scene.host_path("waits_for_eof_static"));
     leaves_us_behind(&scene, host, "static");
 }
@@ -358,7 +356,7 @@ fn a_setuid_program() {
     let scene = Scene::new();
     chown(scene.path("run"), Some(NOBODY), None).unwrap();
     let setuid: PathBuf = scene.copy(&scene.host_path("waits_for_eof"), "4755");
-    let host = shell_that_execs(&scene, &["dash"], "\"$@\"")
+    let host = shell_that_execs(&scene, "dash", "\"$@\"")
         .env("LD_PRELOAD", scene.copy(&library(), "755"))
         .arg(setuid)
         .run_by_nobody();

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    NOTHING, Orphan, Orphanage, Process, Scene, context_switches, exited, is_at_work, is_watching,
-    killed_by, said, tasks_of, wait_for, wait_until_idle,
+    NOTHING, Orphan, Orphanage, Process, SHELLS, Scene, context_switches, exited, is_at_work,
+    is_watching, killed_by, said, tasks_of, wait_for, wait_until_idle,
 };
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -257,7 +257,7 @@ fn it_may_call_the_file_by_another_name() {
 /// A script, which writes it by its own hand or by that of a child.
 #[test]
 fn a_script_may_write_the_file_itself() {
-    for shell in [&["bash"][..], &["dash"], &["busybox", "sh"]] {
+    for shell in SHELLS {
         for write in [
             "echo $$ >\"$PIDFILE\"",
             "rm -f data; echo $$ >data; cp data \"$PIDFILE\"",
@@ -265,8 +265,7 @@ fn a_script_may_write_the_file_itself() {
         ] {
             let script = format!("{write}; echo ready; read line; exit 3");
             let start = |scene: &Scene| {
-                let host = scene.program(shell[0]).args(&shell[1..]);
-                let host = host.args(["-c", &script]).spawn();
+                let host = scene.shell(shell).args(["-c", &script]).spawn();
                 host.wait_until_ready();
                 host.wait_until(|host| is_watching(host.pid()), "watching");
                 wait_until_idle(&host);

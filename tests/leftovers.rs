@@ -2,12 +2,10 @@
 
 mod common;
 
-use common::{NOTHING, Process, Scene, exited, is_alive, killed_by, wait_for};
+use common::{NOTHING, Process, SHELLS, Scene, exited, is_alive, killed_by, wait_for};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
-
-const SHELLS: [&[&str]; 3] = [&["bash"], &["dash"], &["busybox", "sh"]];
 
 /// How an owner may end.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +22,7 @@ struct Script {
 }
 
 impl Script {
-    fn start(scene: &Scene, shell: &[&str], launcher: &str, commands: &str) -> Script {
+    fn start(scene: &Scene, shell: &str, launcher: &str, commands: &str) -> Script {
         let (go, report) = (scene.path("data/go"), scene.path("data/report"));
         make_fifo(&go);
         let leftover = format!(
@@ -38,8 +36,7 @@ impl Script {
             launcher => format!("{launcher} sh ./leftover.sh >/dev/null 2>&1 &"),
         };
         let owner = scene
-            .program(shell[0])
-            .args(&shell[1..])
+            .shell(shell)
             .args([
                 "-c",
                 &format!("{part} echo left $!; read line; exit 5"),
@@ -153,7 +150,7 @@ fn they_may_own_another_file() {
         "PIDFILE={other} sh -c 'cat {other}; echo $$'",
         other = other.display()
     );
-    let script = Script::start(&scene, &["dash"], "", &commands);
+    let script = Script::start(&scene, "dash", "", &commands);
     let report = script.outlive(End::Exit, || ());
     let lines: Vec<&str> = report.lines().collect();
     assert_eq!(lines.len(), 3, "{report}");

@@ -3,16 +3,14 @@
 mod common;
 
 use common::{
-    NOTHING, Onlooker, Orphan, Orphanage, Reader, SHAPES, Scene, blocked_signals, daemonize_while,
-    exited, extra_tasks_of, is_alive, is_at_work, is_watching, killed_by, said, status_line,
-    wait_for, wait_until_idle,
+    NOTHING, Onlooker, Orphan, Orphanage, Reader, SHAPES, SHELLS, Scene, blocked_signals,
+    daemonize_while, exited, extra_tasks_of, is_alive, is_at_work, is_watching, killed_by, said,
+    status_line, wait_for, wait_until_idle,
 };
 use std::os::unix::fs::chown;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-
-const SHELLS: [&[&str]; 3] = [&["bash"], &["dash"], &["busybox", "sh"]];
 
 /// How an owner in the foreground ends.
 fn ends() -> [(i32, ExitStatus); 3] {
@@ -220,11 +218,7 @@ fn background_commands_of_shells() {
             let scene = Scene::new();
             let orphans = Orphanage::of(&scene);
             let script = format!("{command} >/dev/null 2>&1 & exit 5");
-            let shell = scene
-                .program(shell[0])
-                .args(&shell[1..])
-                .args(["-c", &script])
-                .spawn();
+            let shell = scene.shell(shell).args(["-c", &script]).spawn();
             let pid = shell.pid();
             let ended = shell.wait();
             let what = format!("{script}: {ended:?}");
@@ -256,8 +250,7 @@ fn shells_are_not_held_up_by_background_commands() {
                     let scene = Scene::new();
                     let _orphans = Orphanage::of(&scene);
                     let ended = scene
-                        .program(shell[0])
-                        .args(&shell[1..])
+                        .shell(shell)
                         .args(["-c", "sleep 1000 >/dev/null 2>&1 & (exit 3); exit 5"])
                         .run();
                     assert_eq!(ended.status, exited(5), "{shell:?}");

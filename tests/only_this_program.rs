@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    Host, NOTHING, Process, Scene, children_of, exited, is_watching, killed_by, library,
+    Host, NOTHING, Process, SHELLS, Scene, children_of, exited, is_watching, killed_by, library,
     status_line, tasks_of, wait_for,
 };
 use std::fs;
@@ -116,14 +116,16 @@ fn the_program_itself() {
 
 #[test]
 fn below_shells() {
-    for shell in [&["bash"][..], &["dash"], &["busybox", "sh"]] {
+    for shell in SHELLS {
         for script in [
             "\"$0\"; exit $?",
             "exec \"$0\"",
             "(\"$0\"); exit $?",
             "/bin/true; env \"$0\"; exit $?",
         ] {
-            works_below(&[shell, &["-c", script]].concat());
+            let mut words: Vec<&str> = shell.split(' ').collect();
+            words.extend(["-c", script]);
+            works_below(&words);
         }
     }
 }

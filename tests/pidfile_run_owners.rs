@@ -197,11 +197,9 @@ fn who_may_not_is_told_so() {
     each_admin(|scene, admin| {
         let copy = scene.copy(common::PIDFILE_RUN.as_ref(), "755");
         let asks = |words: &[&str]| {
-            let mut shell = admin.shell.split(' ');
             answer(
                 scene
-                    .program(shell.next().unwrap())
-                    .args(shell)
+                    .shell(&admin.shell)
                     .arg(&copy)
                     .plain()
                     .env("PATH", &admin.path)

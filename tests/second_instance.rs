@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Ended, NOTHING, Process, Scene, exited, tasks_of};
+use common::{Ended, NOTHING, Process, SHELLS, Scene, exited, tasks_of};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -53,16 +53,12 @@ fn it_runs_and_says_who_owns_the_file() {
 
 #[test]
 fn it_says_so_once_whatever_it_runs() {
-    for shell in [&["bash"][..], &["dash"], &["busybox", "sh"]] {
+    for shell in SHELLS {
         let scene = Scene::new();
         let first = owner(&scene);
         let before = scene.identity();
         let script = "/bin/true; /bin/ls / | /bin/cat >/dev/null; x=$(/bin/echo 1); exec /bin/true";
-        let second = scene
-            .program(shell[0])
-            .args(&shell[1..])
-            .args(["-c", script])
-            .run();
+        let second = scene.shell(shell).args(["-c", script]).run();
         assert_eq!(second.status, exited(0));
         names_the_owner(&second, &scene, first.pid());
         assert_eq!(scene.identity(), before);
@@ -80,14 +76,13 @@ fn it_has_no_thread_of_ours() {
 
 #[test]
 fn the_owners_own_commands_say_nothing() {
-    for shell in [&["bash"][..], &["dash"], &["busybox", "sh"]] {
+    for shell in SHELLS {
         for strict in ["0", "1"] {
             let scene = Scene::new();
             let script = "/bin/true; (/bin/true); /bin/ls / | /bin/cat >/dev/null; x=$(/bin/echo 1); \
                           /bin/true & wait; \"$1\" 7; echo \"status $?\"; exit 4";
             let ended = scene
-                .program(shell[0])
-                .args(&shell[1..])
+                .shell(shell)
                 .args(["-c", script, "sh"])
                 .arg(scene.host_path("returns_status"))
                 .env("PIDFILE_STRICT", strict)

@@ -7,15 +7,10 @@ use std::path::{Path, PathBuf};
 
 pub const PIDFILE_RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pidfile-run");
 
-/// Whatever /bin/sh is.
-pub const SHELLS: [&str; 3] = ["dash", "bash", "busybox sh"];
-
 /// `pidfile-run`, run by one of the shells; it itself is not preloaded.
 pub fn launcher<'scene>(scene: &'scene Scene, shell: &str) -> Host<'scene> {
-    let mut words = shell.split(' ');
     scene
-        .program(words.next().unwrap())
-        .args(words)
+        .shell(shell)
         .arg(PIDFILE_RUN)
         .plain()
         .env("LIBPIDFILE", library())

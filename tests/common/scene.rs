@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// What [`Scene::leftovers`] is when no file was left.
 pub const NOTHING: [&str; 0] = [];
 
+/// Whatever /bin/sh is.
+pub const SHELLS: [&str; 3] = ["dash", "bash", "busybox sh"];
+
 /// The library under test: the built file, as a user gets it.
 pub fn library() -> PathBuf {
     built("LIBPIDFILE", "target/release/libpidfile.so")
@@ -64,6 +67,12 @@ impl Scene {
     /// Any program, with the library and its setting.
     pub fn program(&self, path: impl AsRef<Path>) -> Host<'_> {
         Host::new(self, path.as_ref())
+    }
+
+    /// One of the [`SHELLS`].
+    pub fn shell(&self, shell: &str) -> Host<'_> {
+        let mut words = shell.split(' ');
+        self.program(words.next().unwrap()).args(words)
     }
 
     /// One of our own small programs, run as nobody. It and the library are copied to where nobody can read them.
