@@ -239,29 +239,33 @@ fn background_commands_of_shells() {
     }
 }
 
-/// Were each of these held up by as much as one waits for a child that may become the daemon, this would not end in time.
+/// Does it 60 times. Were each held up by as much as one waits for a child that may become the daemon, they would not all end
+/// within the bound.
+#[track_caller]
+fn is_not_held_up(what: &str, does_it: impl Fn(&Scene) + Sync) {
+    thread::scope(|scope| {
+        let rounds = scope.spawn(|| {
+            for _ in 0..60 {
+                let scene = Scene::new();
+                let _orphans = Orphanage::of(&scene);
+                does_it(&scene);
+                assert_eq!(scene.leftovers(), NOTHING, "{what}");
+            }
+        });
+        wait_for(
+            || rounds.is_finished(),
+            &format!("{what} has ended 60 times"),
+        );
+    });
+}
+
 #[test]
 fn shells_are_not_held_up_by_background_commands() {
     for shell in SHELLS {
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                for _ in 0..60 {
-                    let scene = Scene::new();
-                    let _orphans = Orphanage::of(&scene);
-                    let ended = scene
-                        .shell(shell)
-                        .args(["-c", "sleep 1000 >/dev/null 2>&1 & (exit 3); exit 5"])
-                        .run();
-                    assert_eq!(ended.status, exited(5), "{shell:?}");
-                    assert_eq!(scene.leftovers(), NOTHING, "{shell:?}");
-                }
-                done.store(true, Ordering::Relaxed);
-            });
-            wait_for(
-                || done.load(Ordering::Relaxed),
-                &format!("{shell:?} has ended 60 times"),
-            );
+        is_not_held_up(shell, |scene| {
+            let script = "sleep 1000 >/dev/null 2>&1 & (exit 3); exit 5";
+            let ended = scene.shell(shell).args(["-c", script]).run();
+            assert_eq!(ended.status, exited(5), "{shell:?}");
         });
     }
 }
@@ -349,27 +353,13 @@ fn workers_that_end_later() {
     }
 }
 
-/// Were each of these held up by as much as one waits for a child that may become the daemon, they would not end in time.
 #[track_caller]
 fn end_at_once(steps: &[&str], status: ExitStatus) {
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            for _ in 0..60 {
-                let scene = Scene::new();
-                let _orphans = Orphanage::of(&scene);
-                // Those that drop root can remove the file too.
-                chown(scene.path("run"), Some(65534), None).unwrap();
-                let ended = scene.host("daemonizes").args(steps).run();
-                assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
-                assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
-            }
-            done.store(true, Ordering::Relaxed);
-        });
-        wait_for(
-            || done.load(Ordering::Relaxed),
-            &format!("{steps:?} has ended 60 times"),
-        );
+    is_not_held_up(&format!("{steps:?}"), |scene| {
+        // Those that drop root can remove the file too.
+        chown(scene.path("run"), Some(65534), None).unwrap();
+        let ended = scene.host("daemonizes").args(steps).run();
+        assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
     });
 }
 
