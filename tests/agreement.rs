@@ -6,10 +6,7 @@ use common::{Ended, NOTHING, Process, Scene, exited, killed_by};
 use std::path::Path;
 
 fn owner(scene: &Scene) -> Process {
-    let owner = scene.host("waits_for_signal").spawn();
-    owner.wait_until_ready();
-    assert_eq!(scene.content(), owner.pid_line());
-    owner
+    scene.host("waits_for_signal").spawn_owner()
 }
 
 /// The file of an owner that had no chance to remove it, while another process has its PID: this one.
@@ -79,8 +76,7 @@ fn an_owner_by_libbsd_is_an_owner() {
         .host("writes_pidfile_by_libbsd")
         .plain()
         .arg(scene.pidfile())
-        .spawn();
-    other.wait_until_ready();
+        .spawn_ready();
     let before = scene.identity();
     let ours = scene.host("returns_status").arg("3").run();
     assert_eq!(ours.status, exited(3));
@@ -146,9 +142,7 @@ fn start_stop_daemon_starts_one() {
             .args(["--pidfile", path(&pidfile), "--exec", path(&host)])
             .env("PIDFILE_EXE", "waits_for_eof")
     };
-    let mut first = start().spawn();
-    first.wait_until_ready();
-    assert_eq!(scene.content(), first.pid_line());
+    let mut first = start().spawn_owner();
     let second = start().run();
     assert_eq!(second.status, exited(1), "{second:?}");
     assert_eq!(scene.content(), first.pid_line());

@@ -236,8 +236,7 @@ fn the_path_belongs_to_the_kernel() {
     let mut host = scene
         .host("waits_for_eof")
         .env("PIDFILE", "/proc/self/comm")
-        .spawn();
-    host.wait_until_ready();
+        .spawn_ready();
     let name = fs::read_to_string(format!("/proc/{}/comm", host.pid())).unwrap();
     assert_eq!(name, "waits_for_eof\n");
     host.close_stdin();
@@ -275,9 +274,7 @@ fn the_user_may_not_write_there() {
 fn the_user_may_write_to_the_file_alone() {
     let scene = Scene::new();
     leave_a_stale_file(&scene, NOBODY, 0o644);
-    let mut host = scene.host_as_nobody("waits_for_eof").spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+    let mut host = scene.host_as_nobody("waits_for_eof").spawn_owner();
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
@@ -442,8 +439,7 @@ fn the_current_directory_has_been_removed() {
 fn the_file_system_is_taken_away() {
     let scene = Scene::new();
     let mount = "mount -t tmpfs tmpfs \"${pidfile%/*}\"";
-    let mut host = scene.host_after(mount, "waits_for_eof").spawn();
-    host.wait_until_ready();
+    let mut host = scene.host_after(mount, "waits_for_eof").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     let unmounted = Command::new("nsenter")
         .args(["--target", &host.pid().to_string(), "--mount"])

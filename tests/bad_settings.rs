@@ -229,9 +229,10 @@ fn the_default_watch_signal_and_log_are_used() {
     for name in ["PIDFILE_WATCH", "PIDFILE_SIGNAL", "PIDFILE_LOG"] {
         for value in some() {
             let scene = Scene::new();
-            let host = scene.host("waits_for_signal").env(name, &value).spawn();
-            host.wait_until_ready();
-            assert_eq!(scene.content(), host.pid_line());
+            let host = scene
+                .host("waits_for_signal")
+                .env(name, &value)
+                .spawn_owner();
             assert!(!scene.an_outsider_can_lock());
             host.wait_until(|host| is_watching(host.pid()), "watching by inotify");
             let complaint = host.stderr();
@@ -251,8 +252,7 @@ fn by_default_sigkill_does_not_follow() {
     for value in ["-1", "1e-9", "."] {
         let scene = Scene::new();
         let host = scene.host("survives_sigterm");
-        let mut host = host.env("PIDFILE_KILL_AFTER", value).spawn();
-        host.wait_until_ready();
+        let mut host = host.env("PIDFILE_KILL_AFTER", value).spawn_ready();
         scene.remove_pidfile();
         host.wait_until(|host| host.stderr().contains("was deleted"), "told");
         host.signal(libc::SIGUSR1);
@@ -267,8 +267,7 @@ fn by_default_sigkill_does_not_follow() {
 fn by_default_a_program_runs_beside_an_owner() {
     for value in some() {
         let scene = Scene::new();
-        let owner = scene.host("waits_for_signal").spawn();
-        owner.wait_until_ready();
+        let owner = scene.host("waits_for_signal").spawn_ready();
         let host = scene.host("returns_status").arg("3");
         let Ended { status, stderr, .. } = host.env("PIDFILE_STRICT", &value).run();
         assert_eq!(status, exited(3), "{stderr}");

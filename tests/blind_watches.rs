@@ -216,8 +216,7 @@ fn is_stopped(host: &Process) -> bool {
 fn more_events_than_the_queue_holds() {
     for is_deleted in [false, true] {
         let scene = Scene::new();
-        let mut host = scene.host("waits_for_eof").spawn();
-        host.wait_until_ready();
+        let mut host = scene.host("waits_for_eof").spawn_ready();
         host.wait_until(|host| is_watching(host.pid()), "watching");
         let rival = Rival::of(&scene);
         host.signal(libc::SIGSTOP);
@@ -299,8 +298,7 @@ fn a_host_that_was_stopped_for_a_while() {
         let mut host = scene
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", watch)
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         for _ in 0..20 {
             host.signal(libc::SIGSTOP);
             host.wait_until(is_stopped, "stopped");
@@ -320,8 +318,7 @@ fn a_host_that_was_stopped_for_a_while() {
         let host = scene
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", watch)
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         host.signal(libc::SIGSTOP);
         host.wait_until(is_stopped, "stopped");
         scene.remove_pidfile();
@@ -354,8 +351,7 @@ fn every_value_of_the_setting() {
         let host = scene
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", value)
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         let polls = value.starts_with("poll") && is_wrong == 0;
         if !polls {
             host.wait_until(|host| is_watching(host.pid()), "watching");

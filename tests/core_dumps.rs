@@ -28,8 +28,12 @@ fn told_by_core(how: &str, mode: Mode, watch: &str, signal: Option<i32>) -> Stri
         .program("setarch")
         .mode(mode)
         .env("PIDFILE_WATCH", watch);
-    let host = host.arg("-R").arg(&program).arg(how).dumps_core().spawn();
-    host.wait_until_ready();
+    let host = host
+        .arg("-R")
+        .arg(&program)
+        .arg(how)
+        .dumps_core()
+        .spawn_ready();
     let pid = host.pid();
     if let Some(signal) = signal {
         host.wait_until(|host| is_where_it_waits(host.pid(), how), "where it waits");

@@ -10,8 +10,7 @@ fn gets(value: &str, signal: i32) {
     let mut host = scene
         .host("survives_sigterm")
         .env("PIDFILE_SIGNAL", value)
-        .spawn();
-    host.wait_until_ready();
+        .spawn_ready();
     scene.remove_pidfile();
     let line = format!("signal {signal}\n");
     host.wait_until(
@@ -49,8 +48,7 @@ fn kill_and_quit() {
         let host = scene
             .host("survives_sigterm")
             .env("PIDFILE_SIGNAL", value)
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         scene.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(signal), "{value}");
     }
@@ -75,9 +73,7 @@ fn a_signal_that_there_is_not() {
         let host = scene
             .host("waits_for_signal")
             .env("PIDFILE_SIGNAL", value)
-            .spawn();
-        host.wait_until_ready();
-        assert_eq!(scene.content(), host.pid_line());
+            .spawn_owner();
         scene.remove_pidfile();
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{value:?}");
@@ -105,8 +101,7 @@ fn a_host_that_ignores_the_signal_is_killed_in_the_end() {
         let host = host
             .env("PIDFILE_WATCH", watch)
             .env("PIDFILE_SIGNAL", signal)
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         scene.remove_pidfile();
         assert_eq!(
             host.wait().status,
@@ -122,8 +117,7 @@ fn a_host_that_ends_in_time_is_not_killed() {
     let mut host = scene
         .host("survives_sigterm")
         .env("PIDFILE_KILL_AFTER", "600")
-        .spawn();
-    host.wait_until_ready();
+        .spawn_ready();
     scene.remove_pidfile();
     host.wait_until(|host| host.stderr().contains("was deleted"), "told");
     host.close_stdin();
@@ -137,9 +131,7 @@ fn not_watched_at_all() {
     let mut host = scene
         .host("waits_for_eof")
         .env("PIDFILE_WATCH", "off")
-        .spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+        .spawn_owner();
     assert_eq!(tasks_of(host.pid()), [host.pid()]);
     assert!(scene.an_outsider_can_lock());
     scene.remove_pidfile();

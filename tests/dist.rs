@@ -122,9 +122,7 @@ fn it_serves_a_program_that_was_linked_on_the_oldest() {
             ),
     );
     runs_on_the_oldest(&program);
-    let host = scene.program(&program).spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+    let host = scene.program(&program).spawn_owner();
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
     assert_eq!(scene.leftovers(), NOTHING);
@@ -176,8 +174,7 @@ fn both_packages_hold_the_library_and_what_make_install_installs() {
             .host("waits_for_eof")
             .env("LD_PRELOAD", &copy)
             .env("PIDFILE", scene.pidfile())
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         assert_eq!(scene.content(), host.pid_line(), "{}", copy.display());
         scene.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM));

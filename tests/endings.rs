@@ -83,8 +83,7 @@ fn every_fatal_signal_from_outside() {
     for host in ["waits_for_signal", "spins"] {
         for signal in fatal_signals() {
             let ended = ends_alike(&format!("signal {signal} to {host}"), |scene, mode| {
-                let host = scene.host(host).mode(mode).spawn();
-                host.wait_until_ready();
+                let host = scene.host(host).mode(mode).spawn_ready();
                 host.signal(signal);
                 host.wait()
             });
@@ -97,8 +96,7 @@ fn every_fatal_signal_from_outside() {
 #[test]
 fn signal_32_which_libc_hides() {
     let ended = ends_alike("signal 32", |scene, mode| {
-        let host = scene.host("waits_for_signal").mode(mode).spawn();
-        host.wait_until_ready();
+        let host = scene.host("waits_for_signal").mode(mode).spawn_ready();
         host.signal(OF_LIBC[0]);
         host.wait()
     });
@@ -114,8 +112,7 @@ fn a_core_dump_is_still_one() {
                 .host("waits_for_signal")
                 .mode(mode)
                 .dumps_core()
-                .spawn();
-            host.wait_until_ready();
+                .spawn_ready();
             host.signal(signal);
             host.wait()
         });

@@ -201,8 +201,9 @@ fn the_main_thread_ends_without_a_word() {
         for mode in [Mode::Plain, Mode::Inert, Mode::Active] {
             let scene = Scene::new();
             let host = scene.host("ends_by").mode(mode);
-            let mut host = host.args(["raw_exit", "5", &variant.to_string()]).spawn();
-            host.wait_until_ready();
+            let mut host = host
+                .args(["raw_exit", "5", &variant.to_string()])
+                .spawn_ready();
             host.close_stdin();
             ends.push(host.wait());
             assert_eq!(scene.leftovers(), NOTHING, "{variant}, {mode:?}");

@@ -165,17 +165,14 @@ fn from_another_directory_with_a_relative_path() {
 #[test]
 fn in_vain() {
     let scene = Scene::new();
-    let mut host = scene.host("fails_to_exec").spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+    let mut host = scene.host("fails_to_exec").spawn_owner();
     assert!(!scene.an_outsider_can_lock());
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
     assert_eq!(scene.leftovers(), NOTHING);
 
-    let host = scene.host("fails_to_exec").spawn();
-    host.wait_until_ready();
+    let host = scene.host("fails_to_exec").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
@@ -295,9 +292,7 @@ fn a_file_that_names_another_meanwhile_is_left_alone() {
 fn another_instance_that_took_over_meanwhile_keeps_the_file() {
     let scene = Scene::new();
     let first = between_two_images(&scene);
-    let mut second = scene.host("waits_for_eof").spawn();
-    second.wait_until_ready();
-    assert_eq!(scene.content(), second.pid_line());
+    let mut second = scene.host("waits_for_eof").spawn_owner();
     let before = scene.identity();
     first.signal(libc::SIGCONT);
     let ended = first.wait();
@@ -327,8 +322,7 @@ fn leaves_us_behind(scene: &Scene, host: Host, what: &str) {
     assert_eq!(scene.content(), stale, "{what}");
 
     // From now on it is a stale file like any other.
-    let mut next = scene.host("waits_for_eof").spawn();
-    next.wait_until_ready();
+    let mut next = scene.host("waits_for_eof").spawn_ready();
     assert_eq!(scene.content(), next.pid_line(), "{what}");
     next.close_stdin();
     assert_eq!(next.wait().status, exited(0), "{what}");

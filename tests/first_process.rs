@@ -27,8 +27,7 @@ fn start(scene: &Scene, mode: Mode, watch: &str) -> Process {
     if mode == Mode::Active {
         host = host.arg(format!("PIDFILE={}", scene.pidfile().display()));
     }
-    let host = host.arg(scene.host_path("is_first_process")).spawn();
-    host.wait_until_ready();
+    let host = host.arg(scene.host_path("is_first_process")).spawn_ready();
     if mode == Mode::Active {
         assert_eq!(scene.content(), "1\n");
     }

@@ -11,8 +11,7 @@ use std::os::fd::AsRawFd;
 
 /// A host that owns the file and watches it.
 fn owner(scene: &Scene) -> Process {
-    let host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
+    let host = scene.host("waits_for_eof").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     host
 }
@@ -143,8 +142,7 @@ fn writer(scene: &Scene, how: &str) -> Process {
         .host("writes_own_pidfile")
         .arg(how)
         .arg(scene.pidfile())
-        .spawn();
-    host.wait_until_ready();
+        .spawn_ready();
     assert_eq!(scene.content().trim(), host.pid().to_string(), "{how}");
     host.wait_until(|host| is_watching(host.pid()), "watching");
     wait_until_idle(&host);
@@ -265,8 +263,7 @@ fn a_script_may_write_the_file_itself() {
         ] {
             let script = format!("{write}; echo ready; read line; exit 3");
             let start = |scene: &Scene| {
-                let host = scene.shell(shell).args(["-c", &script]).spawn();
-                host.wait_until_ready();
+                let host = scene.shell(shell).args(["-c", &script]).spawn_ready();
                 host.wait_until(|host| is_watching(host.pid()), "watching");
                 wait_until_idle(&host);
                 assert_eq!(scene.content(), host.pid_line(), "{shell:?}, {write}");
@@ -371,8 +368,7 @@ fn nested(scene: &Scene) -> (Process, i32) {
         .args(["-c", script, "sh"])
         .arg(scene.host_path("waits_for_signal"))
         .arg(scene.path("run/inner.pid"))
-        .spawn();
-    outer.wait_until_ready();
+        .spawn_ready();
     let said = outer.stdout();
     let inner = said.lines().find_map(|line| line.strip_prefix("inner "));
     let inner: i32 = inner.unwrap().parse().unwrap();

@@ -80,8 +80,7 @@ fn aftermath(scene: &Scene, orphans: &Orphanage, at_once: bool, is_daemon: IsDae
     }
     let others = orphans.children();
     let others: Vec<Orphan> = others.into_iter().map(Orphan::new).collect();
-    let mut next = scene.host("waits_for_eof").spawn();
-    next.wait_until_ready();
+    let mut next = scene.host("waits_for_eof").spawn_ready();
     if at_once && next.stderr().contains("is held by a live owner") {
         // An heir that had not noticed yet was faster.
         drop(next);

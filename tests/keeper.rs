@@ -10,9 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 fn start(scene: &Scene, mode: Mode) -> Process {
-    let host = scene.host("waits_for_signal").mode(mode).spawn();
-    host.wait_until_ready();
-    host
+    scene.host("waits_for_signal").mode(mode).spawn_ready()
 }
 
 /// An owner for which everything has happened that happens before a deletion.

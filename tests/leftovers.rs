@@ -127,8 +127,7 @@ fn they_do_not_disturb_the_next_owner() {
         let script = Script::start(&scene, shell, "", COMMANDS);
         let mut next = None;
         let report = script.outlive(End::Exit, || {
-            let host = scene.host("waits_for_eof").spawn();
-            host.wait_until_ready();
+            let host = scene.host("waits_for_eof").spawn_ready();
             next = Some((scene.identity(), host));
         });
         let (before, mut next) = next.unwrap();

@@ -49,9 +49,7 @@ fn life(scene: &Scene, mut host: Process, end: End, status: ExitStatus) -> Vec<S
 
 #[track_caller]
 fn started(host: Host) -> Process {
-    let host = host.spawn();
-    host.wait_until_ready();
-    host
+    host.spawn_ready()
 }
 
 #[test]

@@ -99,8 +99,7 @@ fn a_life_without_trouble() {
     for setting in SETTINGS {
         let scene = Scene::new();
         let log = SystemLog::of(&scene);
-        let mut host = host(&scene, "waits_for_eof", setting).spawn();
-        host.wait_until_ready();
+        let mut host = host(&scene, "waits_for_eof", setting).spawn_ready();
         let pid = host.pid();
         host.close_stdin();
         let ended = host.wait();

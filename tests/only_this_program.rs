@@ -71,8 +71,7 @@ fn wrappers_around(program: i32, root: i32) -> Vec<i32> {
 
 /// Starts a launcher; the program below it must own the file, and each wrapper have nothing of it.
 fn starts_the_owner(place: &Place, launcher: Host, what: &str) -> (Process, i32) {
-    let process = launcher.spawn();
-    process.wait_until_ready();
+    let process = launcher.spawn_ready();
     let program = find(process.pid(), &place.legacy).expect("the program runs");
     assert_eq!(place.scene.content(), format!("{program}\n"), "{what}");
     assert!(!place.scene.an_outsider_can_lock(), "{what}");
@@ -224,8 +223,7 @@ fn any_other_program_does_nothing_at_all() {
                 .host(LEGACY)
                 .env("PIDFILE_EXE", other)
                 .env("PIDFILE_STRICT", strict)
-                .spawn();
-            host.wait_until_ready();
+                .spawn_ready();
             assert_eq!(scene.leftovers(), NOTHING, "{other}");
             assert_eq!(tasks_of(host.pid()), [host.pid()], "{other}");
             assert_eq!(
@@ -275,9 +273,7 @@ fn what_the_program_executes_in_its_place_goes_on_as_the_owner() {
             .args(["-c", "exec \"$0\""])
             .arg(scene.host_path(LEGACY))
             .env("PIDFILE_EXE", "dash")
-            .spawn();
-        host.wait_until_ready();
-        assert_eq!(scene.content(), host.pid_line());
+            .spawn_owner();
         wait_for(|| !scene.an_outsider_can_lock(), "it has the lock again");
         if by_deletion {
             wait_for(|| is_watching(host.pid()), "it is watching");
@@ -298,9 +294,7 @@ fn what_the_program_executes_in_its_place_goes_on_as_the_owner() {
 #[test]
 fn an_empty_name_is_any_program() {
     let scene = Scene::new();
-    let mut host = scene.host(LEGACY).env("PIDFILE_EXE", "").spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+    let mut host = scene.host(LEGACY).env("PIDFILE_EXE", "").spawn_owner();
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));

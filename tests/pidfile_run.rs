@@ -18,8 +18,7 @@ fn the_program_runs_in_its_place_and_owns_the_file() {
         let scene = Scene::new();
         let mut host = starter(&scene, shell)
             .arg(scene.host_path("waits_for_eof"))
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         assert_eq!(scene.content(), host.pid_line(), "{shell}");
         assert!(!scene.an_outsider_can_lock(), "{shell}");
         let arguments = fs::read(format!("/proc/{}/cmdline", host.pid())).unwrap();
@@ -59,8 +58,7 @@ fn a_base_system_is_enough() {
         let host = starter().arg(scene.host_path("waits_for_eof_static"));
         refuses(&scene, host, 125, &["static program"]);
         let script = scene.executable("service", "#!/usr/bin/env sh\necho ready; read -r x\n");
-        let host = starter().arg(script).spawn();
-        host.wait_until_ready();
+        let host = starter().arg(script).spawn_ready();
         assert_eq!(scene.content(), host.pid_line(), "{shell}");
     }
 }
@@ -98,8 +96,7 @@ fn the_environment_is_otherwise_as_it_was() {
         for name in names {
             starter = starter.env(name, "as it was");
         }
-        let host = starter.spawn();
-        host.wait_until_ready();
+        let host = starter.spawn_ready();
         let mut expected = vec![
             "LANG=C.UTF-8".to_owned(),
             "OLDPWD=/".to_owned(),
@@ -126,8 +123,7 @@ fn what_is_preloaded_already_stays() {
         let host = starter(&scene, shell)
             .arg(scene.host_path("waits_for_eof"))
             .env("LD_PRELOAD", old)
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         let preload = format!("LD_PRELOAD=libm.so.6:libdl.so.2:{}", library().display());
         assert!(environment_of(host.pid()).contains(&preload), "{shell}");
         let maps = fs::read_to_string(format!("/proc/{}/maps", host.pid())).unwrap();
@@ -161,8 +157,7 @@ fn options_are_settings() {
             let host = starter
                 .arg(format!("--pidfile={}", scene.pidfile().display()))
                 .arg(scene.host_path("waits_for_eof"))
-                .spawn();
-            host.wait_until_ready();
+                .spawn_ready();
             let environment = environment_of(host.pid());
             for (option, variable) in options {
                 assert!(environment.contains(&variable.to_owned()), "{option}");
@@ -176,13 +171,11 @@ fn options_are_settings() {
 fn a_relative_file_counts_from_the_directory_of_the_start() {
     let scene = Scene::new();
     let script = scene.executable("moves", "#!/bin/sh\ncd /; exec \"$@\"\n");
-    let host = launcher(&scene, "dash")
+    launcher(&scene, "dash")
         .args(["-p", "../run/a.pid", "-e", "waits_for_eof"])
         .arg(script)
         .arg(scene.host_path("waits_for_eof"))
-        .spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+        .spawn_owner();
 }
 
 #[test]
@@ -193,8 +186,7 @@ fn with_trace_it_tells_what_happens() {
         .arg("-p")
         .arg(scene.pidfile())
         .arg(scene.host_path("waits_for_eof"))
-        .spawn();
-    host.wait_until_ready();
+        .spawn_ready();
     let pid = host.pid();
     host.close_stdin();
     let told = host.wait().stderr;
@@ -213,9 +205,7 @@ fn the_file_may_come_from_the_environment_or_the_command() {
         starter().env("PIDFILE_PATH", &path),
         starter().args(["-kernel", "pidfile", &format!("{path:?}")]),
     ] {
-        let mut host = starter.spawn();
-        host.wait_until_ready();
-        assert_eq!(scene.content(), host.pid_line());
+        let mut host = starter.spawn_owner();
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0));
     }

@@ -162,9 +162,7 @@ fn what_is_installed_works() {
         .arg("-p")
         .arg(scene.pidfile())
         .arg(scene.host_path("waits_for_signal"))
-        .spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+        .spawn_owner();
     host.signal(libc::SIGTERM);
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }

@@ -12,8 +12,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 /// Somebody who has nothing to do with the file has the PID that is in it.
 fn file_names_an_innocent(scene: &Scene) -> Process {
-    let innocent = scene.host("waits_for_signal").plain().spawn();
-    innocent.wait_until_ready();
+    let innocent = scene.host("waits_for_signal").plain().spawn_ready();
     fs::write(scene.pidfile(), innocent.pid_line()).unwrap();
     innocent
 }
@@ -89,8 +88,7 @@ fn a_file_without_a_pid_is_left_over() {
 #[test]
 fn an_owner_that_goes_on_in_a_second_thread_has_not_ended() {
     each_admin(|scene, admin| {
-        let mut host = scene.host("goes_on_in_a_thread").spawn();
-        host.wait_until_ready();
+        let mut host = scene.host("goes_on_in_a_thread").spawn_ready();
         admin.is_told(&["status"], 0, &format!("PID {} runs", host.pid()));
         admin.is_told(&["stop", "-t", "0"], 1, "still runs");
         host.close_stdin();
@@ -121,8 +119,7 @@ fn an_owner_in_a_container_is_known_by_its_own_pid() {
                 .args(["--pid", "--fork", "--kill-child"])
                 .arg(scene.host_path("waits_for_eof"))
                 .env("PIDFILE_EXE", "waits_for_eof")
-                .spawn();
-            host.wait_until_ready();
+                .spawn_ready();
             assert_eq!(scene.content(), "1\n");
             let pid = children_of(host.pid())[0];
             (host, pid)
@@ -180,8 +177,7 @@ fn an_owner_without_a_lock_is_known_by_its_environment() {
         let host = scene
             .host("waits_for_signal")
             .env("PIDFILE_WATCH", "off")
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         admin.is_told(&["status"], 0, &format!("PID {} runs: ", host.pid()));
         admin.is_told(&["status"], 0, "deleting it stops nothing");
         admin.is_told(&["stop"], 1, "pidfile-run signal TERM ");
@@ -219,11 +215,10 @@ fn who_may_not_is_told_so() {
         assert!(host.is_running());
         drop(host);
 
-        let host = scene
+        let _host = scene
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", "off")
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         let (status, told) = asks(&["status"]);
         assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
         fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o700)).unwrap();

@@ -30,8 +30,7 @@ fn with_force_it_is_started_all_the_same() {
             .arg("-p")
             .arg(scene.pidfile())
             .arg(scene.host_path("waits_for_eof_static"))
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         assert_eq!(scene.leftovers(), NOTHING);
         host.close_stdin();
         let ended = host.wait();
@@ -44,12 +43,11 @@ fn with_force_it_is_started_all_the_same() {
 #[test]
 fn a_static_launcher_is_fine_where_another_program_is_named() {
     let scene = Scene::new();
-    let host = launcher(&scene, "dash")
+    launcher(&scene, "dash")
         .args(["-e", "waits_for_eof", "-p"])
         .arg(scene.pidfile())
         .arg(scene.host_path("waits_for_eof_static"))
-        .spawn();
-    host.wait_until_ready();
+        .spawn_ready();
     let host = launcher(&scene, "dash")
         .args(["-e", "waits_for_eof_static", "-p"])
         .arg(scene.pidfile())
@@ -142,9 +140,7 @@ fn a_setuid_or_setgid_program_is_refused() {
 fn the_owner_of_a_setuid_program_may_start_it() {
     let scene = Scene::new();
     let program = scene.copy(&scene.host_path("waits_for_eof"), "6755");
-    let host = starter(&scene, "dash").arg(&program).spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+    starter(&scene, "dash").arg(&program).spawn_owner();
 }
 
 #[test]
@@ -169,9 +165,7 @@ fn a_program_with_capabilities_is_refused() {
         }
     }
     // Root has them without, and so it is not secure mode.
-    let host = starter(&scene, "dash").arg(&program).spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+    starter(&scene, "dash").arg(&program).spawn_owner();
 }
 
 #[test]

@@ -39,8 +39,7 @@ fn a_script_owns_the_file_by_its_interpreter() {
     ] {
         let scene = Scene::new();
         let script = scene.executable(name, format!("{line}\necho ready\nread -r x\n"));
-        let mut host = starter(&scene, "dash").arg(script).spawn();
-        host.wait_until_ready();
+        let mut host = starter(&scene, "dash").arg(script).spawn_ready();
         assert_eq!(scene.content(), host.pid_line(), "{line}");
         host.write_stdin(b"\n");
         assert_eq!(host.wait().status, exited(0), "{line}");

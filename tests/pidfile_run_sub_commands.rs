@@ -45,8 +45,7 @@ fn who_asks_leaves_no_trace() {
 #[test]
 fn a_signal_reaches_the_owner_by_each_of_its_names() {
     each_admin(|scene, admin| {
-        let mut host = scene.host("survives_sigterm").spawn();
-        host.wait_until_ready();
+        let mut host = scene.host("survives_sigterm").spawn_ready();
         let min = libc::SIGRTMIN();
         for (name, number) in [
             ("USR1", libc::SIGUSR1),
@@ -91,8 +90,7 @@ fn stop_deletes_the_file_and_the_owner_ends() {
 #[test]
 fn stop_waits_for_the_end_of_the_owner() {
     each_admin(|scene, admin| {
-        let mut host = scene.host("survives_sigterm").spawn();
-        host.wait_until_ready();
+        let mut host = scene.host("survives_sigterm").spawn_ready();
         let stop = admin.start(&["stop", "-t", "1000"]).spawn();
         wait_for(|| scene.leftovers() == NOTHING, "the file is deleted");
         host.wait_until(
@@ -110,8 +108,7 @@ fn stop_waits_for_the_end_of_the_owner() {
 #[test]
 fn stop_says_when_it_does_not_wait_any_longer() {
     each_admin(|scene, admin| {
-        let host = scene.host("survives_sigterm").spawn();
-        host.wait_until_ready();
+        let host = scene.host("survives_sigterm").spawn_ready();
         let remedy = format!("kill -KILL {}", host.pid());
         admin.is_told(&["stop", "-t", "0"], 1, &remedy);
         assert_eq!(scene.leftovers(), NOTHING);
@@ -148,8 +145,7 @@ fn list_shows_who_owns_which_file() {
         dead.wait();
         fs::rename(scene.pidfile(), scene.path("run/dead.pid")).unwrap();
         let host = owner(scene);
-        let innocent = scene.host("waits_for_signal").plain().spawn();
-        innocent.wait_until_ready();
+        let innocent = scene.host("waits_for_signal").plain().spawn_ready();
         fs::create_dir(scene.path("run/below it")).unwrap();
         fs::write(scene.path("run/below it/pid"), innocent.pid_line()).unwrap();
         fs::write(scene.path("run/empty.pid"), "").unwrap();

@@ -174,8 +174,7 @@ fn lives_and_is_deleted_after(script: &str) {
     ] {
         let scene = Scene::new();
         let host = scene.host_after(script, "waits_for_eof");
-        let mut host = host.env("PIDFILE_WATCH", watch).spawn();
-        host.wait_until_ready();
+        let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
         assert_eq!(
             (scene.content(), host.stderr()),
             (host.pid_line(), String::new())
@@ -217,8 +216,7 @@ fn the_heap_is_never_full() {
     for name in ["FOLLOW", "SIGNAL", "KILL_AFTER", "WATCH", "STRICT", "LOG"] {
         host = host.env(&format!("PIDFILE_{name}"), &garbage);
     }
-    let mut host = host.spawn();
-    host.wait_until_ready();
+    let mut host = host.spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     for round in 0..20_000_u32 {
         let mode = fs::Permissions::from_mode(if round % 2 == 0 { 0o600 } else { 0o644 });

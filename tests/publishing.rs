@@ -28,8 +28,7 @@ fn the_first_thing_main_does_can_be_to_read_its_pid() {
 fn everybody_may_read_the_file_whatever_the_umask() {
     for umask in [0o000, 0o022, 0o077, 0o777] {
         let scene = Scene::new();
-        let host = scene.host("waits_for_eof").umask(umask).spawn();
-        host.wait_until_ready();
+        let host = scene.host("waits_for_eof").umask(umask).spawn_ready();
         let mode = fs::metadata(scene.pidfile()).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o644, "under umask {umask:03o}");
         assert_eq!(
@@ -74,8 +73,7 @@ fn a_stale_file_of_another_mode_gets_the_right_one() {
     let scene = Scene::new();
     fs::write(scene.pidfile(), "4194304\n").unwrap();
     fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o600)).unwrap();
-    let host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
+    let _host = scene.host("waits_for_eof").spawn_ready();
     let mode = fs::metadata(scene.pidfile()).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o644);
 }
@@ -88,8 +86,7 @@ fn a_relative_path_means_the_directory_the_host_was_started_in() {
             .host("changes_directory")
             .current_dir(scene.path("run"))
             .env("PIDFILE", path)
-            .spawn();
-        host.wait_until_ready();
+            .spawn_ready();
         assert_eq!(scene.content(), host.pid_line(), "{path}");
         host.close_stdin();
         let ended = host.wait();
@@ -110,8 +107,10 @@ fn the_name_of_the_file_is_bytes() {
     ] {
         let scene = Scene::new();
         let path = scene.path("run").join(OsStr::from_bytes(name));
-        let mut host = scene.host("waits_for_eof").env("PIDFILE", &path).spawn();
-        host.wait_until_ready();
+        let mut host = scene
+            .host("waits_for_eof")
+            .env("PIDFILE", &path)
+            .spawn_ready();
         assert_eq!(fs::read_to_string(&path).unwrap(), host.pid_line());
         host.close_stdin();
         let ended = host.wait();
@@ -124,16 +123,14 @@ fn the_name_of_the_file_is_bytes() {
 #[test]
 fn nothing_but_the_file_is_ever_in_the_directory() {
     let scene = Scene::new();
-    let host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
+    let _host = scene.host("waits_for_eof").spawn_ready();
     assert_eq!(scene.leftovers(), ["a.pid"]);
 }
 
 #[test]
 fn the_owner_holds_the_lock_for_as_long_as_it_lives() {
     let scene = Scene::new();
-    let mut host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
     assert!(!scene.an_outsider_can_lock());
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
@@ -143,8 +140,7 @@ fn the_owner_holds_the_lock_for_as_long_as_it_lives() {
 #[test]
 fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
     let scene = Scene::new();
-    let victim = scene.host("waits_for_signal").spawn();
-    victim.wait_until_ready();
+    let victim = scene.host("waits_for_signal").spawn_ready();
     let pid_line = victim.pid_line();
     victim.signal(libc::SIGKILL);
     assert_eq!(victim.wait().status, killed_by(libc::SIGKILL));
@@ -155,9 +151,7 @@ fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
     );
     assert!(scene.an_outsider_can_lock());
 
-    let mut next = scene.host("waits_for_eof").spawn();
-    next.wait_until_ready();
-    assert_eq!(scene.content(), next.pid_line());
+    let mut next = scene.host("waits_for_eof").spawn_owner();
     assert!(!scene.an_outsider_can_lock());
     next.close_stdin();
     let ended = next.wait();
@@ -169,8 +163,7 @@ fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
 #[test]
 fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
     let scene = Scene::new();
-    let mut owner = scene.host("waits_for_eof").spawn();
-    owner.wait_until_ready();
+    let mut owner = scene.host("waits_for_eof").spawn_ready();
     let state = |scene: &Scene| {
         let file = fs::metadata(scene.pidfile()).unwrap();
         // A change of anything, links included, would change the last of these.
@@ -201,10 +194,8 @@ fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
 #[test]
 fn a_second_program_neither_takes_the_file_nor_removes_it_however_it_ends() {
     let scene = Scene::new();
-    let mut owner = scene.host("waits_for_eof").spawn();
-    owner.wait_until_ready();
-    let second = scene.host("waits_for_signal").spawn();
-    second.wait_until_ready();
+    let mut owner = scene.host("waits_for_eof").spawn_ready();
+    let second = scene.host("waits_for_signal").spawn_ready();
     second.signal(libc::SIGTERM);
     assert_eq!(second.wait().status, killed_by(libc::SIGTERM));
     assert_eq!(scene.host("exits_with_status").run().status, exited(0));

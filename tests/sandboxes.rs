@@ -13,9 +13,7 @@ fn start(scene: &Scene, answers: &[&str], host: &str, mode: Mode) -> Process {
             .arg(format!("LD_PRELOAD={}", library().display()))
             .arg(format!("PIDFILE={}", scene.pidfile().display()));
     }
-    let host = launcher.arg(scene.host_path(host)).spawn();
-    host.wait_until_ready();
-    host
+    launcher.arg(scene.host_path(host)).spawn_ready()
 }
 
 /// How much a sandbox may cost.

@@ -8,10 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 fn owner(scene: &Scene) -> Process {
-    let owner = scene.host("waits_for_eof").spawn();
-    owner.wait_until_ready();
-    assert_eq!(scene.content(), owner.pid_line());
-    owner
+    scene.host("waits_for_eof").spawn_owner()
 }
 
 /// That a program said one line in all: whose file it is.
@@ -69,8 +66,7 @@ fn it_says_so_once_whatever_it_runs() {
 fn it_has_no_thread_of_ours() {
     let scene = Scene::new();
     let _first = owner(&scene);
-    let second = scene.host("waits_for_eof").spawn();
-    second.wait_until_ready();
+    let second = scene.host("waits_for_eof").spawn_ready();
     second.wait_until(|second| tasks_of(second.pid()) == [second.pid()], "alone");
 }
 
@@ -99,8 +95,7 @@ fn the_owners_own_commands_say_nothing() {
 fn it_does_not_become_the_owner_later() {
     let scene = Scene::new();
     let mut first = owner(&scene);
-    let mut second = scene.host("waits_for_eof").spawn();
-    second.wait_until_ready();
+    let mut second = scene.host("waits_for_eof").spawn_ready();
     first.close_stdin();
     assert_eq!(first.wait().status, exited(0));
     assert_eq!(scene.leftovers(), NOTHING);
@@ -119,8 +114,7 @@ fn it_does_not_become_the_owner_later() {
 fn deleting_the_file_is_no_business_of_the_second() {
     let scene = Scene::new();
     let first = owner(&scene);
-    let mut second = scene.host("waits_for_eof").spawn();
-    second.wait_until_ready();
+    let mut second = scene.host("waits_for_eof").spawn_ready();
     scene.remove_pidfile();
     first.wait();
     assert!(second.is_running());
@@ -215,8 +209,10 @@ fn another_file_is_another_matter() {
     let scene = Scene::new();
     let _first = owner(&scene);
     let other: &Path = &scene.path("run/other.pid");
-    let mut second = scene.host("waits_for_eof").env("PIDFILE", other).spawn();
-    second.wait_until_ready();
+    let mut second = scene
+        .host("waits_for_eof")
+        .env("PIDFILE", other)
+        .spawn_ready();
     assert_eq!(fs::read_to_string(other).unwrap(), second.pid_line());
     second.close_stdin();
     let ended = second.wait();
@@ -229,8 +225,7 @@ fn another_file_is_another_matter() {
 fn an_owner_without_a_lock_is_left_alone() {
     let scene = Scene::new();
     let first = scene.host("waits_for_eof").env("PIDFILE_WATCH", "off");
-    let mut first = first.spawn();
-    first.wait_until_ready();
+    let mut first = first.spawn_ready();
     let before = scene.identity();
     for watch in ["auto", "poll", "off"] {
         let second = scene.host("exits_with_status").env("PIDFILE_WATCH", watch);
@@ -250,8 +245,7 @@ fn who_has_started_later_is_no_owner() {
     for (written, is_owner) in [(Duration::from_secs(3600), false), (Duration::ZERO, true)] {
         let scene = Scene::new();
         let other = scene.host("waits_for_signal").inert();
-        let other = other.env("PIDFILE_WATCH", "off").spawn();
-        other.wait_until_ready();
+        let other = other.env("PIDFILE_WATCH", "off").spawn_ready();
         fs::write(scene.pidfile(), other.pid_line()).unwrap();
         let file = fs::File::options().append(true).open(scene.pidfile());
         let when = SystemTime::now() - written;

@@ -66,8 +66,7 @@ fn all_threads_become_nobody() {
     for (mode, watch) in RUNS {
         let scene = Scene::new();
         let host = scene.host("changes_user").mode(mode);
-        let mut host = host.env("PIDFILE_WATCH", watch).spawn();
-        host.wait_until_ready();
+        let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
         if mode == Mode::Active {
             assert_eq!(scene.content(), host.pid_line());
         }
@@ -83,8 +82,7 @@ fn all_threads_become_nobody() {
 #[test]
 fn nobody_is_ended_by_the_deletion() {
     let scene = Scene::new();
-    let host = scene.host("changes_user").spawn();
-    host.wait_until_ready();
+    let host = scene.host("changes_user").spawn_ready();
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }

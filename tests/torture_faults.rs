@@ -405,8 +405,7 @@ fn harm_of_a_kill(scene: &Scene, life: &Life) -> Option<&'static str> {
 }
 
 fn harm_to_the_next(scene: &Scene) -> Option<&'static str> {
-    let mut next = scene.host("waits_for_eof").spawn();
-    next.wait_until_ready();
+    let mut next = scene.host("waits_for_eof").spawn_ready();
     let is_owner = scene.content() == next.pid_line();
     next.close_stdin();
     let ended = next.wait();

@@ -82,8 +82,7 @@ impl Soon {
 }
 
 fn started(scene: &Scene, program: &str) -> Process {
-    let host = scene.host(program).spawn();
-    host.wait_until_ready();
+    let host = scene.host(program).spawn_ready();
     assert_eq!(scene.content(), host.pid_line(), "{}", host.stderr());
     host
 }
@@ -176,8 +175,7 @@ fn a_start_and_an_end() {
                 end(first, how)
             });
             to_start.comes();
-            let second = scene.host("waits_for_eof").spawn();
-            second.wait_until_ready();
+            let second = scene.host("waits_for_eof").spawn_ready();
             (second, ended.join().unwrap())
         });
         assert_eq!((ended.status, &*ended.stderr), (its_end(how), ""));

@@ -9,9 +9,7 @@ fn under_valgrind(scene: &Scene, host: &str) -> Process {
         .program("valgrind")
         .args(["--quiet", "--error-exitcode=99"])
         .arg(scene.host_path(host))
-        .spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+        .spawn_owner();
     assert!(!scene.an_outsider_can_lock());
     host
 }

@@ -34,8 +34,7 @@ fn wait_until_watching(host: &Process) {
 fn deleting_the_file_ends_the_program_with_sigterm() {
     for (what, delete) in DELETIONS {
         let scene = Scene::new();
-        let host = scene.host("waits_for_signal").spawn();
-        host.wait_until_ready();
+        let host = scene.host("waits_for_signal").spawn_ready();
         wait_until_watching(&host);
         delete(&scene);
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{what}");
@@ -64,8 +63,7 @@ fn deleting_the_file_as_soon_as_it_is_there_ends_the_program() {
 #[test]
 fn deleting_the_file_from_a_directory_that_was_renamed_ends_the_program() {
     let scene = Scene::new();
-    let host = scene.host("waits_for_signal").spawn();
-    host.wait_until_ready();
+    let host = scene.host("waits_for_signal").spawn_ready();
     wait_until_watching(&host);
     fs::rename(scene.path("run"), scene.path("moved")).unwrap();
     fs::remove_file(scene.path("moved/a.pid")).unwrap();
@@ -75,8 +73,7 @@ fn deleting_the_file_from_a_directory_that_was_renamed_ends_the_program() {
 #[test]
 fn a_program_that_computes_is_ended_too() {
     let scene = Scene::new();
-    let host = scene.host("spins").spawn();
-    host.wait_until_ready();
+    let host = scene.host("spins").spawn_ready();
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
     assert_eq!(scene.leftovers(), NOTHING);
@@ -85,8 +82,7 @@ fn a_program_that_computes_is_ended_too() {
 #[test]
 fn looking_at_the_file_or_its_mode_ends_nothing() {
     let scene = Scene::new();
-    let mut host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     for round in 0..200_u32 {
         assert_eq!(scene.content(), host.pid_line());
@@ -108,8 +104,7 @@ fn looking_at_the_file_or_its_mode_ends_nothing() {
 #[test]
 fn a_second_name_for_the_file_ends_nothing() {
     let scene = Scene::new();
-    let mut host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     for _ in 0..200 {
         fs::hard_link(scene.pidfile(), scene.path("run/second")).unwrap();
@@ -141,8 +136,7 @@ fn and_it_looks(host: &Process, what_happens: impl FnOnce()) {
 #[test]
 fn a_file_replaced_by_another_process_s_ends_nothing_and_is_never_removed() {
     let scene = Scene::new();
-    let mut host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     let another = format!("{}\n", process::id());
     and_it_looks(&host, || replace_by(&scene, &another));
@@ -155,16 +149,14 @@ fn a_file_replaced_by_another_process_s_ends_nothing_and_is_never_removed() {
 #[test]
 fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
     let scene = Scene::new();
-    let mut host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
     and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
     assert!(host.is_running(), "{}", host.stderr());
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
     assert_eq!(scene.leftovers(), NOTHING);
 
-    let host = scene.host("waits_for_signal").spawn();
-    host.wait_until_ready();
+    let host = scene.host("waits_for_signal").spawn_ready();
     and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
@@ -175,8 +167,7 @@ fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
 fn a_file_that_the_host_replaced_just_before_its_end_goes_with_it() {
     for round in 0..50 {
         let scene = Scene::new();
-        let mut host = scene.host("waits_for_eof").spawn();
-        host.wait_until_ready();
+        let mut host = scene.host("waits_for_eof").spawn_ready();
         wait_until_watching(&host);
         replace_by(&scene, &host.pid_line());
         host.close_stdin();
@@ -189,8 +180,7 @@ fn a_file_that_the_host_replaced_just_before_its_end_goes_with_it() {
 fn two_hundred_ends_of_its_own_are_never_taken_for_a_deletion() {
     let scene = Scene::new();
     for round in 0..200 {
-        let mut host = scene.host("waits_for_eof").spawn();
-        host.wait_until_ready();
+        let mut host = scene.host("waits_for_eof").spawn_ready();
         wait_until_watching(&host);
         host.close_stdin();
         let ended = host.wait();
@@ -203,8 +193,7 @@ fn two_hundred_ends_of_its_own_are_never_taken_for_a_deletion() {
 #[test]
 fn a_busy_directory_wakes_nobody() {
     let scene = Scene::new();
-    let host = scene.host("waits_for_signal").spawn();
-    host.wait_until_ready();
+    let host = scene.host("waits_for_signal").spawn_ready();
     wait_until_watching(&host);
     wait_until_idle(&host);
     let tasks = tasks_of(host.pid());

@@ -76,10 +76,7 @@ pub fn each_admin(does: impl Fn(&Scene, &Admin)) {
 }
 
 pub fn owner(scene: &Scene) -> Process {
-    let host = scene.host("waits_for_eof").spawn();
-    host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
-    host
+    scene.host("waits_for_eof").spawn_owner()
 }
 
 /// With all its threads.

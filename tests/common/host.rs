@@ -146,6 +146,23 @@ impl<'scene> Host<'scene> {
         }
     }
 
+    /// Starts the program, and waits for the line `ready`, which our own ones print once they are where their name says.
+    #[track_caller]
+    pub fn spawn_ready(self) -> Process {
+        let process = self.spawn();
+        process.wait_until_ready();
+        process
+    }
+
+    /// The same, and by then it owns the file.
+    #[track_caller]
+    pub fn spawn_owner(self) -> Process {
+        let scene = self.scene;
+        let owner = self.spawn_ready();
+        assert_eq!(scene.content(), owner.pid_line(), "{}", owner.stderr());
+        owner
+    }
+
     /// Starts the program and waits until it has ended.
     pub fn run(self) -> Ended {
         self.spawn().wait()

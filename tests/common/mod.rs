@@ -6,9 +6,7 @@
 //!
 //! ```ignore
 //! let scene = Scene::new();
-//! let mut host = scene.host("waits_for_eof").spawn();
-//! host.wait_until_ready();
-//! assert_eq!(scene.content(), host.pid_line());
+//! let mut host = scene.host("waits_for_eof").spawn_owner();
 //! host.close_stdin();
 //! assert_eq!(host.wait().status, exited(0));
 //! assert_eq!(scene.leftovers(), NOTHING);

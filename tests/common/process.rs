@@ -74,7 +74,9 @@ impl Process {
         !self.has_ended_within(0)
     }
 
-    /// Waits for the line `ready`, which our own hosts print once they are where their name says.
+    /// Waits for the line `ready`: see [`Host::spawn_ready`].
+    ///
+    /// [`Host::spawn_ready`]: super::Host::spawn_ready
     #[track_caller]
     pub fn wait_until_ready(&self) {
         self.wait_until(|host| host.stdout().contains("ready\n"), "ready");

@@ -74,8 +74,7 @@ pub fn reigns_in(log: &str) -> Vec<&str> {
 /// What a program that was killed while it owned the file leaves behind. Returns whose it was.
 #[track_caller]
 pub fn leave_stale(scene: &Scene) -> i32 {
-    let victim = scene.host("waits_for_signal").spawn();
-    victim.wait_until_ready();
+    let victim = scene.host("waits_for_signal").spawn_ready();
     victim.signal(libc::SIGKILL);
     let pid = victim.pid();
     victim.wait();
