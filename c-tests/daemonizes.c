@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static char *program;
 static const char *leaving = "exit", *waiting = "";
 /* How the launcher is told that its daemon is ready: by a byte, or a signal. */
@@ -211,17 +213,9 @@ static void write_pidfile(const char *how, const char *path)
     say("written by", getpid());
 }
 
-static void be_told(void)
-{
-    char byte;
-
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
-}
-
 static void *be_told_in_a_thread(void *unused)
 {
-    be_told();
+    wait_for_eof();
     return unused;
 }
 
@@ -337,7 +331,7 @@ int main(int argc, char **argv)
         } else if (is(step, "move environment"))
             move_environment();
         else if (is(step, "be told"))
-            be_told();
+            wait_for_eof();
         else if (is(step, "leave"))
             return leave();
         else if (is(step, "leave it to a thread"))

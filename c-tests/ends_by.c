@@ -25,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static int number, variant;
 static pthread_t main_thread;
 
@@ -125,11 +127,8 @@ static void by__exit_in_thread(void) { in_thread(_exit_in_thread); }
 /* The main thread ends, and nobody is told. */
 static void *exit_later(void *unused)
 {
-    char byte;
-
     (void)unused;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
+    wait_for_eof();
     syscall(SYS_exit, number);
     return NULL;
 }
@@ -951,11 +950,8 @@ static void *end_later(void *unused)
 }
 static void *wait_for_input(void *unused)
 {
-    char byte;
-
     (void)unused;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
+    wait_for_eof();
     say("input has ended\n");
     return NULL;
 }

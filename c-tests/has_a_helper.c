@@ -3,13 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void wait_for_eof(void)
-{
-    char byte;
-
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
-}
+#include "until_eof.h"
 
 int main(int argc, char **argv)
 {

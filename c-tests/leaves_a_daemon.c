@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 int main(int argc, char **argv)
 {
     struct timespec now;
@@ -23,8 +25,7 @@ int main(int argc, char **argv)
         if (write(ready[1], &byte, 1) != 1)
             return 99;
         close(STDOUT_FILENO);
-        while (read(STDIN_FILENO, &byte, 1) > 0)
-            continue;
+        wait_for_eof();
         return 0;
     }
     if (strcmp(argv[1], "when ready") == 0 && read(ready[0], &byte, 1) != 1)

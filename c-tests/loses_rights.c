@@ -30,6 +30,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static int drop_capabilities(void)
 {
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -111,7 +113,6 @@ static int lose(const char *what)
 
 int main(int argc, char **argv)
 {
-    char byte;
     int at;
 
     for (at = 1; at < argc && strcmp(argv[at], "--") != 0; at++)
@@ -119,9 +120,5 @@ int main(int argc, char **argv)
             return perror(argv[at]), 99;
     if (at + 1 < argc)
         return execv(argv[at + 1], argv + at + 1), perror(argv[at + 1]), 99;
-    if (write(STDOUT_FILENO, "ready\n", 6) != 6)
-        return 98;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
-    return 0;
+    return ready_until_eof();
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static int removed(const char *how, const char *path)
 {
     return strcmp(how, "unlink") == 0 ? unlink(path)
@@ -19,9 +21,7 @@ int main(int argc, char **argv)
 
     if (argc != 3 || write(STDOUT_FILENO, "started\n", 8) != 8 || read(STDIN_FILENO, &byte, 1) != 1)
         return 1;
-    if (removed(argv[1], argv[2]) != 0 || write(STDOUT_FILENO, "ready\n", 6) != 6)
+    if (removed(argv[1], argv[2]) != 0)
         return 2;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
-    return 0;
+    return ready_until_eof();
 }

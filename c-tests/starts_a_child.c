@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static const char *how, *end;
 /* Where the kernel has put it: what a program finds that does not ask libc. */
 static char **environment_at_start;
@@ -19,15 +21,6 @@ static char **environment_at_start;
 static int is(const char *what, const char *name)
 {
     return strcmp(what, name) == 0;
-}
-
-/* It shares the input: who leaves it open keeps both. */
-static void wait_for_eof(void)
-{
-    char byte;
-
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
 }
 
 static void be_a_child(void)
@@ -50,6 +43,7 @@ static void be_a_child(void)
         execl("/bin/sh", "sh", "-c", "exit 3", (char *)NULL);
     if (is(end, "exec that fails"))
         execl("/nonexistent", "nonexistent", (char *)NULL);
+    /* It shares the input: who leaves it open keeps both. */
     if (is(end, "outlives us"))
         wait_for_eof();
     _exit(99);

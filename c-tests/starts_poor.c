@@ -19,6 +19,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static int limit(int resource, rlim_t value)
 {
     struct rlimit limits = { value, value };
@@ -69,14 +71,12 @@ __attribute__((section(".preinit_array"), used)) static void (*const before_all)
 
 int main(void)
 {
-    char byte;
     int has_input = fcntl(STDIN_FILENO, F_GETFD) == 0;
     int next = open("/dev/null", O_RDONLY);
 
     prctl(PR_SET_NAME, "at work");
     if (!has_input)
         pause();
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
+    wait_for_eof();
     return 10 + next;
 }

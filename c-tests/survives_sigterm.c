@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static void tell(int number)
 {
     char line[32];
@@ -16,7 +18,6 @@ static void tell(int number)
 
 int main(void)
 {
-    char byte;
     int number;
 
     signal(SIGTERM, SIG_IGN);
@@ -24,9 +25,5 @@ int main(void)
     signal(SIGUSR2, tell);
     for (number = SIGRTMIN; number <= SIGRTMIN + 3; number++)
         signal(number, tell);
-    if (write(STDOUT_FILENO, "ready\n", 6) != 6)
-        return 99;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
-    return 0;
+    return ready_until_eof();
 }

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static volatile long long taken;
 
 static long long now(void)
@@ -30,11 +32,9 @@ static void live(const char *how)
 {
     struct sigaction action = { .sa_handler = on_sigterm };
     sigset_t blocked, before;
-    char byte;
 
     if (strcmp(how, "eof") == 0) {
-        while (read(STDIN_FILENO, &byte, 1) > 0)
-            continue;
+        wait_for_eof();
     } else if (strcmp(how, "SIGTERM") == 0) {
         sigemptyset(&blocked);
         sigaddset(&blocked, SIGTERM);

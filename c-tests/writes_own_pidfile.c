@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "until_eof.h"
+
 static int is(const char *what, const char *name)
 {
     return strcmp(what, name) == 0;
@@ -22,7 +24,7 @@ static void write_to(const char *path, int flags)
 
 int main(int argc, char **argv)
 {
-    char other[4096], byte;
+    char other[4096];
     const char *path;
 
     if (argc != 3)
@@ -49,9 +51,5 @@ int main(int argc, char **argv)
     } else {
         return 1;
     }
-    if (write(STDOUT_FILENO, "ready\n", 6) != 6)
-        return 1;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
-    return 0;
+    return ready_until_eof();
 }

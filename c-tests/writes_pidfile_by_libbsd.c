@@ -4,13 +4,13 @@
 #include <bsd/libutil.h>
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
+
+#include "until_eof.h"
 
 int main(int argc, char **argv)
 {
     pid_t other = -1;
     struct pidfh *file;
-    char byte;
 
     if (argc != 2)
         return 1;
@@ -19,9 +19,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: PID %d\n", errno == EEXIST ? "runs already" : "error", (int)other);
         return 2;
     }
-    if (pidfile_write(file) != 0 || write(STDOUT_FILENO, "ready\n", 6) != 6)
+    if (pidfile_write(file) != 0 || ready_until_eof() != 0)
         return 3;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
     return pidfile_remove(file) == 0 ? 0 : 4;
 }
