@@ -149,20 +149,22 @@ fn writer(scene: &Scene, how: &str) -> Process {
     host
 }
 
+/// At the end of its input it ends as ever, and there is nothing to be said about it.
+#[track_caller]
+fn ends_in_silence(mut host: Process, what: &str) {
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, &*ended.stderr), (exited(0), ""), "{what}");
+}
+
 #[test]
 fn a_host_may_write_the_file_itself() {
     for how in OWN_WAYS {
         let scene = Scene::new();
-        let mut host = writer(&scene, how);
+        let host = writer(&scene, how);
         assert_eq!(scene.content().trim(), host.pid().to_string(), "{how}");
         assert!(!scene.an_outsider_can_lock(), "{how}");
-        host.close_stdin();
-        let ended = host.wait();
-        assert_eq!(
-            (ended.status, ended.stderr.as_str()),
-            (exited(0), ""),
-            "{how}"
-        );
+        ends_in_silence(host, how);
         assert_eq!(scene.leftovers(), NOTHING, "{how}");
     }
 }
@@ -217,13 +219,7 @@ fn a_host_may_remove_the_file_itself_at_its_end() {
         host.write_stdin(b"\n");
         host.wait_until_ready();
         wait_until_idle(&host);
-        host.close_stdin();
-        let ended = host.wait();
-        assert_eq!(
-            (ended.status, ended.stderr.as_str()),
-            (exited(0), ""),
-            "{how}"
-        );
+        ends_in_silence(host, how);
         assert_eq!(scene.leftovers(), NOTHING, "{how}");
     }
 }
@@ -242,13 +238,7 @@ fn it_may_call_the_file_by_another_name() {
         host.write_stdin(b"\n");
         host.wait_until_ready();
         wait_until_idle(&host);
-        host.close_stdin();
-        let ended = host.wait();
-        assert_eq!(
-            (ended.status, ended.stderr.as_str()),
-            (exited(0), ""),
-            "{name}"
-        );
+        ends_in_silence(host, name);
     }
 }
 
@@ -294,15 +284,13 @@ fn a_host_may_keep_the_file_with_libbsd() {
         let host = scene.host("writes_pidfile_by_libbsd");
         host.arg(scene.pidfile()).spawn()
     };
-    let mut host = start();
+    let host = start();
     host.wait_until_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     wait_until_idle(&host);
     assert_eq!(scene.content().trim(), host.pid().to_string());
     assert!(!scene.an_outsider_can_lock());
-    host.close_stdin();
-    let ended = host.wait();
-    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    ends_in_silence(host, "libbsd");
     assert_eq!(scene.leftovers(), NOTHING);
 
     let host = start();

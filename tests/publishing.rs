@@ -6,7 +6,7 @@ use common::{NOTHING, Scene, exited, killed_by};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::process;
 
 #[test]
@@ -164,12 +164,7 @@ fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
 fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
     let scene = Scene::new();
     let mut owner = scene.host("waits_for_eof").spawn_ready();
-    let state = |scene: &Scene| {
-        let file = fs::metadata(scene.pidfile()).unwrap();
-        // A change of anything, links included, would change the last of these.
-        (file.ino(), file.mode(), file.ctime(), file.ctime_nsec())
-    };
-    let before = state(&scene);
+    let before = scene.identity();
 
     let second = scene
         .host("prints_pidfile_then_exits")
@@ -183,7 +178,7 @@ fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
     let who = owner.pid().to_string();
     assert!(second.stderr.contains(&who), "{}", second.stderr);
 
-    assert_eq!(state(&scene), before);
+    assert_eq!(scene.identity(), before);
     assert_eq!(scene.leftovers(), ["a.pid"]);
     assert_eq!(scene.content(), owner.pid_line());
     owner.close_stdin();

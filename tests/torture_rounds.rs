@@ -81,12 +81,6 @@ impl Soon {
     }
 }
 
-fn started(scene: &Scene, program: &str) -> Process {
-    let host = scene.host(program).spawn_ready();
-    assert_eq!(scene.content(), host.pid_line(), "{}", host.stderr());
-    host
-}
-
 /// How a program is made to end, and how it ends then.
 fn end(mut host: Process, how: u32) -> Ended {
     match how {
@@ -165,7 +159,7 @@ fn starts_race() {
 fn a_start_and_an_end() {
     rounds("start against end", times(120, 3000), |random| {
         let scene = Scene::new();
-        let first = started(&scene, "waits_for_eof");
+        let first = scene.host("waits_for_eof").spawn_owner();
         let (pid, how) = (first.pid(), random.u32(0..3));
         let (to_start, to_end) = (Soon::within(random, 3), Soon::within(random, 8));
         let witness = Witness::of(scene.pidfile());
@@ -205,7 +199,7 @@ fn a_start_and_an_end() {
 fn an_end_and_a_deletion() {
     rounds("end against deletion", times(120, 3000), |random| {
         let scene = Scene::new();
-        let host = started(&scene, "waits_for_eof");
+        let host = scene.host("waits_for_eof").spawn_owner();
         let (pid, how) = (host.pid(), random.u32(0..3));
         // Sometimes the watch is not there yet.
         Soon::within(random, 30).comes();
