@@ -30,6 +30,7 @@ fn a_whole_life() {
         twins.live();
         // systemd says in the log if the file was not there in time, or wrong at first.
         let log = twins.active.log();
+        assert!(log.contains("Started "), "{how}: {log}");
         for complaint in ["PID file", "main PID", "Supervising process", "zombie"] {
             assert!(!log.contains(complaint), "{how}: {log}");
         }
