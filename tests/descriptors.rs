@@ -5,7 +5,6 @@ mod common;
 use common::{Mode, NOTHING, Process, Scene, fds_of, is_watching, killed_by, library, wait_for};
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 
 const WAYS: [&str; 6] = [
     "none",
@@ -88,10 +87,7 @@ fn data_that_is_appended_to() {
 fn a_reader_sees_the_end() {
     for watch in ["auto", "poll", "off"] {
         let scene = Scene::new();
-        let pipe = scene.path("data/pipe");
-        let name = std::ffi::CString::new(pipe.as_os_str().as_bytes()).unwrap();
-        // SAFETY: a C string.
-        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let pipe = scene.fifo("data/pipe");
         // The shell opens it, so that the host has it from its first instruction on.
         let mut host = scene
             .program("/bin/sh")

@@ -406,10 +406,7 @@ fn what_an_inner_service_runs_takes_neither_file() {
     let inner = format!("( {leftover} >report 2>&1; echo done >>report ) & exit 0");
     let outer = "PIDFILE=\"$3\" dash -c \"$0\" sh \"$@\"; exit 5";
     fs::write(scene.path("data/report"), "").unwrap();
-    let made = std::process::Command::new("mkfifo")
-        .arg(scene.path("data/go"))
-        .status();
-    assert!(made.is_ok_and(|status| status.success()));
+    let go = scene.fifo("data/go");
     let ended = scene
         .program("dash")
         .args(["-c", outer, &inner])
@@ -417,7 +414,7 @@ fn what_an_inner_service_runs_takes_neither_file() {
         .args([scene.pidfile(), scene.path("run/inner.pid")])
         .run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(5), ""));
-    fs::write(scene.path("data/go"), "go\n").unwrap();
+    fs::write(go, "go\n").unwrap();
     let report = || fs::read_to_string(scene.path("data/report")).unwrap();
     wait_for(
         || report().ends_with("done\n"),

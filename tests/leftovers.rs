@@ -23,8 +23,7 @@ struct Script {
 
 impl Script {
     fn start(scene: &Scene, shell: &str, launcher: &str, commands: &str) -> Script {
-        let (go, report) = (scene.path("data/go"), scene.path("data/report"));
-        make_fifo(&go);
+        let (go, report) = (scene.fifo("data/go"), scene.path("data/report"));
         let leftover = format!(
             "read line <{}; {{ {commands}; }} >>{report} 2>&1; echo done >>{report}",
             go.display(),
@@ -75,13 +74,6 @@ impl Script {
         wait_for(|| !is_alive(left), "the rest of the script has ended");
         fs::read_to_string(&self.report).unwrap()
     }
-}
-
-fn make_fifo(path: &std::path::Path) {
-    let path = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-    // SAFETY: the path lives through the call.
-    let made = unsafe { libc::mkfifo(path.as_ptr(), 0o600) };
-    assert_eq!(made, 0);
 }
 
 /// Each command looks whether it finds a file. There are simple ones, subshells, pipes and a last one by exec.
@@ -173,7 +165,7 @@ echo \"owner $$\"
 exit 5
 ";
     fs::write(scene.path("data/inner.sh"), inner).unwrap();
-    make_fifo(&scene.path("data/go"));
+    scene.fifo("data/go");
     let outer = "env LD_PRELOAD=\"$1\" PIDFILE=\"$2\" dash ./inner.sh
 echo \"ended $?\"
 echo >go

@@ -9,7 +9,7 @@ use common::{
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 /// What is said about the file: the lines without what all of them begin with.
 #[track_caller]
@@ -181,9 +181,7 @@ fn rights_that_have_gone() {
 
 /// A host whose messages go to a FIFO. It starts when it gets a line. Also the FIFO's other end.
 fn host_at_fifo(scene: &Scene, host: &str, watch: &str) -> (Process, File) {
-    let fifo = scene.path("data/log");
-    let made = Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.is_ok_and(|status| status.success()));
+    let fifo = scene.fifo("data/log");
     let reader = OpenOptions::new()
         .read(true)
         .write(true)

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 use tempfile::TempDir;
@@ -112,6 +113,13 @@ impl Scene {
         let draft = self.path("data").join(name);
         fs::write(&draft, content).unwrap();
         self.copy(&draft, "755")
+    }
+
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        let fifo = self.path(name);
+        let made = Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.is_ok_and(|status| status.success()), "mkfifo");
+        fifo
     }
 
     /// A place in the scene.
