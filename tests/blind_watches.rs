@@ -253,8 +253,7 @@ fn a_file_that_was_replaced_while_somebody_had_it_open() {
     let host = scene
         .program("env")
         .arg(scene.host_path("waits_for_signal"));
-    let host = host.spawn();
-    host.wait_until_ready();
+    let host = host.spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     let reader = File::open(scene.pidfile()).unwrap();
     // It finds the old file gone and the new one there.
@@ -279,8 +278,7 @@ fn a_path_that_leads_to_the_deleted_file_for_a_while() {
         "touch \"$pidfile\" '{0}'; mount --bind '{0}' \"$pidfile\"",
         file.display()
     );
-    let host = scene.host_after(&script, "waits_for_signal").spawn();
-    host.wait_until_ready();
+    let host = scene.host_after(&script, "waits_for_signal").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     assert_eq!(fs::read_to_string(&file).unwrap(), host.pid_line());
     fs::remove_file(&file).unwrap();

@@ -274,8 +274,7 @@ fn an_environment_may_be_large() {
         if is_owner {
             other = other.env("PIDFILE_WATCH", "off");
         }
-        let other = other.spawn();
-        other.wait_until_ready();
+        let other = other.spawn_ready();
         fs::write(scene.pidfile(), other.pid_line()).unwrap();
         let second = scene.host("prints_pidfile_then_exits");
         let second = second.arg(scene.pidfile()).spawn();

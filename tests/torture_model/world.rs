@@ -24,7 +24,7 @@ pub enum At {
     /// It calls exec.
     Exec,
     Resume(Resume),
-    /// keeper.rs, Attendance::run and `glance`: `file.look()` at each event
+    /// attendance.rs, Attendance::run and `glance`: `file.look()` at each event
     Owns,
     Pass(Pass),
     HandOver(HandOver),
@@ -33,7 +33,7 @@ pub enum At {
     Leave,
     StandBy(StandBy),
     // Where it stays
-    /// keeper.rs, `terminate`: the host has been sent SIGTERM
+    /// deletion.rs, `terminate`: the host has been sent SIGTERM
     Told,
     /// Runs without a file.
     Aside,
