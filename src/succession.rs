@@ -39,6 +39,8 @@ use crate::{deletion, keeper, own_hands, private_table, procfs, sys};
 pub const AT_ONCE: Duration = Duration::from_secs(1);
 /// How long an heir may take to notice that the baton is its.
 const TAKING: Duration = Duration::from_secs(2);
+/// How long an owner that ends looks for an heir: its end waits for longer.
+const PASSING_ON: Duration = Duration::from_secs(4);
 /// How long an owner may take to notice that its heir has ended.
 const TAKING_BACK: Duration = Duration::from_millis(300);
 /// In which another process may do its part.
@@ -244,7 +246,9 @@ fn forked_as_leader() -> Option<u32> {
 /// The keeper of an owner that ends of its own accord: passes the file on, if there is an heir.
 pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     let page = page()?;
-    loop {
+    let end = sys::now() + PASSING_ON;
+    // Children that mean no good could have us wait for ever.
+    while sys::now() < end {
         // All of this may take a while. Whoever would be the heir is told.
         let deleted = file.look_patiently() == Sight::Deleted && !own_hands::has_removed();
         if deleted {
@@ -281,6 +285,7 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
             return None;
         }
     }
+    None
 }
 
 /// Whether a candidate has a keeper. One that has called exec has it again when it begins; but it may
