@@ -3,8 +3,8 @@
 //! Who wants something of the keeper posts a bit and waits, with a bound, for the phase to change.
 //! That is a handful of atomic operations and futex(2) calls, and so async-signal-safe throughout.
 //!
-//! After fork(2) the child has this memory and no keeper. It never acts, since every path asks
-//! [`is_owner`] first.
+//! After fork(2) the child has this memory and no keeper. It never acts for its parent, since every
+//! path asks first whether it [`is_owner`], or a candidate with a keeper of its own.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::time::Duration;
@@ -36,10 +36,10 @@ pub mod phase {
     pub const UNATTENDED: u32 = 5;
     /// The file is not ours any more.
     pub const GONE: u32 = 6;
-    /// One of several threads that end the process at once is removing it.
-    pub const REMOVING: u32 = 8;
     /// The file is another process's, and the keeper waits for its lock.
     pub const STANDBY: u32 = 7;
+    /// One of several threads that end the process at once is removing it.
+    pub const REMOVING: u32 = 8;
 }
 
 pub mod request {
@@ -53,12 +53,12 @@ pub mod request {
     pub const DELETED: u32 = 8;
     /// The main thread has left by pthread_exit(3), and a stand-in waits for the others.
     pub const MAIN_LEFT: u32 = 16;
-    /// The main thread has ended, and libc does not know.
-    pub const MAIN_ENDED: u32 = 128;
     /// It has left without one: our threads have to go.
     pub const DISSOLVE: u32 = 32;
     /// The host changes its user or group.
     pub const CREDENTIALS: u32 = 64;
+    /// The main thread has ended, and libc does not know.
+    pub const MAIN_ENDED: u32 = 128;
 }
 
 /// A word that the kernel sets to zero in every forked child (madvise(2), MADV_WIPEONFORK). The
