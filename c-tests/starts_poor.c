@@ -8,9 +8,11 @@
  *                  the limit of that name (setrlimit(2))
  * room=N           the address space may grow by N KiB
  * locked=N         all memory is locked, and N KiB more may be
- * user=N           root's rights: it becomes that user */
+ * user=N           root's rights: it becomes that user
+ * groups=N         a short list of groups: it gets N (setgroups(2)) */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,16 @@ static rlim_t address_space(void)
     return strtoul(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
+static int get_groups(rlim_t number)
+{
+    static gid_t groups[65536];
+    rlim_t at;
+
+    for (at = 0; at < number && at < 65536; at++)
+        groups[at] = 1000000000 + at;
+    return setgroups(at, groups);
+}
+
 static int give_up(const char *what, rlim_t number)
 {
     if (strncmp(what, "close=", 6) == 0)
@@ -54,6 +66,8 @@ static int give_up(const char *what, rlim_t number)
         return limit(RLIMIT_AS, address_space() + number * 1024);
     if (strncmp(what, "locked=", 7) == 0)
         return mlockall(MCL_CURRENT | MCL_FUTURE) || limit(RLIMIT_MEMLOCK, address_space() + number * 1024);
+    if (strncmp(what, "groups=", 7) == 0)
+        return get_groups(number);
     return strncmp(what, "user=", 5) != 0 || setresgid(number, number, number) || setresuid(number, number, number);
 }
 

@@ -5,8 +5,6 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -358,24 +356,10 @@ fn own_descriptor(fd: &OwnedFd) -> CString {
     CString::new(format!("/proc/thread-self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
 }
 
-/// Whether a process was started with the setting to keep no lock. An environment may be larger than
-/// our heap, so it is looked through, not read as a whole.
+/// Whether a process was started with the setting to keep no lock.
 fn keeps_no_lock(pid: libc::pid_t) -> bool {
-    const SETTING: &[u8] = b"PIDFILE_WATCH=off\0";
-    let Ok(environment) = File::open(format!("/proc/{pid}/environ")) else {
-        return false;
-    };
-    let mut environment = BufReader::with_capacity(4096, environment);
-    loop {
-        let mut start = environment.by_ref().take(SETTING.len() as u64);
-        let mut variable = Vec::new();
-        match start.read_until(0, &mut variable) {
-            Ok(0) | Err(_) => return false,
-            Ok(_) if variable == SETTING => return true,
-            Ok(_) if variable.ends_with(b"\0") => {}
-            Ok(_) => _ = environment.skip_until(0),
-        }
-    }
+    let setting = procfs::record(&format!("/proc/{pid}/environ"), 0, b"PIDFILE_WATCH=");
+    setting.is_some_and(|setting| setting == b"off")
 }
 
 /// Whether a process of this PID runs since before the file was written: then the PID was not

@@ -15,9 +15,8 @@ use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
-use crate::paths::read_once;
 use crate::sys::{self, SignalsBlocked};
-use crate::{keeper, succession};
+use crate::{keeper, procfs, succession};
 
 /// How long the host waits for our threads to follow.
 const FOLLOWING: Duration = Duration::from_secs(2);
@@ -187,14 +186,10 @@ pub fn catch_up() {
     if DIVERGED.load(Ordering::SeqCst) != sys::getpid() {
         return;
     }
-    let mut status = [0; 4096];
-    let length = read_once(c"/proc/self/status", &mut status).unwrap_or_default();
-    // Without a line that there was no room for: then there are no groups.
-    let end = status[..length].iter().rposition(|&byte| byte == b'\n');
-    let status = String::from_utf8_lossy(&status[..end.unwrap_or_default()]);
     let numbers = |name: &str| -> Vec<u32> {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let words = line.into_iter().flat_map(str::split_ascii_whitespace);
+        let line = procfs::record("/proc/self/status", b'\n', name.as_bytes());
+        let line = String::from_utf8(line.unwrap_or_default()).unwrap_or_default();
+        let words = line.split_ascii_whitespace();
         words.filter_map(|word| word.parse().ok()).collect()
     };
     let (users, groups) = (numbers("Uid:"), numbers("Gid:"));
@@ -203,6 +198,7 @@ pub fn catch_up() {
     else {
         return;
     };
+    // None, if there are very many.
     let others = numbers("Groups:");
     // A change of users makes the memory of the whole process private (prctl(2), PR_SET_DUMPABLE). The
     // host may have said since its own that it is not.

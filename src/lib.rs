@@ -52,7 +52,7 @@
 //! | [`interpose`], [`libc_function`] | the exported C symbols, and libc's behind them |
 //! | [`report`] | what a person gets told, and where |
 //! | [`heap`], [`footprint`], [`thread_keys`] | what keeps us out of the host's memory and environment |
-//! | [`procfs`] | what is to be seen of other processes |
+//! | [`procfs`] | what is to be seen of processes |
 //! | [`sys`] | the few things libc offers no safe form of |
 
 #![deny(unsafe_op_in_unsafe_fn)]

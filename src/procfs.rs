@@ -1,9 +1,10 @@
-//! Other processes, as far as kill(2) and /proc/PID/stat (proc(5)) tell of them.
+//! Processes, as far as kill(2) and the files in /proc/PID (proc(5)) tell of them.
 //!
 //! Without /proc what cannot be seen is not known, and each function says what it answers then.
 
 use std::ffi::CString;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 
 use crate::paths::read_once;
 use crate::sys::errno;
@@ -67,6 +68,29 @@ impl Stat {
 
     fn started(&self) -> Option<u64> {
         self.count(22)
+    }
+}
+
+/// What follows a name in one of the records of a file: lines in a status, variables in an environment.
+/// The first of that name counts. Such a file may be larger than our heap, so it is looked through, and a
+/// record of more than a page is none.
+pub fn record(path: &str, delimiter: u8, name: &[u8]) -> Option<Vec<u8>> {
+    const LONGEST: u64 = 4096;
+    let mut file = BufReader::with_capacity(4096, File::open(path).ok()?);
+    let mut record = Vec::new();
+    loop {
+        record.clear();
+        let mut start = file.by_ref().take(LONGEST);
+        if start.read_until(delimiter, &mut record).ok()? == 0 {
+            return None;
+        }
+        let is_whole = record.pop_if(|last| *last == delimiter).is_some();
+        if record.starts_with(name) {
+            return is_whole.then(|| record.split_off(name.len()));
+        }
+        if !is_whole {
+            file.skip_until(delimiter).ok()?;
+        }
     }
 }
 

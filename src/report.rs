@@ -11,8 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::{Config, Log};
-use crate::private_table;
 use crate::sys::{self, SignalsBlocked};
+use crate::{private_table, procfs};
 
 /// Something the operator should know in any case.
 pub fn problem(config: &Config, what: &str) {
@@ -226,12 +226,10 @@ fn fetch_stderr() -> Option<OwnedFd> {
     }
 }
 
+/// Also where that cannot be seen.
 fn is_sandboxed() -> bool {
-    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-    !status.lines().any(|line| {
-        line.strip_prefix("Seccomp:")
-            .is_some_and(|mode| mode.trim() == "0")
-    })
+    let mode = procfs::record("/proc/thread-self/status", b'\n', b"Seccomp:");
+    mode.is_none_or(|mode| mode.trim_ascii() != b"0")
 }
 
 fn deliver_to_syslog(head: &str, what: &str) {

@@ -119,6 +119,18 @@ fn processes() {
     }
 }
 
+/// Where the kernel lists them, they are more than the library has room for.
+#[test]
+fn many_groups() {
+    let scene = Scene::new();
+    let host = start(&scene, Mode::Active, "auto", &["groups=30000"]);
+    wait_until_idle(&host);
+    scene.remove_pidfile();
+    let ended = host.wait();
+    assert_eq!(ended.status, killed_by(libc::SIGTERM));
+    assert!(ended.stderr.contains("was deleted"), "{ended:?}");
+}
+
 /// In KiB: for no stack of ours, for one, for all.
 const ROOMS: [u32; 7] = [0, 4, 72, 80, 144, 208, 1024];
 
