@@ -239,6 +239,16 @@ fn an_owner_without_a_lock_is_left_alone() {
     assert_eq!(scene.leftovers(), NOTHING);
 }
 
+/// Whether a second program leaves the file to the process that it names, or takes it for a stale one.
+#[track_caller]
+fn second_leaves_it_to(owner: Option<&Process>, scene: &Scene, what: &str) {
+    let second = scene.host("prints_pidfile_then_exits");
+    let second = second.arg(scene.pidfile()).spawn();
+    let pid_line = owner.unwrap_or(&second).pid_line();
+    let ended = second.wait();
+    assert_eq!(ended.stdout, pid_line, "{what}: {ended:?}");
+}
+
 /// PIDs are used again, also by somebody with the same settings: but he has started later.
 #[test]
 fn who_has_started_later_is_no_owner() {
@@ -250,15 +260,7 @@ fn who_has_started_later_is_no_owner() {
         let file = fs::File::options().append(true).open(scene.pidfile());
         let when = SystemTime::now() - written;
         file.unwrap().set_modified(when).unwrap();
-        let second = scene.host("prints_pidfile_then_exits");
-        let second = second.arg(scene.pidfile()).spawn();
-        let pid_line = if is_owner {
-            other.pid_line()
-        } else {
-            second.pid_line()
-        };
-        let ended = second.wait();
-        assert_eq!(ended.stdout, pid_line, "{written:?}: {ended:?}");
+        second_leaves_it_to(is_owner.then_some(&other), &scene, &format!("{written:?}"));
     }
 }
 
@@ -276,14 +278,6 @@ fn an_environment_may_be_large() {
         }
         let other = other.spawn_ready();
         fs::write(scene.pidfile(), other.pid_line()).unwrap();
-        let second = scene.host("prints_pidfile_then_exits");
-        let second = second.arg(scene.pidfile()).spawn();
-        let pid_line = if is_owner {
-            other.pid_line()
-        } else {
-            second.pid_line()
-        };
-        let ended = second.wait();
-        assert_eq!(ended.stdout, pid_line, "{is_owner}: {ended:?}");
+        second_leaves_it_to(is_owner.then_some(&other), &scene, &format!("{is_owner}"));
     }
 }
