@@ -321,6 +321,8 @@ int main(int argc, char **argv)
             must(setegid(65534) == 0 && seteuid(65534) == 0, step);
         else if (is(step, "take root"))
             must(seteuid(0) == 0 && setegid(0) == 0, step);
+        else if (is(step, "be dumpable"))
+            must(prctl(PR_SET_DUMPABLE, 1) == 0, step);
         else if (is(step, "chroot"))
             must(chroot(*++next) == 0 && chdir("/") == 0, step);
         else if (is(step, "close all"))

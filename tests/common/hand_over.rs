@@ -2,9 +2,9 @@
 
 use super::daemon::Orphan;
 use super::onlooker::Onlooker;
-use super::process::exited;
+use super::process::{exited, killed_by};
 use super::procfs::status_line;
-use super::scene::Scene;
+use super::scene::{NOTHING, Scene};
 use super::wait::wait_for;
 use std::fs;
 use std::path::Path;
@@ -116,4 +116,28 @@ pub fn daemonize_while(
     );
     assert_eq!(scene.leftovers(), ["a.pid"], "{steps:?}");
     daemon
+}
+
+/// Each way in which a daemon's file goes, in turn.
+pub fn end_daemon(scene: &Scene, daemon: Orphan, way: usize, what: &[&str]) {
+    let expected = match way % 4 {
+        0 => {
+            scene.remove_pidfile();
+            killed_by(libc::SIGTERM)
+        }
+        1 => {
+            daemon.signal(libc::SIGTERM);
+            killed_by(libc::SIGTERM)
+        }
+        2 => {
+            daemon.signal(libc::SIGINT);
+            exited(0)
+        }
+        _ => {
+            daemon.signal(libc::SIGQUIT);
+            exited(3)
+        }
+    };
+    assert_eq!(daemon.wait(), expected, "{what:?}, end {way}");
+    assert_eq!(scene.leftovers(), NOTHING, "{what:?}, end {way}");
 }
