@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 
 /// Somebody who reads a PID file over and over without a pause. From the first time that it is there it has to be there,
@@ -17,11 +17,19 @@ pub struct Onlooker {
 }
 
 impl Onlooker {
+    /// It has looked once when this returns, and so has seen whoever is in the file now.
     pub fn of(path: PathBuf) -> Onlooker {
         let done = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&done);
+        let has_looked = Arc::new(Barrier::new(2));
+        let (stop, begins) = (Arc::clone(&done), Arc::clone(&has_looked));
         let thread = thread::spawn(move || {
+            let now = look(&path);
+            begins.wait();
             let (mut seen, mut file) = (BTreeSet::new(), None);
+            if let Some((pid, inode)) = now? {
+                seen.insert(pid);
+                file = Some(inode);
+            }
             loop {
                 let is_last = stop.load(Ordering::Relaxed);
                 let Some((pid, inode)) = look(&path)? else {
@@ -46,6 +54,7 @@ impl Onlooker {
                 }
             }
         });
+        has_looked.wait();
         Onlooker { done, thread }
     }
 
