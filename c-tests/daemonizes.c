@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -176,6 +177,15 @@ static void drop_root(void)
     must(setuid(65534) == 0, "setuid");
 }
 
+/* Not so its children. Whoever has so much to give back takes a while to end. */
+static void be_large(void)
+{
+    const size_t size = (size_t)256 << 20;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    must(memory != MAP_FAILED && madvise(memory, size, MADV_DONTFORK) == 0, "mmap");
+}
+
 /* As those do who overwrite it with a title for ps(1). */
 static void move_environment(void)
 {
@@ -311,6 +321,8 @@ int main(int argc, char **argv)
             start_worker(1, (char *[]) { NULL });
         else if (is(step, "pane"))
             start_worker(1, (char *[]) { "sleep", "1000", NULL });
+        else if (is(step, "be large"))
+            be_large();
         else if (is(step, "system()"))
             must(system("exit 3") == 3 << 8, step);
         else if (is(step, "thread"))

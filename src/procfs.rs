@@ -66,6 +66,10 @@ impl Stat {
         !self.has_ended() || self.threads().is_some_and(|threads| threads > 1)
     }
 
+    fn parent(&self) -> Option<libc::pid_t> {
+        self.count(4)?.try_into().ok()
+    }
+
     fn started(&self) -> Option<u64> {
         self.count(22)
     }
@@ -151,6 +155,11 @@ pub fn started(pid: libc::pid_t) -> Option<u64> {
     Stat::of(pid)?.started()
 }
 
+/// Who has forked a process, or has it since that one ended; `None` if there is none, or no /proc.
+pub fn parent(pid: libc::pid_t) -> Option<libc::pid_t> {
+    Stat::of(pid)?.parent()
+}
+
 /// Whether `pid` is the parent of this process, or its parent, and so on. Without /proc no more than
 /// the parent is known.
 pub fn descends_from(pid: libc::pid_t) -> bool {
@@ -161,9 +170,8 @@ pub fn descends_from(pid: libc::pid_t) -> bool {
         if ancestor == pid {
             return true;
         }
-        let parent = Stat::of(ancestor).and_then(|stat| stat.count(4));
-        match parent.map(libc::pid_t::try_from) {
-            Some(Ok(parent)) if parent > 0 => ancestor = parent,
+        match parent(ancestor) {
+            Some(parent) if parent > 0 => ancestor = parent,
             _ => break,
         }
     }

@@ -278,6 +278,7 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
                 page.taken.load(Ordering::SeqCst) == pid as u32
             };
             if file.hand_over(pid, TAKING, wait) {
+                wait_for_the_one_between(pid, end);
                 return Some(pid);
             }
             heir.pid.store(0, Ordering::SeqCst);
@@ -286,6 +287,20 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
         }
     }
     None
+}
+
+/// Waits, until `end` at most, for the leader that has forked this heir of ours, and has begun to end too:
+/// only then the heir has the parent that it will keep. systemd asks for it when the launcher is gone, and
+/// would not learn how a child of somebody else's ends (systemd.service(5), PIDFile=).
+fn wait_for_the_one_between(heir: libc::pid_t, end: Duration) {
+    let end = end.min(sys::now() + AT_ONCE);
+    let is_between = |leader: &libc::pid_t| procfs::parent(*leader) == Some(sys::getpid());
+    while sys::now() < end
+        && let Some(leader) = procfs::parent(heir).filter(is_between)
+        && !procfs::is_asleep(leader)
+    {
+        sys::pause(MOMENT);
+    }
 }
 
 /// Whether a candidate has a keeper. One that has called exec has it again when it begins; but it may

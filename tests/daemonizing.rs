@@ -61,6 +61,27 @@ fn a_launcher_that_waits_for_its_own_child() {
     }
 }
 
+/// When the launcher has ended its manager looks into the file. If the daemon is still the child of a process in the middle
+/// then, systemd takes it for somebody else's, and does not learn how it ends.
+#[test]
+fn the_process_in_the_middle_is_gone_when_the_launcher_is() {
+    let manager = std::process::id().to_string();
+    for (round, leaving) in LEAVING.iter().enumerate() {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let ready = ["leave by", leaving, "wait for", "pipe"];
+        let steps = [&ready[..], &["fork", "be large", "setsid", "fork"]].concat();
+        let ended = scene.host("daemonizes").args(&steps).run();
+        let named = scene.content();
+        let parent = status_line(named.trim().parse().unwrap(), "PPid");
+        assert_eq!(ended.status, exited(0), "{ended:?}");
+        let daemon = Orphan::new(*said(&scene, "process").last().unwrap());
+        assert_eq!(named, daemon.pid_line(), "{leaving}");
+        assert_eq!(parent, manager, "{leaving}");
+        end_daemon(&scene, daemon, round, &steps);
+    }
+}
+
 /// What launchers do before they fork, with all that these leave behind.
 #[test]
 fn launchers_with_helpers_and_threads() {
