@@ -14,6 +14,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     // dlclose() must not take the code away from under our threads and handlers.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
 
+    // What the loader writes to begins at a page, and so lies in two pages less, each of which every
+    // process would have to copy. LLD does that, GNU ld ignores it; zig refuses it, and is the one
+    // linker here that is named.
+    if env::var_os("RUSTC_LINKER").is_none() {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,separate-loadable-segments");
+    }
+
     // See src/heap.rs and src/footprint.rs.
     let wrapped = [
         "malloc",
