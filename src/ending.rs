@@ -48,6 +48,13 @@ pub enum How {
     BySignal,
 }
 
+/// Whether there can be anything to [`release`]. Most who end are children and bystanders: they ask no
+/// more than this, and touch no other page of ours, which the kernel would have to map first.
+pub fn has_something_to_release() -> bool {
+    let owner = mailbox::owner();
+    mailbox::phase() == phase::STANDBY || owner != 0 && owner == sys::getpid()
+}
+
 /// Gives up the file, if it is this process that owns it, and waits for that with a bound.
 ///
 /// Async-signal-safe: atomic operations and system calls; no lock, no allocation.

@@ -27,11 +27,13 @@ use crate::{credentials, own_hands, signals, succession, sys};
 /// _exit(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn _exit(status: c_int) -> ! {
-    sys::guarded((), || {
-        ending::release(How::OfItsOwnAccord);
-        // No thread that was cancelled meanwhile comes away from here.
-        ending::leave(status)
-    });
+    if ending::has_something_to_release() {
+        sys::guarded((), || {
+            ending::release(How::OfItsOwnAccord);
+            // No thread that was cancelled meanwhile comes away from here.
+            ending::leave(status)
+        });
+    }
     ending::leave(status)
 }
 

@@ -7,6 +7,7 @@ use common::{
     library, status_line, tasks_of, wait_for,
 };
 use std::fs;
+use std::path::Path;
 
 const FORKS: [&str; 3] = ["fork", "_Fork", "clone"];
 const COMMANDS: [&str; 4] = ["posix_spawn", "posix_spawn as started", "system", "popen"];
@@ -191,6 +192,33 @@ fn a_program_that_the_owner_runs_makes_no_system_call_but_getpid() {
     });
     assert_eq!(plain, ["exit_group"]);
     assert_eq!(active, ["getpid", "exit_group"]);
+}
+
+/// Nor does a child of its own touch more pages than it would with a library that does nothing. Where the kernel puts the
+/// libraries makes a difference of some pages, so it is asked more than once.
+#[test]
+fn a_program_that_the_owner_runs_forks_as_with_an_empty_library() {
+    let fewest_pages = |library: &Path, is_active: bool| {
+        let pages = (0..20).map(|_| -> i32 {
+            let scene = Scene::new();
+            let mut host = scene
+                .program("dash")
+                .inert()
+                .args(["-c", "\"$1\"; exit $?", "sh"])
+                .arg(scene.host_path("counts_pages_of_children"))
+                .env("LD_PRELOAD", library);
+            if is_active {
+                host = host.env("PIDFILE", scene.pidfile());
+            }
+            let ended = host.run();
+            assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+            ended.stdout.trim().parse().unwrap()
+        });
+        pages.min().unwrap()
+    };
+    let theirs = fewest_pages(&Scene::new().host_path("is_an_empty_library"), false);
+    let ours = fewest_pages(&library(), true);
+    assert!(theirs > 0 && ours <= theirs + 1, "{ours} pages, {theirs}");
 }
 
 /// strace is to run as ever, only what it traces is to have the library.
