@@ -4,6 +4,7 @@ use crate::common::{Scene, is_watching};
 use crate::figure::Samples;
 use crate::table::{Row, Table, Target, Unit};
 use crate::ways::{Times, Way, in_turns};
+use std::collections::BTreeMap;
 
 const MICROSECONDS: f64 = 1e3;
 
@@ -17,11 +18,7 @@ pub fn measure(table: &mut Table) {
         Way::StartStopDaemon,
         Way::Daemonize,
     ];
-    let scene = Scene::new();
-    let start = in_turns(200, &ways, |way| {
-        let process = way.start(&scene, &["tells_the_time", "0"]);
-        Times::of(&scene, process).between("exec", "main")
-    });
+    let start = starts(&ways);
     table.add(Row {
         what: "start, no setting: what it adds to exec → main".to_owned(),
         unit: Unit::Nanoseconds,
@@ -45,6 +42,7 @@ pub fn measure(table: &mut Table) {
         active(against, Target::Below);
     }
 
+    let scene = Scene::new();
     let life = in_turns(150, &[Way::Inert, Way::Active], |way| {
         let process = way.start(&scene, &["tells_the_time", "1000"]);
         Times::of(&scene, process).between("exec", "reaped")
@@ -58,6 +56,15 @@ pub fn measure(table: &mut Table) {
         target: Target::Plus(300.0 * MICROSECONDS),
     });
     end(table, &scene);
+}
+
+/// From exec to main.
+pub fn starts(ways: &[Way]) -> BTreeMap<Way, Samples> {
+    let scene = Scene::new();
+    in_turns(200, ways, |way| {
+        let process = way.start(&scene, &["tells_the_time", "0"]);
+        Times::of(&scene, process).between("exec", "main")
+    })
 }
 
 /// The end of a process that has a watch. The kernel takes its time to close one.
