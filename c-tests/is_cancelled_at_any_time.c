@@ -8,7 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define ROUNDS 100
+#define ROUNDS 300
 
 static const char *call;
 static int fd;
