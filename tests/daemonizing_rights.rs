@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    Orphan, Orphanage, SHAPES, Scene, daemonize, end_daemon, exited, status_line, tasks_of,
-    wait_for,
+    Orphan, Orphanage, SHAPES, Scene, daemonize, end_daemon, exited, killed_by, status_line,
+    tasks_of, wait_for,
 };
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -78,6 +78,20 @@ fn an_heir_that_has_dropped_root_has_no_thread_that_could_take_it_back() {
     }
 }
 
+/// Ends a daemon that cannot remove the file.
+#[track_caller]
+fn leaves_an_empty_file(scene: &Scene, daemon: Orphan, signal: i32, steps: &[&str]) {
+    let expected = match signal {
+        libc::SIGINT => exited(0),
+        libc::SIGQUIT => exited(3),
+        _ => killed_by(signal),
+    };
+    daemon.signal(signal);
+    assert_eq!(daemon.wait(), expected, "{steps:?}, signal {signal}");
+    assert_eq!(scene.content(), "", "{steps:?}, signal {signal}");
+    assert!(scene.an_outsider_can_lock(), "{steps:?}, signal {signal}");
+}
+
 /// Where the daemon cannot remove the file it empties it.
 #[test]
 fn daemons_that_lose_sight_of_the_file() {
@@ -97,10 +111,7 @@ fn daemons_that_lose_sight_of_the_file() {
                     };
                     let steps = [&["wait for", waiting], shape, more].concat();
                     let daemon = daemonize(&scene, &steps);
-                    daemon.signal(signal);
-                    daemon.wait();
-                    assert_eq!(scene.content(), "", "{steps:?}");
-                    assert!(scene.an_outsider_can_lock(), "{steps:?}");
+                    leaves_an_empty_file(&scene, daemon, signal, &steps);
                 }
             }
         }
@@ -121,18 +132,15 @@ fn launchers_that_drop_root_before_they_fork() {
                 let orphans = Orphanage::of(&scene);
                 let steps = [&["drop root", "wait for", waiting], shape, more].concat();
                 let mut daemon = daemonize(&scene, &steps);
+                let mut end = signal;
                 if signal == libc::SIGUSR2 {
                     daemon.signal(signal);
                     assert_eq!(daemon.wait(), exited(0), "{steps:?}");
                     daemon = Orphan::new(orphans.children()[0]);
                     assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
-                    daemon.signal(libc::SIGTERM);
-                } else {
-                    daemon.signal(signal);
+                    end = libc::SIGTERM;
                 }
-                daemon.wait();
-                assert_eq!(scene.content(), "", "{steps:?}");
-                assert!(scene.an_outsider_can_lock(), "{steps:?}");
+                leaves_an_empty_file(&scene, daemon, end, &steps);
             }
         }
     }
