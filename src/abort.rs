@@ -11,8 +11,9 @@ use std::ptr;
 use libc::{SIG_DFL, SIG_IGN};
 
 use crate::ending::{self, How};
-use crate::libc_function::LibcFunction;
-use crate::{mailbox, signal_set, signals, sys};
+use crate::sys::next_symbol::LibcFunction;
+use crate::sys::{self, guard::guarded, sigset};
+use crate::{mailbox, signals};
 
 static REAL: LibcFunction = LibcFunction::new(c"abort");
 
@@ -64,11 +65,11 @@ pub fn register() {
 /// Async-signal-safe, as abort(3) has to be: system calls, the host's own handler, and [`ending::release`].
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
 extern "C-unwind" fn prepare() -> usize {
-    let insists = sys::guarded(false, || mailbox::is_owner() && disposition() != SIG_DFL);
+    let insists = guarded(false, || mailbox::is_owner() && disposition() != SIG_DFL);
     if insists {
         // With nothing of ours around it: the host's handler may jump out, or end the thread.
         raise();
-        sys::guarded((), || {
+        guarded((), || {
             ending::release(How::BySignal);
             signals::set_default(libc::SIGABRT);
         });
@@ -95,7 +96,7 @@ fn raise() {
     if disposition() == SIG_IGN {
         return;
     }
-    let set = signal_set::of(signal_set::bit(libc::SIGABRT));
+    let set = sigset::of(sigset::bit(libc::SIGABRT));
     // SAFETY: the set is ours.
     unsafe {
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, ptr::null_mut());
@@ -106,5 +107,5 @@ fn raise() {
 /// Where there is no abort(3) of libc's: nothing that could happen, but no reason to jump to nowhere.
 extern "C" fn leave() -> ! {
     const STATUS: c_int = 127;
-    ending::leave(STATUS)
+    sys::exit_group(STATUS)
 }

@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use crate::config::{Config, POLL, Watch};
 use crate::deletion::{kill_host, terminate_at_once};
 use crate::keeper::{FILE, wait_for_the_spare_to_go};
 use crate::mailbox::{self, phase, request};
 use crate::pidfile::{PidFile, Sight};
+use crate::settings::config::Config;
+use crate::settings::{POLL, Watch};
+use crate::sys::{clock, procfs};
 use crate::watch::Watcher;
-use crate::{
-    credentials, last_thread, main_thread, own_hands, procfs, report, succession, sys, unattended,
-};
+use crate::{credentials, last_thread, main_thread, own_hands, report, succession, unattended};
 
 /// The watch is armed so long after the start: a process that lives for milliseconds never pays
 /// for it (closing an inotify instance takes the kernel up to 20 ms). A look after arming finds a
@@ -81,14 +81,14 @@ impl Attendance {
                 return self.dissolve();
             }
             if requests & request::DELETED != 0 {
-                self.kill = self.config.kill_after.map(|after| sys::now() + after);
+                self.kill = self.config.kill_after.map(|after| clock::now() + after);
             }
             if !self.armed {
                 self.armed = true;
                 self.arm();
             }
             self.look();
-            if self.kill.is_some_and(|when| sys::now() >= when) {
+            if self.kill.is_some_and(|when| clock::now() >= when) {
                 self.kill = None;
                 report::killed(self.config);
                 kill_host(libc::SIGKILL);
@@ -100,7 +100,7 @@ impl Attendance {
     fn bound(&self) -> Option<Duration> {
         let arming = (!self.armed).then_some(ARMING);
         let settling = self.settling.map(|_| SETTLING_LOOKS);
-        let kill = self.kill.map(|when| when.saturating_sub(sys::now()));
+        let kill = self.kill.map(|when| when.saturating_sub(clock::now()));
         let counting = (self.counting || self.leaderless).then_some(last_thread::COUNTING);
         let bounds = [arming, self.interval, settling, self.going, kill, counting];
         bounds.into_iter().flatten().min()
@@ -127,7 +127,7 @@ impl Attendance {
     fn host_is_alone(&self) -> bool {
         wait_for_the_spare_to_go();
         let ours = 1 + usize::from(self.watcher.is_some());
-        last_thread::count().is_ok_and(|all| all == 1 + ours)
+        procfs::thread_count().is_ok_and(|all| all == 1 + ours)
     }
 
     /// Whether all that is left of the host is its main thread, which has ended.
@@ -227,9 +227,9 @@ impl Attendance {
                     mailbox::post(request::LOOK);
                 }
                 Err(pid) => {
-                    let until = *self.settling.get_or_insert(sys::now() + SETTLING);
+                    let until = *self.settling.get_or_insert(clock::now() + SETTLING);
                     let other = pid.filter(|pid| procfs::is_alive(*pid));
-                    if other.is_some() || sys::now() >= until {
+                    if other.is_some() || clock::now() >= until {
                         *place = None;
                         self.lose(other);
                     }

@@ -5,9 +5,9 @@ use std::os::fd::OwnedFd;
 
 use crate::bequest::Bequest;
 use crate::content::read_pid;
-use crate::paths::{FileId, flock_by_kernel, fstat, open, parent, unlock};
 use crate::pidfile::PidFile;
-use crate::{procfs, sys};
+use crate::sys::fs::{FileId, flock_by_kernel, fstat, open, parent, unlock};
+use crate::sys::{self, procfs};
 
 /// A PID file that another process owns, and that this one may inherit.
 pub struct Baton {

@@ -13,7 +13,7 @@ use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-use crate::paths::{FileId, fstat};
+use crate::sys::fs::{FileId, fstat};
 use crate::sys::{self, check};
 
 /// Others may have sent something first.

@@ -10,10 +10,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::content::{Content, read_pid, replace, write};
-use crate::paths::{FileId, Home, directory_of, flock, fstat, lstat, open, parent, stat, unlink};
 use crate::pidfile::PidFile;
-use crate::procfs;
-use crate::sys::{self, check, describe};
+use crate::pidfile::location::Home;
+use crate::sys::fs::{FileId, directory_of, flock, fstat, lstat, open, parent, stat, unlink};
+use crate::sys::{self, check, clock, describe, futex, procfs};
 
 /// Between two attempts.
 const MOMENT: Duration = Duration::from_millis(2);
@@ -67,9 +67,9 @@ impl PidFile {
     ///
     /// See [`Refusal`]; the file is then as it was.
     pub fn claim(path: &CStr, lock: Lock) -> Result<Self, Refusal> {
-        let start = sys::now();
+        let start = clock::now();
         loop {
-            let waited = sys::now().saturating_sub(start);
+            let waited = clock::now().saturating_sub(start);
             if let Some(fd) = attempt(path, lock, waited)? {
                 let stat = fstat(&fd).map_err(|errno| {
                     // It names us, is locked by us, and nobody would take it away again.
@@ -87,7 +87,7 @@ impl PidFile {
             if waited > CONTENTION {
                 return Err(Refusal::Unsafe("does not stay the same for long enough"));
             }
-            sys::pause(MOMENT);
+            futex::pause(MOMENT);
         }
     }
 
@@ -98,7 +98,7 @@ impl PidFile {
     ///
     /// See [`Refusal`].
     pub fn resume(path: &CStr, lock: Lock, home: Home) -> Result<Self, Refusal> {
-        let start = sys::now();
+        let start = clock::now();
         loop {
             let fd = match open(path, libc::O_RDWR).or_else(|_| open(path, libc::O_RDONLY)) {
                 Ok(fd) => fd,
@@ -122,10 +122,10 @@ impl PidFile {
                     writable: None,
                 });
             }
-            if sys::now().saturating_sub(start) > CONTENTION {
+            if clock::now().saturating_sub(start) > CONTENTION {
                 return Err(Refusal::Held(None));
             }
-            sys::pause(MOMENT);
+            futex::pause(MOMENT);
         }
     }
 }
@@ -346,7 +346,7 @@ fn fill(fd: &OwnedFd) -> Result<(), Refusal> {
 /// A name in the same directory that nobody else uses, short enough for any file system.
 fn neighbour(path: &CStr) -> CString {
     let mut name = directory_of(path).into_bytes();
-    let moment = sys::now().as_nanos();
+    let moment = clock::now().as_nanos();
     name.extend_from_slice(format!("/.pidfile-{}-{moment:x}", sys::getpid()).as_bytes());
     CString::new(name).unwrap_or_default()
 }
@@ -369,7 +369,7 @@ fn has_run_since(pid: libc::pid_t, written: libc::time_t) -> bool {
     let now = unsafe { libc::time(std::ptr::null_mut()) };
     let age = now.saturating_sub(written).max(0) as u64;
     // That clock is rounded down to seconds. Before boot nothing ran.
-    let second = sys::ticks_per_second();
-    let written = sys::ticks().checked_sub(age.saturating_mul(second));
+    let second = clock::ticks_per_second();
+    let written = clock::ticks().checked_sub(age.saturating_mul(second));
     written.is_some_and(|at| procfs::started(pid).is_some_and(|start| start <= at + second))
 }

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::paths::{fstat, open};
+use crate::sys::fs::{fstat, open};
 use crate::sys::{self, check};
 
 /// A PID in decimal and a newline.
@@ -104,7 +104,7 @@ pub fn names_us_at(path: &CStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::properties::same_each_time;
+    use crate::sys::proptest_config::same_each_time;
     use proptest::prelude::*;
 
     #[test]

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
-use crate::sys::{self, SignalsBlocked};
-use crate::{keeper, procfs, succession};
+use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
+use crate::{keeper, succession};
 
 /// How long the host waits for our threads to follow.
 const FOLLOWING: Duration = Duration::from_secs(2);
@@ -60,13 +60,13 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
     } else {
         keeper::waits_beside_one_thread
     };
-    if !sys::guarded(false, is_alone) {
+    if !guarded(false, is_alone) {
         drop(blocked);
         return by_libc();
     }
     // SAFETY: the host's own call.
     let result = unsafe { libc::syscall(number, arguments[0], arguments[1], arguments[2]) };
-    sys::guarded((), || {
+    guarded((), || {
         if !is_kept {
             DIVERGED.store(sys::getpid(), Ordering::SeqCst);
             return;
@@ -119,14 +119,14 @@ fn host_is_alone() -> bool {
 fn ask(question: u32) {
     go(question);
     mailbox::post(request::CREDENTIALS);
-    sys::wait_until(&STEP, FOLLOWING, |step| {
+    futex::wait_until(&STEP, FOLLOWING, |step| {
         matches!(step, step::IDLE | step::ALONE | step::NOT_ALONE)
     });
 }
 
 fn go(step: u32) {
     STEP.store(step, Ordering::SeqCst);
-    sys::futex_wake_all(&STEP);
+    futex::wake_all(&STEP);
 }
 
 /// In the keeper, when it is asked. `is_alone` counts; `rouse` makes the thread of `notify` see an
@@ -142,13 +142,13 @@ pub fn answer(is_alone: impl FnOnce() -> bool, rouse: impl FnOnce() -> bool) {
             // Unless the host has given up waiting.
             let order = Ordering::SeqCst;
             let _ = STEP.compare_exchange(step::ASKED, answer, order, order);
-            sys::futex_wake_all(&STEP);
+            futex::wake_all(&STEP);
         }
         step::MADE => {
             go(step::WATCHER);
             if rouse() {
                 // It answers in `follow`. Where it does not, it goes by what the host makes later.
-                sys::wait_until(&STEP, FOLLOWING / 2, |step| step != step::WATCHER);
+                futex::wait_until(&STEP, FOLLOWING / 2, |step| step != step::WATCHER);
             }
             go(step::KEEPER);
             make_it();

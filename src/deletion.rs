@@ -3,10 +3,11 @@
 use std::ffi::c_int;
 use std::sync::MutexGuard;
 
-use crate::config::Config;
 use crate::mailbox::{self, request};
 use crate::pidfile::PidFile;
-use crate::{report, sys};
+use crate::report;
+use crate::settings::config::Config;
+use crate::sys;
 
 /// The file was deleted: the host is asked to end.
 pub fn terminate(config: &Config) {

@@ -12,7 +12,8 @@ use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase};
-use crate::{succession, sys, unattended};
+use crate::sys::{self, guard::guarded};
+use crate::{succession, unattended};
 
 /// How long a process that ends waits for a file that is being passed on to it.
 const TAKING: Duration = Duration::from_secs(2);
@@ -33,11 +34,11 @@ pub fn register() {
 }
 
 extern "C" fn at_exit() {
-    sys::guarded((), || release(How::OfItsOwnAccord));
+    guarded((), || release(How::OfItsOwnAccord));
 }
 
 extern "C" fn at_quick_exit(_: *mut c_void) {
-    sys::guarded((), || release(How::OfItsOwnAccord));
+    guarded((), || release(How::OfItsOwnAccord));
 }
 
 /// How a process ends.
@@ -70,15 +71,5 @@ pub fn release(how: How) {
             phase::UNATTENDED | phase::REMOVING => unattended::remove(),
             _ => {}
         }
-    }
-}
-
-/// What `_exit` does in libc: every thread ends, nothing of the host runs any more.
-///
-/// Async-signal-safe.
-pub fn leave(status: c_int) -> ! {
-    loop {
-        // SAFETY: does not return.
-        unsafe { libc::syscall(libc::SYS_exit_group, status) };
     }
 }

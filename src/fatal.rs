@@ -7,7 +7,8 @@ use std::ffi::c_int;
 use libc::siginfo_t;
 
 use crate::ending::{self, How};
-use crate::{mailbox, signal_set, signals, sys};
+use crate::sys::{self, sigset};
+use crate::{mailbox, signals};
 
 /// Raised by the instruction that is executed, again each time it is executed.
 pub const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
@@ -34,7 +35,7 @@ pub fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_
         let by_operator = !FAULTS.contains(&signal);
         if signals::is_first_process() && by_operator && mailbox::is_owner() {
             ending::release(How::BySignal);
-            ending::leave(128 + signal);
+            sys::exit_group(128 + signal);
         }
         return;
     }
@@ -49,7 +50,7 @@ pub fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_
     // interrupted, not us. The mask there may be one in which it is blocked, if sigsuspend(2) or
     // the like was interrupted.
     let mask = &mut context.uc_sigmask;
-    signal_set::set_bits(mask, signal_set::bits(mask) & !signal_set::bit(signal));
+    sigset::set_bits(mask, sigset::bits(mask) & !sigset::bit(signal));
     send_again(signal, info);
 }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use dlmalloc::{Allocator, Dlmalloc};
 
-use crate::sys;
+use crate::sys::futex;
 
 /// Many times what we ever use.
 const RESERVE: usize = 512 * 1024;
@@ -43,14 +43,14 @@ pub fn lock() {
     let free = LOCKED.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
     if free.is_err() {
         while LOCKED.swap(WAITED_FOR, Ordering::Acquire) != 0 {
-            sys::futex_wait(&LOCKED, WAITED_FOR, None);
+            futex::wait(&LOCKED, WAITED_FOR, None);
         }
     }
 }
 
 pub fn unlock() {
     if LOCKED.swap(0, Ordering::Release) > 1 {
-        sys::futex_wake_all(&LOCKED);
+        futex::wake_all(&LOCKED);
     }
 }
 

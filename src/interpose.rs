@@ -5,7 +5,7 @@
 //! [`signals::sigaction`], which passes everything through until the library is active. They are
 //! async-signal-safe, as POSIX demands of `sigaction` and `signal` (signal-safety(7)).
 //!
-//! What goes through [`sys::guarded`] is `C-unwind`: there a cancelled thread may end.
+//! What goes through [`guarded`] is `C-unwind`: there a cancelled thread may end.
 //!
 //! [`crate::abort`] is the one that is elsewhere.
 
@@ -17,10 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libc::{SIG_ERR, sighandler_t};
 
 use crate::ending::{self, How};
-use crate::libc_function::LibcFunction;
-use crate::paths::unlink_by_kernel;
-use crate::signal_set::{self, INTERNAL, bit};
-use crate::{credentials, own_hands, signals, succession, sys};
+use crate::sys::fs::unlink_by_kernel;
+use crate::sys::next_symbol::LibcFunction;
+use crate::sys::sigset::{INTERNAL, bit};
+use crate::sys::{self, guard::guarded, sigset};
+use crate::{credentials, own_hands, signals, succession};
 
 // ---- the process ends ----
 
@@ -28,13 +29,13 @@ use crate::{credentials, own_hands, signals, succession, sys};
 #[unsafe(no_mangle)]
 pub extern "C" fn _exit(status: c_int) -> ! {
     if ending::has_something_to_release() {
-        sys::guarded((), || {
+        guarded((), || {
             ending::release(How::OfItsOwnAccord);
             // No thread that was cancelled meanwhile comes away from here.
-            ending::leave(status)
+            sys::exit_group(status)
         });
     }
-    ending::leave(status)
+    sys::exit_group(status)
 }
 
 /// _Exit(3), the same by its C99 name.
@@ -51,7 +52,7 @@ pub extern "C-unwind" fn setsid() -> libc::pid_t {
     // SAFETY: takes nothing.
     let session = unsafe { libc::syscall(libc::SYS_setsid) } as libc::pid_t;
     if session != -1 {
-        sys::guarded((), succession::session_begun);
+        guarded((), succession::session_begun);
     }
     session
 }
@@ -199,7 +200,7 @@ pub unsafe extern "C-unwind" fn renameat(
 pub extern "C-unwind" fn flock(fd: c_int, operation: c_int) -> c_int {
     // SAFETY: takes numbers only.
     let by_kernel = || unsafe { libc::syscall(libc::SYS_flock, fd, operation) as c_int };
-    sys::guarded(None, || own_hands::lock(fd)).unwrap_or_else(by_kernel)
+    guarded(None, || own_hands::lock(fd)).unwrap_or_else(by_kernel)
 }
 
 // ---- it changes its user or group ----
@@ -269,9 +270,9 @@ change! {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid_t) -> c_int {
     static REAL: LibcFunction = LibcFunction::new(c"initgroups");
-    if sys::guarded(false, credentials::is_asked) {
+    if guarded(false, credentials::is_asked) {
         // SAFETY: the caller's promise.
-        let groups = sys::guarded(None, || unsafe { groups_of(user, group) });
+        let groups = guarded(None, || unsafe { groups_of(user, group) });
         if let Some(groups) = groups {
             // SAFETY: as many as there are.
             return unsafe { setgroups(groups.len(), groups.as_ptr()) };
@@ -384,12 +385,11 @@ pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler
     } else {
         (libc::SIG_UNBLOCK, exchange(signal, disposition, 0, 0))
     };
-    let mut before = signal_set::of(0);
+    let mut before = sigset::of(0);
     // SAFETY: both sets are ours.
-    if old == SIG_ERR || unsafe { libc::sigprocmask(how, &signal_set::of(only), &mut before) } != 0
-    {
+    if old == SIG_ERR || unsafe { libc::sigprocmask(how, &sigset::of(only), &mut before) } != 0 {
         SIG_ERR
-    } else if signal_set::contains(&before, signal) {
+    } else if sigset::contains(&before, signal) {
         SIG_HOLD
     } else {
         old
@@ -425,7 +425,7 @@ fn exchange(signal: c_int, handler: sighandler_t, flags: c_int, mask: u64) -> si
         let mut new = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
         new.sa_sigaction = handler;
         new.sa_flags = flags;
-        signal_set::set_bits(&mut new.sa_mask, mask);
+        sigset::set_bits(&mut new.sa_mask, mask);
         if signals::sigaction(signal, &new, old.as_mut_ptr()) != 0 {
             return SIG_ERR;
         }

@@ -16,14 +16,14 @@ use std::time::Duration;
 
 use crate::attendance::Attendance;
 use crate::claim::{Lock, Refusal};
-use crate::config::{Config, Watch};
 use crate::mailbox::{self, phase};
-use crate::paths::{Home, numbers_in};
 use crate::pidfile::PidFile;
-use crate::{
-    credentials, deletion, last_thread, own_hands, private_table, report, succession, sys,
-    unattended,
-};
+use crate::pidfile::location::Home;
+use crate::settings::Watch;
+use crate::settings::config::Config;
+use crate::sys::fs::numbers_in;
+use crate::sys::{self, clock, futex, guard::guarded, procfs};
+use crate::{credentials, deletion, own_hands, private_table, report, succession, unattended};
 
 /// How long a start waits for the keeper. Only a file system that hangs takes so long.
 const START: Duration = Duration::from_secs(5);
@@ -128,7 +128,7 @@ fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
 
 fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let keeper = thread::Builder::new().name(NAME.to_owned());
-    keeper.stack_size(STACK).spawn(|| sys::guarded((), life))?;
+    keeper.stack_size(STACK).spawn(|| guarded((), life))?;
     mailbox::set_threaded();
     // glibc keeps the stacks of threads that have ended, with what it has allocated for their TLS,
     // and gives the next thread such a one. Without this one the keeper itself would have to
@@ -148,13 +148,13 @@ fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
 
 /// Waits until that thread is gone: until then it counts as one of the host's, and has its stack.
 pub fn wait_for_the_spare_to_go() {
-    let end = sys::now() + START;
+    let end = clock::now() + START;
     loop {
         let spare = SPARE.load(Ordering::SeqCst);
-        if spare == 0 || spare != SPARE_TO_COME && !sys::is_thread(spare) || sys::now() > end {
+        if spare == 0 || spare != SPARE_TO_COME && !sys::is_thread(spare) || clock::now() > end {
             return SPARE.store(0, Ordering::SeqCst);
         }
-        sys::pause(succession::MOMENT);
+        futex::pause(futex::POLL_INTERVAL);
     }
 }
 
@@ -201,7 +201,7 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
 /// Whether this process has one thread beside its keeper, which waits for the lock.
 pub fn waits_beside_one_thread() -> bool {
     wait_for_the_spare_to_go();
-    mailbox::phase() == phase::STANDBY && last_thread::count().is_ok_and(|all| all == 2)
+    mailbox::phase() == phase::STANDBY && procfs::thread_count().is_ok_and(|all| all == 2)
 }
 
 /// Whether a process has a keeper; where that cannot be seen, it has.

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
-use crate::procfs::Stat;
-use crate::sys::{self, SignalsBlocked};
+use crate::sys::procfs::Stat;
+use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
 use crate::{private_table, succession};
 
 /// Between two counts of the host's threads.
@@ -34,7 +34,7 @@ pub fn register() {
 
 /// A destructor of thread-specific data: the main thread is about to end, the process is not.
 unsafe extern "C" fn main_left(_: *mut c_void) {
-    sys::guarded((), || {
+    guarded((), || {
         if !mailbox::is_threaded() {
             return;
         }
@@ -78,7 +78,7 @@ fn start(life: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
 
 extern "C" fn stand_in(_: *mut c_void) -> *mut c_void {
     while ALONE.load(Ordering::SeqCst) == 0 {
-        sys::futex_wait(&ALONE, 0, None);
+        futex::wait(&ALONE, 0, None);
     }
     // SAFETY: no thread of the host is left that this could race with. It is what libc's own last
     // thread does (nptl/pthread_create.c, start_thread).
@@ -86,7 +86,7 @@ extern "C" fn stand_in(_: *mut c_void) -> *mut c_void {
 }
 
 extern "C" fn count_in_place_of_the_keeper(_: *mut c_void) -> *mut c_void {
-    sys::guarded((), || {
+    guarded((), || {
         if private_table::enter().is_err() {
             return;
         }
@@ -100,7 +100,7 @@ extern "C" fn count_in_place_of_the_keeper(_: *mut c_void) -> *mut c_void {
             if check(ours).is_err() {
                 return;
             }
-            sys::pause(COUNTING);
+            futex::pause(COUNTING);
         }
     });
     ptr::null_mut()
@@ -114,9 +114,9 @@ extern "C" fn count_in_place_of_the_keeper(_: *mut c_void) -> *mut c_void {
 ///
 /// If the threads cannot be counted.
 pub fn check(ours: usize) -> std::io::Result<()> {
-    if count()? <= 1 + ours && main_has_ended() {
+    if procfs::thread_count()? <= 1 + ours && main_has_ended() {
         ALONE.store(1, Ordering::SeqCst);
-        sys::futex_wake_all(&ALONE);
+        futex::wake_all(&ALONE);
     }
     Ok(())
 }
@@ -127,12 +127,4 @@ fn main_has_ended() -> bool {
     let stat = Stat::read(&format!("/proc/self/task/{main}/stat"));
     // One that is not in the list any more has.
     stat.map_or(true, |stat| stat.has_ended())
-}
-
-/// The number of threads in this process, ours among them.
-pub fn count() -> std::io::Result<usize> {
-    // Not by listing the threads: opendir(3) allocates from the host's malloc.
-    let count = Stat::read("/proc/self/stat")?.threads();
-    let count = count.and_then(|count| usize::try_from(count).ok());
-    count.ok_or_else(|| std::io::ErrorKind::InvalidData.into())
 }

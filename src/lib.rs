@@ -28,14 +28,14 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`config`] | environment and command line → `Config` |
+//! | [`settings`] | environment and command line → `Config` |
 //! | [`startup`] | from the constructor to the first instruction of the host |
 //! | [`mark`] | what an exec must not make us forget |
 //! | [`claim`] | how the file becomes ours |
 //! | [`pidfile`] | the file that is ours: look, adopt, pass on, remove, empty |
 //! | [`baton`] | the file of another process, which this one may inherit |
 //! | [`bequest`] | what an heir without rights gets with it |
-//! | [`content`], [`paths`] | what is in a PID file, and where it is |
+//! | [`content`] | what is in a PID file |
 //! | [`keeper`], [`mailbox`] | the thread, and all that handlers and exit paths touch |
 //! | [`attendance`], [`deletion`] | what it does while it owns the file, and when that is gone |
 //! | [`unattended`] | the file without a keeper |
@@ -44,15 +44,14 @@
 //! | [`watch`] | `notify`, and polling where inotify cannot serve |
 //! | [`ending`] | atexit, `_exit`, `quick_exit` |
 //! | [`last_thread`], [`main_thread`] | the process whose main thread has left by `pthread_exit`, or ended |
-//! | [`signals`], [`kernel_action`], [`signal_set`] | the virtual default disposition |
+//! | [`signals`], [`kernel_action`] | the virtual default disposition |
 //! | [`fatal`] | the handler behind it: the process ends by the signal |
 //! | [`once`], [`abort`] | where the kernel or libc puts the real default back |
 //! | [`credentials`] | the host that changes its user or group |
 //! | [`own_hands`] | the host that writes a PID file of its own at the same path |
-//! | [`interpose`], [`libc_function`] | the exported C symbols, and libc's behind them |
+//! | [`interpose`] | the exported C symbols, and libc's behind them |
 //! | [`report`] | what a person gets told, and where |
 //! | [`heap`], [`footprint`], [`thread_keys`] | what keeps us out of the host's memory and environment |
-//! | [`procfs`] | what is to be seen of processes |
 //! | [`sys`] | the few things libc offers no safe form of |
 
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -72,36 +71,35 @@ mod attendance;
 mod baton;
 mod bequest;
 mod claim;
-mod config;
 mod content;
 mod credentials;
 mod deletion;
 mod ending;
+mod endings;
 mod fatal;
 // Unit tests are linked as programs, where nothing is wrapped.
 #[cfg(not(test))]
 mod footprint;
+mod handover;
 #[cfg(not(test))]
 mod heap;
+mod hooks;
 mod interpose;
+mod isolation;
 mod keeper;
 mod kernel_action;
 mod last_thread;
-mod libc_function;
 mod mailbox;
 mod main_thread;
 mod mark;
 mod once;
 mod own_hands;
+mod ownership;
 mod page;
-mod paths;
 mod pidfile;
 mod private_table;
-mod procfs;
-#[cfg(test)]
-mod properties;
 mod report;
-mod signal_set;
+mod settings;
 mod signals;
 mod startup;
 mod succession;
@@ -124,5 +122,5 @@ fn heap_unlock() {
 /// Runs when the loader has loaded us, before `main`.
 #[ctor::ctor(unsafe)]
 fn load() {
-    sys::guarded((), startup::run);
+    sys::guard::guarded((), startup::run);
 }

@@ -9,7 +9,8 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::{main_thread, sys};
+use crate::main_thread;
+use crate::sys::{self, futex};
 
 /// How long an ending waits for the keeper.
 const RELEASE: Duration = Duration::from_secs(2);
@@ -131,19 +132,19 @@ pub fn has_file() -> bool {
 
 pub fn enter(phase: u32) {
     PHASE.store(phase, Ordering::SeqCst);
-    sys::futex_wake_all(&PHASE);
+    futex::wake_all(&PHASE);
 }
 
 /// Leaves one phase for another, if it is still that one: of several who try, one succeeds.
 pub fn leave_for(from: u32, to: u32) -> bool {
     let left = PHASE.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
-    sys::futex_wake_all(&PHASE);
+    futex::wake_all(&PHASE);
     left.is_ok()
 }
 
 /// Waits until the phase is another one.
 pub fn wait_beyond(phase: u32, bound: Duration) {
-    sys::wait_until(&PHASE, bound, |now| now != phase);
+    futex::wait_until(&PHASE, bound, |now| now != phase);
 }
 
 /// Asks the keeper to give up the file, or to pass it on if `orderly`; waits until that is done.
@@ -154,21 +155,21 @@ pub fn wait_for_release(orderly: bool) {
         (request::RELEASE, RELEASE)
     };
     post(request);
-    sys::wait_until(&PHASE, bound, |phase| {
+    futex::wait_until(&PHASE, bound, |phase| {
         phase == phase::GONE || phase == phase::REFUSED
     });
 }
 
 pub fn post(request: u32) {
     REQUESTS.fetch_or(request, Ordering::SeqCst);
-    sys::futex_wake_all(&REQUESTS);
+    futex::wake_all(&REQUESTS);
 }
 
 /// Takes what was posted, waiting for something for at most `bound`.
 pub fn take_requests(bound: Option<Duration>) -> u32 {
     match bound {
         Some(bound) => {
-            sys::wait_until(&REQUESTS, bound, |requests| requests != 0);
+            futex::wait_until(&REQUESTS, bound, |requests| requests != 0);
         }
         None => {
             while REQUESTS.load(Ordering::SeqCst) == 0 {

@@ -8,8 +8,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use crate::procfs::Stat;
-use crate::{ending, signal_set, signals, sys};
+use crate::signals;
+use crate::sys::procfs::Stat;
+use crate::sys::{self, futex, sigset};
 
 /// Where libc keeps the number of the main thread: in memory that stays as long as the process. After
 /// a fork(2) by another thread it holds a number that does not change any more.
@@ -38,19 +39,19 @@ pub fn wait_beside(mailbox: &AtomicU32) -> bool {
     // SAFETY: null, or see `WORD`.
     let word = unsafe { WORD.load(Ordering::SeqCst).as_ref() };
     let Some(word) = word.filter(|_| !IS_OVER.load(Ordering::SeqCst)) else {
-        sys::futex_wait(mailbox, 0, None);
+        futex::wait(mailbox, 0, None);
         return false;
     };
     let main = word.load(Ordering::SeqCst);
     if main == 0 {
         IS_OVER.store(true, Ordering::SeqCst);
         // The kernel wakes but one, and that was us.
-        sys::futex_wake_all_shared(word);
+        futex::wake_all_shared(word);
         return true;
     }
     // SAFETY: asks. The filter may have come since.
     let filtered = unsafe { libc::prctl(libc::PR_GET_SECCOMP) } != 0;
-    if filtered || sys::futex_wait_either((mailbox, 0), (word, main)) == Err(libc::ENOSYS) {
+    if filtered || futex::wait_either((mailbox, 0), (word, main)) == Err(libc::ENOSYS) {
         IS_OVER.store(true, Ordering::SeqCst);
     }
     false
@@ -67,10 +68,10 @@ pub fn end_likewise() {
         return;
     };
     match (status & 0x7f) as libc::c_int {
-        0 => ending::leave((status >> 8) as libc::c_int),
+        0 => sys::exit_group((status >> 8) as libc::c_int),
         signal => {
             signals::set_default(signal);
-            let set = signal_set::of(signal_set::bit(signal));
+            let set = sigset::of(sigset::bit(signal));
             // SAFETY: the set is ours; the thread is the calling one, in which all is blocked.
             unsafe {
                 libc::syscall(libc::SYS_tgkill, main, sys::gettid(), signal);

@@ -12,8 +12,9 @@ use std::cell::UnsafeCell;
 use std::ffi::c_char;
 use std::io::Write;
 
-use crate::paths::{FileId, Home};
-use crate::{procfs, sys};
+use crate::pidfile::location::Home;
+use crate::sys::fs::FileId;
+use crate::sys::{self, clock, procfs};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -115,7 +116,7 @@ static TEXT: Text = Text(UnsafeCell::new([0; LONGEST]));
 /// Leaves a mark for what this process becomes, and for its descendants. Only before main.
 pub fn leave(role: Role, home: Home, path: &[u8]) {
     let name = String::from_utf8_lossy(VARIABLE);
-    let (pid, role, since) = (sys::getpid(), role.word(), sys::ticks());
+    let (pid, role, since) = (sys::getpid(), role.word(), clock::ticks());
     let [directory, root] = [home.directory, home.root]
         .map(|FileId(device, inode)| format!("{device:016x}:{inode:016x}"));
     // SAFETY: before main nobody else writes here.
@@ -182,7 +183,7 @@ fn rewrite_text(text: &mut [u8], role: Role) {
     rest = &mut rest[word.len() + 1..];
     write_digits(&mut rest[..PID], sys::getpid() as u64, 10);
     rest = &mut rest[PID + 1 + 2 * ID..];
-    write_digits(&mut rest[..16], sys::ticks(), 16);
+    write_digits(&mut rest[..16], clock::ticks(), 16);
 }
 
 fn write_digits(field: &mut [u8], mut number: u64, base: u64) {
@@ -195,7 +196,7 @@ fn write_digits(field: &mut [u8], mut number: u64, base: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::properties::same_each_time;
+    use crate::sys::proptest_config::same_each_time;
     use proptest::collection::{SizeRange, vec};
     use proptest::prelude::*;
     use std::ffi::OsStr;

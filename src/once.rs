@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{SIG_DFL, SIG_IGN, sigaction as Action, siginfo_t};
 
-use crate::{fatal, mailbox, signals, sys};
+use crate::sys::guard::guarded;
+use crate::{fatal, mailbox, signals};
 
 /// The host's handlers, by signal. 0, which is SIG_DFL, once it has served.
 static HELD: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
@@ -82,7 +83,7 @@ extern "C" fn entry(_: c_int, _: *mut siginfo_t, _: *mut c_void) {}
 /// Async-signal-safe: atomic operations, sigaction(2), and what [`fatal::end_by`] does.
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
 extern "C" fn serve(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> usize {
-    sys::guarded(0, || {
+    guarded(0, || {
         // Of two threads that are called at once one has it, and for the other it is the default.
         let handler = if mailbox::is_owner() {
             slot(signal).swap(SIG_DFL, Ordering::SeqCst)

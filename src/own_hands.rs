@@ -11,9 +11,10 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use crate::paths::FileId;
 use crate::pidfile::PidFile;
-use crate::{mailbox, succession, sys};
+use crate::sys::fs::FileId;
+use crate::sys::guard::guarded;
+use crate::{mailbox, succession};
 
 /// Device and inode of the file.
 static FILE: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
@@ -48,7 +49,7 @@ pub fn has_removed() -> bool {
 /// `path` is null or a C string.
 pub unsafe fn take_away(from: c_int, path: *const c_char, call: impl FnOnce() -> c_long) -> c_int {
     // SAFETY: the caller's promise.
-    let ours = sys::guarded(false, || unsafe { is_ours(from, path) });
+    let ours = guarded(false, || unsafe { is_ours(from, path) });
     if ours {
         // Before the call: the event is seen at once. The owner may be the parent.
         REMOVED.store(true, Ordering::SeqCst);

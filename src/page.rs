@@ -4,8 +4,9 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::succession::{AT_ONCE, MOMENT};
-use crate::{procfs, sys};
+use crate::succession::AT_ONCE;
+use crate::sys::futex::POLL_INTERVAL;
+use crate::sys::{self, clock, futex, procfs};
 
 /// For so long after it was forked the owner's end waits for a child that has neither begun a
 /// session nor called exec. One that is older is a worker.
@@ -108,7 +109,7 @@ pub mod kind {
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
 pub fn nanoseconds() -> u64 {
-    sys::now().as_nanos() as u64
+    clock::now().as_nanos() as u64
 }
 
 pub fn age(since: u64) -> Duration {
@@ -186,7 +187,7 @@ impl Page {
     /// In the child: it is a candidate now, or will not be one.
     pub fn decide(&self) {
         if let Some(child) = self.go_to(HELD.swap(0, Ordering::SeqCst), Stage::DECIDED) {
-            sys::futex_wake_all_shared(&child.stage);
+            futex::wake_all_shared(&child.stage);
         }
     }
 
@@ -216,7 +217,7 @@ impl Page {
             return false;
         };
         // Not for longer: meanwhile another one may have become the heir.
-        child.wait(stage, left.min(5 * MOMENT));
+        child.wait(stage, left.min(5 * POLL_INTERVAL));
         true
     }
 
@@ -232,7 +233,7 @@ impl Page {
         };
         if let Some(candidate) = self.candidates.iter().find(free) {
             candidate.since.store(nanoseconds(), Ordering::SeqCst);
-            let now = sys::ticks();
+            let now = clock::ticks();
             candidate.started_by.store(now, Ordering::SeqCst);
             candidate.kind.store(kind, Ordering::SeqCst);
         }
@@ -350,8 +351,8 @@ impl Child {
         if stage.is(Stage::DECIDED) || !is_expected && !procfs::is_as_forked(stage.pid()) {
             self.go_from(stage, Stage::NONE);
         } else {
-            let bound = if is_expected { MOMENT } else { bound };
-            sys::futex_wait_shared(&self.stage, stage.0, bound);
+            let bound = if is_expected { POLL_INTERVAL } else { bound };
+            futex::wait_shared(&self.stage, stage.0, bound);
         }
     }
 }

@@ -5,15 +5,18 @@
 //! and PID reuse cannot mislead anybody. Within the protocol a path changes hands only under the
 //! lock of the file it leads to, and a new file appears whole and locked.
 
+pub mod location;
+
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
+use crate::bequest;
 use crate::content::{names_us_at, read_pid, replace};
-use crate::paths::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
-use crate::succession::MOMENT;
-use crate::{bequest, procfs, sys};
+use crate::sys::fs::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
+use crate::sys::futex::POLL_INTERVAL;
+use crate::sys::{self, clock, futex, procfs};
 
 /// What a look at the path has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,10 +100,10 @@ impl PidFile {
     /// The same where nobody looks again: waits, with a bound, until an unlink(2) that is under way
     /// has done.
     pub fn look_patiently(&self) -> Sight {
-        let end = sys::now() + GOING;
+        let end = clock::now() + GOING;
         loop {
             match self.look() {
-                Sight::Going if sys::now() < end => sys::pause(MOMENT),
+                Sight::Going if clock::now() < end => futex::pause(POLL_INTERVAL),
                 sight => return sight,
             }
         }
@@ -181,14 +184,14 @@ impl PidFile {
             // Nor can the heir.
             bequest::leave(writable, heir);
         }
-        let end = sys::now() + bound;
+        let end = clock::now() + bound;
         let mut held = None;
         unlock(fd);
         loop {
             if wait() {
                 return true;
             }
-            let now = sys::now();
+            let now = clock::now();
             let (living, late) = (procfs::is_running(heir), now >= end);
             let lock = flock(fd);
             if lock.is_ok() {

@@ -7,8 +7,8 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::paths::numbers_in;
 use crate::sys::check;
+use crate::sys::fs::numbers_in;
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
 

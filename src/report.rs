@@ -4,15 +4,16 @@
 //! moment, or to the system log. Nothing here ever blocks: a message that cannot be delivered at
 //! once is dropped. syslog(3) is not used: its state is the host's.
 
-use std::ffi::{OsStr, c_int};
+use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::{Config, Log};
-use crate::sys::{self, SignalsBlocked};
-use crate::{private_table, procfs};
+use crate::private_table;
+use crate::settings::Log;
+use crate::settings::config::Config;
+use crate::sys::text::escaped;
+use crate::sys::{self, procfs, sigset::SignalsBlocked};
 
 /// Something the operator should know in any case.
 pub fn problem(config: &Config, what: &str) {
@@ -113,35 +114,13 @@ fn say(path: &[u8], log: Log, what: &str) {
 
 /// What a line begins with.
 fn head(path: &[u8]) -> String {
-    format!("libpidfile: {}: ", shown(path))
-}
-
-/// A value as a message may show it: printable, of bounded length.
-pub fn shown(value: &[u8]) -> String {
-    const MOST: usize = 200;
-    let text = OsStr::from_bytes(&value[..value.len().min(MOST)]).to_string_lossy();
-    let mut text: String = text.chars().flat_map(visible).collect();
-    if value.len() > MOST {
-        text.push('…');
-    }
-    text
-}
-
-fn visible(c: char) -> impl Iterator<Item = char> {
-    // A message is one line, whatever is in a path.
-    let escape = c.is_control();
-    let plain = (!escape).then_some(c);
-    escape
-        .then(|| c.escape_default())
-        .into_iter()
-        .flatten()
-        .chain(plain)
+    format!("libpidfile: {}: ", escaped(path))
 }
 
 fn syslog_head(path: &[u8]) -> String {
     const DAEMON_WARNING: c_int = (3 << 3) | 4;
     let pid = sys::getpid();
-    format!("<{DAEMON_WARNING}>libpidfile[{pid}]: {}: ", shown(path))
+    format!("<{DAEMON_WARNING}>libpidfile[{pid}]: {}: ", escaped(path))
 }
 
 /// What fd 2 was when the host started: device and inode.
@@ -270,16 +249,4 @@ fn status(fd: c_int) -> Option<libc::stat64> {
     let mut stat = MaybeUninit::<libc::stat64>::zeroed();
     // SAFETY: room for the answer, which is read only on success.
     unsafe { (libc::fstat64(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shown_values_are_one_bounded_line() {
-        assert_eq!(shown(b"a\nb"), "a\\nb");
-        assert!(shown(&[b'x'; 100_000]).len() < 300);
-        assert!(!shown(b"\xff\x1b[0m").contains('\x1b'));
-    }
 }

@@ -22,8 +22,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use libc::{SIG_DFL, sigaction as Action, siginfo_t};
 
 use crate::kernel_action::KernelAction;
-use crate::signal_set::{self, bit};
-use crate::{fatal, mailbox, once, sys};
+use crate::sys::sigset::bit;
+use crate::sys::{self, guard::guarded, sigset};
+use crate::{fatal, mailbox, once};
 
 unsafe extern "C" {
     // The name by which libc exports its own sigaction(); the other one is ours (interpose.rs).
@@ -155,7 +156,7 @@ pub fn current(signal: c_int) -> Option<Action> {
 
 /// Lets the kernel do what it does by default.
 ///
-/// Async-signal-safe. On its own: see [`crate::paths::file_at`].
+/// Async-signal-safe. On its own: see [`crate::sys::fs::file_at`].
 #[inline(never)]
 pub fn set_default(signal: c_int) {
     let mut default = MaybeUninit::<Action>::zeroed();
@@ -270,7 +271,7 @@ impl Shape {
 /// restorer of its own for everything that it sets, or found at the start.
 fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
     // Nobody can block these, and the kernel does not keep them either.
-    let blocked = signal_set::bits(&wanted.sa_mask) & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
+    let blocked = sigset::bits(&wanted.sa_mask) & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
     // A vfork child has this memory, but a disposition of its own.
     let may_keep = mailbox::is_owner();
     let shape = Shape {
@@ -292,7 +293,7 @@ fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
     action.sa_sigaction = HANDLERS[shape.number()] as usize;
     action.sa_flags |= FLAGS;
     if shape.mask != Mask::Own {
-        action.sa_mask = signal_set::of(signal_set::ALL);
+        action.sa_mask = sigset::of(sigset::ALL);
     }
     if is_first_process() && fatal::FAULTS.contains(&signal) && (may_keep || !by_host) {
         if wanted.sa_flags & libc::SA_RESTART != 0 {
@@ -331,7 +332,7 @@ fn reveal(signal: c_int, action: &mut Action, kept: Kept) {
         Mask::OnlyItself => bit(signal),
         Mask::Kept => kept.mask,
     };
-    action.sa_mask = signal_set::of(blocked);
+    action.sa_mask = sigset::of(blocked);
 }
 
 /// What every handler of ours has.
@@ -358,7 +359,7 @@ extern "C" fn handler<const SHAPE: usize>(
     // The number is what makes the linker keep them apart.
     std::hint::black_box(SHAPE);
     // SAFETY: the kernel's arguments to a handler with SA_SIGINFO.
-    sys::guarded((), || unsafe {
+    guarded((), || unsafe {
         fatal::end_by(signal, &mut *info, &mut *context.cast())
     });
 }
@@ -396,16 +397,13 @@ mod tests {
                 let mut wanted: Action = unsafe { std::mem::zeroed() };
                 wanted.sa_flags = flags;
                 let masked = masked.iter().map(|signal| bit(*signal)).sum();
-                wanted.sa_mask = signal_set::of(masked);
+                wanted.sa_mask = sigset::of(masked);
                 let mut told = real(libc::SIGTERM, &wanted, true);
                 assert_ne!(told.sa_sigaction, SIG_DFL);
                 reveal(libc::SIGTERM, &mut told, Kept::of(libc::SIGTERM));
                 assert_eq!(told.sa_sigaction, SIG_DFL);
                 assert_eq!(told.sa_flags, flags);
-                assert_eq!(
-                    signal_set::bits(&told.sa_mask),
-                    signal_set::bits(&wanted.sa_mask)
-                );
+                assert_eq!(sigset::bits(&told.sa_mask), sigset::bits(&wanted.sa_mask));
             }
         }
     }

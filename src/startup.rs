@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use once_cell::sync::OnceCell;
 
 use crate::claim::Refusal;
-use crate::config::{Config, Variables};
 use crate::keeper::Claim;
 use crate::mark::{self, Mark, Role};
-use crate::paths::Home;
-use crate::sys::{self, SignalsBlocked};
+use crate::pidfile::location::Home;
+use crate::settings::config::Config;
+use crate::settings::env::Variables;
+use crate::sys::{self, procfs, sigset::SignalsBlocked};
 use crate::thread_keys::LowKeys;
 use crate::{
-    abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, procfs, report, signals,
+    abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, report, signals,
     succession,
 };
 
@@ -84,7 +85,7 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
         Err(why) => {
             report::problem_of(setting, variables.log(), &why);
             if variables.strict == Some(b"1") {
-                ending::leave(1);
+                sys::exit_group(1);
             }
             return;
         }
@@ -176,7 +177,7 @@ fn stand_aside(config: &Config, refusal: &Refusal, is_known: bool) {
         report::problem(config, &format!("{refusal}; {consequence}"));
     }
     if config.strict {
-        ending::leave(1);
+        sys::exit_group(1);
     }
     if matches!(refusal, Refusal::Held(_)) {
         leave_mark(config, Role::Aside);

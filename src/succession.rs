@@ -25,14 +25,16 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::baton::{Baton, Found};
-use crate::config::{Config, Follow};
 use crate::content::names_us_at;
 use crate::mailbox::{self, phase};
 use crate::mark::{self, Role};
 use crate::page::{Page, REST, age, kind, nanoseconds};
 use crate::pidfile::{PidFile, Sight};
-use crate::sys::SignalsBlocked;
-use crate::{deletion, keeper, own_hands, private_table, procfs, sys};
+use crate::settings::Follow;
+use crate::settings::config::Config;
+use crate::sys::futex::POLL_INTERVAL;
+use crate::sys::{self, clock, futex, guard::guarded, procfs, sigset::SignalsBlocked};
+use crate::{deletion, keeper, own_hands, private_table};
 
 /// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
 /// fork and the end, there is no more time than this; in the life of a daemon there is.
@@ -43,8 +45,6 @@ const TAKING: Duration = Duration::from_secs(2);
 const PASSING_ON: Duration = Duration::from_secs(4);
 /// How long an owner may take to notice that its heir has ended.
 const TAKING_BACK: Duration = Duration::from_millis(300);
-/// In which another process may do its part.
-pub const MOMENT: Duration = Duration::from_micros(200);
 
 static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
 static CONFIG: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
@@ -101,7 +101,7 @@ pub fn register(config: &'static Config) {
 // ---- around a fork ----
 
 unsafe extern "C" fn before_fork() {
-    sys::guarded((), || {
+    guarded((), || {
         let takes_part = mailbox::is_owner() || CANDIDATE.load(Ordering::SeqCst) == sys::getpid();
         PLACE.set(None);
         if !takes_part {
@@ -135,7 +135,7 @@ fn errno_of_fork() -> c_int {
 
 unsafe extern "C" fn after_fork_parent() {
     let errno = errno_of_fork();
-    sys::guarded((), || {
+    guarded((), || {
         let place = PLACE.take();
         let forks = FORKING.get();
         if forks > 0 {
@@ -161,7 +161,7 @@ fn may_leave_to_next_child() -> bool {
 /// child becomes a candidate.
 unsafe extern "C" fn after_fork_child() {
     errno_of_fork();
-    sys::guarded((), || {
+    guarded((), || {
         if FORKING.replace(0) == 0 {
             SELF.store(sys::getpid(), Ordering::SeqCst);
             return;
@@ -213,7 +213,7 @@ pub fn session_begun() {
 
 fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
     let _blocked = SignalsBlocked::new();
-    if config.watch == crate::config::Watch::Off {
+    if config.watch == crate::settings::Watch::Off {
         return;
     }
     page.is_deciding();
@@ -246,9 +246,9 @@ fn forked_as_leader() -> Option<u32> {
 /// The keeper of an owner that ends of its own accord: passes the file on, if there is an heir.
 pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     let page = page()?;
-    let end = sys::now() + PASSING_ON;
+    let end = clock::now() + PASSING_ON;
     // Children that mean no good could have us wait for ever.
-    while sys::now() < end {
+    while clock::now() < end {
         // All of this may take a while. Whoever would be the heir is told.
         let deleted = file.look_patiently() == Sight::Deleted && !own_hands::has_removed();
         if deleted {
@@ -259,7 +259,7 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
                 return None;
             }
             if page.may_move_on(heir) {
-                sys::pause(MOMENT);
+                futex::pause(POLL_INTERVAL);
                 continue;
             }
             let pid = heir.pid.load(Ordering::SeqCst);
@@ -274,7 +274,7 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
                 continue;
             }
             let wait = || {
-                sys::futex_wait_shared(&page.taken, 0, MOMENT);
+                futex::wait_shared(&page.taken, 0, POLL_INTERVAL);
                 page.taken.load(Ordering::SeqCst) == pid as u32
             };
             if file.hand_over(pid, TAKING, wait) {
@@ -293,33 +293,33 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
 /// only then the heir has the parent that it will keep. systemd asks for it when the launcher is gone, and
 /// would not learn how a child of somebody else's ends (systemd.service(5), PIDFile=).
 fn wait_for_the_one_between(heir: libc::pid_t, end: Duration) {
-    let end = end.min(sys::now() + AT_ONCE);
+    let end = end.min(clock::now() + AT_ONCE);
     let is_between = |leader: &libc::pid_t| procfs::parent(*leader) == Some(sys::getpid());
-    while sys::now() < end
+    while clock::now() < end
         && let Some(leader) = procfs::parent(heir).filter(is_between)
         && !procfs::is_asleep(leader)
     {
-        sys::pause(MOMENT);
+        futex::pause(POLL_INTERVAL);
     }
 }
 
 /// Whether a candidate has a keeper. One that has called exec has it again when it begins; but it may
 /// have become a program that has no such library. That one soon sleeps, alone.
 fn stands_by(pid: libc::pid_t) -> bool {
-    let start = sys::now();
+    let start = clock::now();
     let mut awake = start;
     while procfs::is_running(pid) {
         if keeper::is_in(pid) {
             return true;
         }
-        let now = sys::now();
+        let now = clock::now();
         if !procfs::is_asleep_alone(pid) {
             awake = now;
         }
         if now - awake > REST || now - start > TAKING {
             return false;
         }
-        sys::pause(MOMENT);
+        futex::pause(POLL_INTERVAL);
     }
     false
 }
@@ -370,7 +370,7 @@ pub fn taken() {
     if let Some(page) = page() {
         page.forget(sys::getpid());
         page.taken.store(sys::getpid() as u32, Ordering::SeqCst);
-        sys::futex_wake_all_shared(&page.taken);
+        futex::wake_all_shared(&page.taken);
     }
 }
 
@@ -381,12 +381,12 @@ fn owner_has_found_it_deleted() -> bool {
 
 /// The same for a candidate that came too late to open the file: its owner may be at its end.
 fn owner_finds_it_deleted() -> bool {
-    let start = sys::now();
-    while procfs::is_running(mailbox::owner()) && sys::now() - start < AT_ONCE {
+    let start = clock::now();
+    while procfs::is_running(mailbox::owner()) && clock::now() - start < AT_ONCE {
         if owner_has_found_it_deleted() {
             return true;
         }
-        sys::pause(MOMENT);
+        futex::pause(POLL_INTERVAL);
     }
     owner_has_found_it_deleted()
 }
@@ -403,7 +403,7 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
         return None;
     };
     mailbox::enter(phase::STANDBY);
-    let mut pause = 10 * MOMENT;
+    let mut pause = 10 * POLL_INTERVAL;
     let mut stale = None;
     loop {
         match baton.wait().ok()? {
@@ -411,19 +411,19 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
             // It was let go for somebody else, or for an instant: by exec(2), or by one who tried.
             Found::Others => {
                 baton.let_go();
-                sys::pause(pause);
+                futex::pause(pause);
                 pause = (pause * 2).min(Duration::from_secs(1));
             }
             // An owner that is passing it on finds that its heir has ended, and takes it back; but
             // if the owner was killed, nobody else will take the file away.
             Found::Stale => {
-                let since = *stale.get_or_insert(sys::now());
-                if sys::now().saturating_sub(since) > TAKING_BACK {
+                let since = *stale.get_or_insert(clock::now());
+                if clock::now().saturating_sub(since) > TAKING_BACK {
                     baton.take().remove_stale();
                     return None;
                 }
                 baton.let_go();
-                sys::pause(5 * MOMENT);
+                futex::pause(5 * POLL_INTERVAL);
             }
             Found::Removed => {
                 // By the owner, or by one who has taken over the file of an owner that was killed:

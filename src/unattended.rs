@@ -7,13 +7,14 @@ use std::time::Duration;
 use once_cell::sync::OnceCell;
 
 use crate::claim::{Lock, Refusal};
-use crate::config::{Config, POLL, Watch};
 use crate::deletion;
 use crate::keeper::Claim;
 use crate::mailbox::{self, phase, request};
 use crate::own_hands;
 use crate::pidfile::{PidFile, Sight};
 use crate::report::{self, Prepared};
+use crate::settings::config::Config;
+use crate::settings::{POLL, Watch};
 
 /// How long a thread waits for another one that is removing the file.
 const REMOVING: Duration = Duration::from_secs(2);

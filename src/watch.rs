@@ -12,7 +12,7 @@ use std::path::Path;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use crate::sys;
+use crate::sys::guard::guarded;
 
 /// Never dropped: notify's destructor panics when its thread is gone, and closing is the kernel's
 /// business when the process ends.
@@ -39,7 +39,7 @@ impl Watcher {
                 let _ = watcher.unwatch(path);
                 return watcher.watch(path, RecursiveMode::NonRecursive);
             }
-            let on_event = move |_| sys::guarded((), &on_event);
+            let on_event = move |_| guarded((), &on_event);
             let mut new = ManuallyDrop::new(notify::recommended_watcher(on_event)?);
             let armed = new.watch(path, RecursiveMode::NonRecursive);
             *watcher = Some(Self(new));

@@ -65,9 +65,9 @@ fn a_page_with_a_mistake_would_not_pass() {
 
 // ---- settings ----
 
-/// The settings of src/config/variables.rs, and what is in code font in the description of each.
+/// The settings of src/settings/env.rs, and what is in code font in the description of each.
 fn settings() -> BTreeMap<String, BTreeSet<String>> {
-    let config = source("src/config/variables.rs");
+    let config = source("src/settings/env.rs");
     let fields = between(&config, "pub struct Variables<'a> {", "\n}");
     fields
         .lines()
@@ -101,7 +101,7 @@ fn settings_of_the_page() -> BTreeMap<String, BTreeSet<String>> {
 fn every_setting_is_in_the_manual_and_in_the_readme() {
     let settings = settings();
     assert!(settings.len() >= 9, "{settings:?}");
-    let config = source("src/config/variables.rs");
+    let config = source("src/settings/env.rs");
     let read = between(&config, "let slot = match name {", "_ => continue");
     let read: BTreeSet<String> = words(read, '"').into_iter().map(Into::into).collect();
     let names: BTreeSet<String> = settings.keys().cloned().collect();
@@ -124,7 +124,7 @@ fn every_setting_is_in_the_manual_and_in_the_readme() {
 #[test]
 fn every_value_of_a_setting_is_in_the_manual_and_in_the_readme() {
     let (settings, page) = (settings(), settings_of_the_page());
-    let values = source("src/config/values.rs");
+    let values = source("src/settings/values.rs");
     let readme = source("README.md");
     for (name, function) in [
         ("PIDFILE_FOLLOW", "fn follow("),
@@ -137,7 +137,7 @@ fn every_value_of_a_setting_is_in_the_manual_and_in_the_readme() {
             .map(|value| value.replace("poll:", "poll:SECONDS"))
             .collect();
         assert!(parsed.len() >= 3, "{parsed:?}");
-        assert_eq!(settings[name], parsed, "{name} in src/config/values.rs");
+        assert_eq!(settings[name], parsed, "{name} in src/settings/values.rs");
         assert_eq!(page[name], parsed, "{name} in {LIBRARY_PAGE}");
         let row = between(&readme, &format!("| `{name}` |"), "\n");
         let row: BTreeSet<String> = words(row, '`').into_iter().map(Into::into).collect();

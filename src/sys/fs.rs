@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use crate::sys::{check, errno};
+use super::{check, errno};
 
 /// What a path leads to: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,34 +13,6 @@ pub struct FileId(pub u64, pub u64);
 impl From<&libc::stat64> for FileId {
     fn from(stat: &libc::stat64) -> Self {
         Self(stat.st_dev, stat.st_ino)
-    }
-}
-
-/// Where a file was put: what the path then led through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Home {
-    pub directory: FileId,
-    /// The root directory: another one after chroot(2).
-    pub root: FileId,
-}
-
-impl Home {
-    pub fn of(path: &CStr) -> Option<Self> {
-        let root = FileId::from(&stat(c"/").ok()?);
-        Some(Self {
-            directory: parent(path)?,
-            root,
-        })
-    }
-
-    /// Whether it is proven that the file is gone if `path` leads nowhere: its directory is still
-    /// there, or was removed with it.
-    pub fn proves_absence(&self, path: &CStr) -> bool {
-        match stat(&directory_of(path)) {
-            Ok(directory) => FileId::from(&directory) == self.directory,
-            Err(libc::ENOENT) => stat(c"/").is_ok_and(|root| FileId::from(&root) == self.root),
-            Err(_) => false,
-        }
     }
 }
 
@@ -187,7 +159,7 @@ pub fn directory_of(path: &CStr) -> CString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::properties::same_each_time;
+    use crate::sys::proptest_config::same_each_time;
     use proptest::collection::vec;
     use proptest::prelude::*;
 

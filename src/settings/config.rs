@@ -2,53 +2,14 @@
 //!
 //! A bad value is reported and the default used: nothing here ends or delays the host.
 
-mod values;
-mod variables;
-
 use std::ffi::{CString, c_int};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
+use super::env::Variables;
+use super::{Follow, LONGEST_PATH, Log, Watch, values};
 use crate::mark::Mark;
-use crate::report::shown;
-
-pub use variables::Variables;
-
-/// To whom the file passes when the program ends and a child goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follow {
-    /// To a child that has made itself a daemon, see [`crate::succession`].
-    Auto,
-    /// To any forked child, for daemons that never call setsid(2).
-    Fork,
-    /// To nobody.
-    Off,
-}
-
-/// How a deletion is noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watch {
-    /// inotify; polling where it cannot serve.
-    Auto,
-    /// inotify or nothing.
-    Inotify,
-    /// Looking at the file once in this time.
-    Poll(Duration),
-    /// Not at all: no thread, and no lock, since a lock needs a descriptor to live in.
-    Off,
-}
-
-/// Where messages go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Log {
-    /// Problems and the deletion only: stderr, or the system log where stderr leads nowhere.
-    Auto,
-    /// Every event, to stderr.
-    Stderr,
-    /// Every event, to the system log.
-    Syslog,
-    Off,
-}
+use crate::sys::text::escaped;
 
 #[derive(Debug)]
 pub struct Config {
@@ -61,12 +22,6 @@ pub struct Config {
     pub strict: bool,
     pub log: Log,
 }
-
-/// Seconds between two looks where polling is in use.
-pub const POLL: Duration = Duration::from_secs(1);
-
-/// Paths longer than this cannot be opened anyway (`PATH_MAX` counts the final zero byte).
-const LONGEST_PATH: usize = libc::PATH_MAX as usize - 1;
 
 impl Config {
     /// Makes sense of the values. What it cannot make sense of goes to `complain`, one line each.
@@ -83,7 +38,7 @@ impl Config {
         let mut value = |name: &str, value: Option<&[u8]>, wanted: &str| {
             complain(format!(
                 "{name}={}: not {wanted}; the default is used",
-                shown(value.unwrap_or_default())
+                escaped(value.unwrap_or_default())
             ));
         };
         let signal = variables.signal.map_or(Some(libc::SIGTERM), values::signal);
@@ -161,6 +116,3 @@ fn absolute(setting: &[u8]) -> Result<CString, String> {
     }
     CString::new(path).map_err(|_| "the path holds a zero byte".to_owned())
 }
-
-#[cfg(test)]
-mod properties;

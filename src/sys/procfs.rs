@@ -6,8 +6,8 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
-use crate::paths::read_once;
-use crate::sys::errno;
+use super::errno;
+use super::fs::read_once;
 
 /// A line that the kernel has written of a process or a thread.
 pub struct Stat {
@@ -155,6 +155,18 @@ pub fn started(pid: libc::pid_t) -> Option<u64> {
     Stat::of(pid)?.started()
 }
 
+/// The number of threads in this process, ours among them.
+///
+/// # Errors
+///
+/// No /proc.
+pub fn thread_count() -> io::Result<usize> {
+    // Not by listing the threads: opendir(3) allocates from the host's malloc.
+    let count = Stat::read("/proc/self/stat")?.threads();
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    count.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
 /// Who has forked a process, or has it since that one ended; `None` if there is none, or no /proc.
 pub fn parent(pid: libc::pid_t) -> Option<libc::pid_t> {
     Stat::of(pid)?.parent()
@@ -181,8 +193,9 @@ pub fn descends_from(pid: libc::pid_t) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::properties::same_each_time;
-    use crate::sys::{now, pause};
+    use crate::sys::clock::now;
+    use crate::sys::futex::pause;
+    use crate::sys::proptest_config::same_each_time;
     use proptest::prelude::*;
     use std::process::{Command, Stdio};
     use std::time::Duration;

@@ -1,12 +1,14 @@
 //! The parsers of the environment and the command line, with values that nobody has thought of.
 
-use super::variables::{erlang_string, kernel_pidfile};
+use super::config::Config;
+use super::env::{Variables, erlang_string, kernel_pidfile};
 use super::*;
-use crate::properties::same_each_time;
+use crate::sys::proptest_config::same_each_time;
+use crate::sys::text::escaped;
 use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char, c_int};
 
 const TEN_YEARS: Duration = Duration::from_secs(3650 * 86_400);
 
@@ -202,7 +204,7 @@ proptest! {
 
     #[test]
     fn whatever_is_shown_is_one_bounded_line(value: Vec<u8>, times in 1..50_usize) {
-        let text = shown(&value.repeat(times));
+        let text = escaped(&value.repeat(times));
         prop_assert!(!text.contains(char::is_control));
         prop_assert!(text.chars().count() <= 200 * "\\u{9f}".len() + 1, "{text}");
     }

@@ -1,0 +1,1 @@
+//! Every way in which a process ends; the file goes first.

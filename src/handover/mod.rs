@@ -1,0 +1,1 @@
+//! Which process gets the file when the owner exits.

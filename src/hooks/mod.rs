@@ -1,0 +1,1 @@
+//! What the host calls: the exported C symbols and the fork handlers.

@@ -1,0 +1,1 @@
+//! What keeps the library out of the memory, the descriptors and the thread keys of the host.

@@ -1,0 +1,33 @@
+//! The clocks that never go back. Async-signal-safe.
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// Time since boot.
+pub fn now() -> Duration {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: the clock exists since Linux 2.6; zeroed is a valid timespec should the call fail.
+    let time = unsafe {
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, time.as_mut_ptr());
+        time.assume_init()
+    };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Clock ticks (proc(5)) since boot, counted as the kernel counts the start of processes.
+pub fn ticks() -> u64 {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: as in `now`.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_BOOTTIME, time.as_mut_ptr());
+        let time = time.assume_init();
+        let tick = 1_000_000_000 / ticks_per_second();
+        time.tv_sec as u64 * ticks_per_second() + time.tv_nsec as u64 / tick
+    }
+}
+
+pub fn ticks_per_second() -> u64 {
+    // SAFETY: only asks.
+    let number = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(number).unwrap_or_default().max(1)
+}
