@@ -13,7 +13,7 @@ use crate::settings::config::Config;
 use crate::settings::{POLL, Watch};
 use crate::sys::{clock, procfs};
 use crate::watch::Watcher;
-use crate::{credentials, last_thread, main_thread, own_hands, report, succession, unattended};
+use crate::{credentials, handover, last_thread, main_thread, own_hands, report, unattended};
 
 /// The watch is armed so long after the start: a process that lives for milliseconds never pays
 /// for it (closing an inotify instance takes the kernel up to 20 ms). A look after arming finds a
@@ -109,7 +109,7 @@ impl Attendance {
     /// The process ends; of its own accord, if `orderly`: then the file may pass to an heir.
     fn give_up(&mut self, orderly: bool) {
         if let Some(file) = FILE.lock().take() {
-            if orderly && let Some(heir) = succession::pass_on(&file) {
+            if orderly && let Some(heir) = handover::give::pass_on(&file) {
                 report::detail(self.config, &format!("handed over to PID {heir}"));
             } else {
                 report::detail(self.config, file.remove().in_words());

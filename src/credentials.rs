@@ -14,9 +14,9 @@ use std::ffi::{c_int, c_long};
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::keeper;
 use crate::mailbox::{self, phase, request};
 use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
-use crate::{keeper, succession};
 
 /// How long the host waits for our threads to follow.
 const FOLLOWING: Duration = Duration::from_secs(2);
@@ -98,7 +98,7 @@ fn is_kept() -> bool {
 fn stands_by_without_root() -> bool {
     let has_diverged = DIVERGED.load(Ordering::SeqCst) == sys::getpid();
     // SAFETY: cannot fail.
-    succession::is_candidate() && (has_diverged || unsafe { libc::geteuid() } != 0)
+    mailbox::is_candidate() && (has_diverged || unsafe { libc::geteuid() } != 0)
 }
 
 /// Asks the keeper. Another thread that is asking is an answer too.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::mailbox::{self, phase};
 use crate::sys::{self, guard::guarded};
-use crate::{succession, unattended};
+use crate::{handover, unattended};
 
 /// How long a process that ends waits for a file that is being passed on to it.
 const TAKING: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ pub fn has_something_to_release() -> bool {
 ///
 /// Async-signal-safe: atomic operations and system calls; no lock, no allocation.
 pub fn release(how: How) {
-    if mailbox::phase() == phase::STANDBY && succession::withdraw() {
+    if mailbox::phase() == phase::STANDBY && handover::receive::withdraw() {
         mailbox::wait_beyond(phase::STANDBY, TAKING);
     }
     if mailbox::is_owner() {

@@ -21,7 +21,7 @@ use crate::sys::fs::unlink_by_kernel;
 use crate::sys::next_symbol::LibcFunction;
 use crate::sys::sigset::{INTERNAL, bit};
 use crate::sys::{self, guard::guarded, sigset};
-use crate::{credentials, own_hands, signals, succession};
+use crate::{credentials, hooks, own_hands, signals};
 
 // ---- the process ends ----
 
@@ -52,7 +52,7 @@ pub extern "C-unwind" fn setsid() -> libc::pid_t {
     // SAFETY: takes nothing.
     let session = unsafe { libc::syscall(libc::SYS_setsid) } as libc::pid_t;
     if session != -1 {
-        guarded((), succession::session_begun);
+        guarded((), hooks::fork::session_begun);
     }
     session
 }

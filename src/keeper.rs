@@ -6,8 +6,6 @@
 //! place first.
 
 use std::cell::UnsafeCell;
-use std::ffi::CString;
-use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -15,23 +13,20 @@ use std::thread;
 use std::time::Duration;
 
 use crate::attendance::Attendance;
-use crate::claim::{Lock, Refusal};
 use crate::mailbox::{self, phase};
 use crate::pidfile::PidFile;
+use crate::pidfile::acquire::{Lock, Refusal};
 use crate::pidfile::location::Home;
 use crate::settings::Watch;
 use crate::settings::config::Config;
-use crate::sys::fs::numbers_in;
 use crate::sys::{self, clock, futex, guard::guarded, procfs};
-use crate::{credentials, deletion, own_hands, private_table, report, succession, unattended};
+use crate::{credentials, deletion, handover, own_hands, private_table, report, unattended};
 
 /// How long a start waits for the keeper. Only a file system that hangs takes so long.
 const START: Duration = Duration::from_secs(5);
 
 /// Bytes of stack; std adds what the host's static TLS needs.
 const STACK: usize = 64 * 1024;
-/// Of the thread (pthread_setname_np(3)).
-const NAME: &str = "libpidfile";
 
 /// The file in phase `KEPT`.
 pub static FILE: Place = Place(UnsafeCell::new(Mutex::new(None)));
@@ -127,7 +122,7 @@ fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
 }
 
 fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let keeper = thread::Builder::new().name(NAME.to_owned());
+    let keeper = thread::Builder::new().name(procfs::KEEPER.to_owned());
     keeper.stack_size(STACK).spawn(|| guarded((), life))?;
     mailbox::set_threaded();
     // glibc keeps the stacks of threads that have ended, with what it has allocated for their TLS,
@@ -169,12 +164,12 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
     unsafe { FILE.renew() };
     mailbox::renew();
     spawn(move || {
-        if let Some(file) = succession::wait_for_baton(config) {
+        if let Some(file) = handover::receive::wait_for_baton(config) {
             own_hands::note(&file);
             *FILE.lock() = Some(file);
             mailbox::become_owner();
             mailbox::enter(phase::KEPT);
-            succession::taken();
+            handover::receive::taken();
             report::detail(
                 config,
                 &format!("names PID {} now: handed over", sys::getpid()),
@@ -202,17 +197,6 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
 pub fn waits_beside_one_thread() -> bool {
     wait_for_the_spare_to_go();
     mailbox::phase() == phase::STANDBY && procfs::thread_count().is_ok_and(|all| all == 2)
-}
-
-/// Whether a process has a keeper; where that cannot be seen, it has.
-pub fn is_in(pid: libc::pid_t) -> bool {
-    let threads = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
-    let Ok(threads) = numbers_in(&threads) else {
-        return true;
-    };
-    let name_of = |thread| fs::read(format!("/proc/{pid}/task/{thread}/comm"));
-    let mut names = threads.into_iter().flat_map(name_of);
-    names.any(|name| name.trim_ascii_end() == NAME.as_bytes())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

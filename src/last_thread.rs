@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase, request};
+use crate::private_table;
 use crate::sys::procfs::Stat;
 use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
-use crate::{private_table, succession};
 
 /// Between two counts of the host's threads.
 pub const COUNTING: Duration = Duration::from_millis(20);
@@ -45,7 +45,7 @@ unsafe extern "C" fn main_left(_: *mut c_void) {
             } else {
                 request::DISSOLVE
             });
-        } else if succession::is_candidate() && start(stand_in) {
+        } else if mailbox::is_candidate() && start(stand_in) {
             // Its keeper sees that when it owns the file; until then it waits for the lock.
             mailbox::post(request::MAIN_LEFT);
             start(count_in_place_of_the_keeper);

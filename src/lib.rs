@@ -31,15 +31,15 @@
 //! | [`settings`] | environment and command line → `Config` |
 //! | [`startup`] | from the constructor to the first instruction of the host |
 //! | [`mark`] | what an exec must not make us forget |
-//! | [`claim`] | how the file becomes ours |
 //! | [`pidfile`] | the file that is ours: look, adopt, pass on, remove, empty |
-//! | [`baton`] | the file of another process, which this one may inherit |
-//! | [`bequest`] | what an heir without rights gets with it |
-//! | [`content`] | what is in a PID file |
+//! | [`pidfile::acquire`] | how the file becomes ours |
+//! | [`pidfile::standby`] | the file of another process, which this one may inherit |
+//! | [`pidfile::fd_passing`] | what an heir without rights gets with it |
+//! | [`pidfile::content`], [`pidfile::location`] | what is in a PID file, and where it is |
 //! | [`keeper`], [`mailbox`] | the thread, and all that handlers and exit paths touch |
 //! | [`attendance`], [`deletion`] | what it does while it owns the file, and when that is gone |
 //! | [`unattended`] | the file without a keeper |
-//! | [`succession`], [`page`] | fork, setsid, daemon: who inherits |
+//! | [`handover`], [`ownership::shared`], [`hooks::fork`] | fork, setsid, daemon: who inherits |
 //! | [`private_table`] | the keeper's own descriptor table |
 //! | [`watch`] | `notify`, and polling where inotify cannot serve |
 //! | [`ending`] | atexit, `_exit`, `quick_exit` |
@@ -68,10 +68,6 @@ compile_error!(
 
 mod abort;
 mod attendance;
-mod baton;
-mod bequest;
-mod claim;
-mod content;
 mod credentials;
 mod deletion;
 mod ending;
@@ -95,14 +91,12 @@ mod mark;
 mod once;
 mod own_hands;
 mod ownership;
-mod page;
 mod pidfile;
 mod private_table;
 mod report;
 mod settings;
 mod signals;
 mod startup;
-mod succession;
 mod sys;
 mod thread_keys;
 mod unattended;

@@ -84,6 +84,20 @@ pub fn owner() -> libc::pid_t {
     OWNER.load(Ordering::SeqCst)
 }
 
+/// Set in a process that stands by.
+static CANDIDATE: AtomicI32 = AtomicI32::new(0);
+
+/// Whether this process stands by for the file.
+pub fn is_candidate() -> bool {
+    let candidate = CANDIDATE.load(Ordering::SeqCst);
+    candidate != 0 && candidate == sys::getpid()
+}
+
+/// This process stands by from now on, or does not.
+pub fn set_candidate(it_is: bool) {
+    CANDIDATE.store(if it_is { sys::getpid() } else { 0 }, Ordering::SeqCst);
+}
+
 /// From now on this process is the owner.
 pub fn become_owner() {
     let mut word = ORIGINAL.load(Ordering::SeqCst);

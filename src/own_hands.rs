@@ -11,10 +11,11 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
+use crate::mailbox;
+use crate::ownership::shared;
 use crate::pidfile::PidFile;
 use crate::sys::fs::FileId;
 use crate::sys::guard::guarded;
-use crate::{mailbox, succession};
 
 /// Device and inode of the file.
 static FILE: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
@@ -27,18 +28,25 @@ pub fn note_path(path: &'static CStr) {
     PATH.store(path.as_ptr().cast_mut(), Ordering::SeqCst);
 }
 
+/// Where the file is, or will be.
+pub fn path() -> Option<&'static CStr> {
+    let path = PATH.load(Ordering::SeqCst);
+    // SAFETY: a path that was noted.
+    (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })
+}
+
 /// The file is ours: whatever the host did with one before is over.
 pub fn note(file: &PidFile) {
     let FileId(device, inode) = file.id();
     FILE[0].store(device, Ordering::SeqCst);
     FILE[1].store(inode, Ordering::SeqCst);
     REMOVED.store(false, Ordering::SeqCst);
-    succession::set_removed_by_host(false);
+    shared::set_removed_by_host(false);
 }
 
 /// Whether it was the host itself that removed or renamed the file.
 pub fn has_removed() -> bool {
-    REMOVED.load(Ordering::SeqCst) || succession::is_removed_by_host()
+    REMOVED.load(Ordering::SeqCst) || shared::is_removed_by_host()
 }
 
 /// Makes the call by which the host removes or renames what `path`, seen from the directory
@@ -53,12 +61,12 @@ pub unsafe fn take_away(from: c_int, path: *const c_char, call: impl FnOnce() ->
     if ours {
         // Before the call: the event is seen at once. The owner may be the parent.
         REMOVED.store(true, Ordering::SeqCst);
-        succession::set_removed_by_host(true);
+        shared::set_removed_by_host(true);
     }
     let result = call() as c_int;
     if ours && result != 0 {
         REMOVED.store(false, Ordering::SeqCst);
-        succession::set_removed_by_host(false);
+        shared::set_removed_by_host(false);
     }
     result
 }
@@ -78,7 +86,7 @@ pub fn lock(fd: c_int) -> Option<c_int> {
 
 /// The owner, or a daemon to be that has written the file while its launcher still owns it.
 fn takes_part() -> bool {
-    mailbox::is_owner() || succession::is_candidate()
+    mailbox::is_owner() || mailbox::is_candidate()
 }
 
 fn is_file(found: &libc::stat64) -> bool {

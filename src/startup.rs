@@ -5,18 +5,16 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use once_cell::sync::OnceCell;
 
-use crate::claim::Refusal;
+use crate::hooks::fork;
 use crate::keeper::Claim;
 use crate::mark::{self, Mark, Role};
+use crate::pidfile::acquire::Refusal;
 use crate::pidfile::location::Home;
 use crate::settings::config::Config;
 use crate::settings::env::Variables;
 use crate::sys::{self, procfs, sigset::SignalsBlocked};
 use crate::thread_keys::LowKeys;
-use crate::{
-    abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, report, signals,
-    succession,
-};
+use crate::{abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, report, signals};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -118,7 +116,7 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
         Ok(()) => {
             at_the_end();
             leave_mark(config, Role::Owner);
-            succession::register(config);
+            fork::register(config);
             if mailbox::has_file() {
                 let pid = sys::getpid();
                 let what = match claim {
@@ -149,8 +147,8 @@ fn stand_by_again(config: &'static Config, home: Home) {
     own_hands::note_path(&config.path);
     at_the_end();
     mark::leave(Role::Await, home, config.path.to_bytes());
-    succession::register(config);
-    succession::resume(config);
+    fork::register(config);
+    fork::resume(config);
 }
 
 fn at_the_end() {

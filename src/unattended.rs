@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::claim::{Lock, Refusal};
 use crate::deletion;
 use crate::keeper::Claim;
 use crate::mailbox::{self, phase, request};
 use crate::own_hands;
+use crate::pidfile::acquire::{Lock, Refusal};
 use crate::pidfile::{PidFile, Sight};
 use crate::report::{self, Prepared};
 use crate::settings::config::Config;

@@ -1,1 +1,3 @@
 //! What this process is to the file: the state that its threads share, and the file itself.
+
+pub mod shared;

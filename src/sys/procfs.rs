@@ -3,11 +3,11 @@
 //! Without /proc what cannot be seen is not known, and each function says what it answers then.
 
 use std::ffi::CString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::errno;
-use super::fs::read_once;
+use super::fs::{numbers_in, read_once};
 
 /// A line that the kernel has written of a process or a thread.
 pub struct Stat {
@@ -188,6 +188,20 @@ pub fn descends_from(pid: libc::pid_t) -> bool {
         }
     }
     false
+}
+
+/// The name of our keeper's thread (pthread_setname_np(3)).
+pub const KEEPER: &str = "libpidfile";
+
+/// Whether a process has a keeper; where that cannot be seen, it has.
+pub fn has_keeper(pid: libc::pid_t) -> bool {
+    let threads = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
+    let Ok(threads) = numbers_in(&threads) else {
+        return true;
+    };
+    let name_of = |thread| fs::read(format!("/proc/{pid}/task/{thread}/comm"));
+    let mut names = threads.into_iter().flat_map(name_of);
+    names.any(|name| name.trim_ascii_end() == KEEPER.as_bytes())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::ffi::{CStr, c_int};
 use std::os::fd::OwnedFd;
 
-use crate::bequest::Bequest;
-use crate::content::read_pid;
 use crate::pidfile::PidFile;
+use crate::pidfile::content::read_pid;
+use crate::pidfile::fd_passing::Bequest;
 use crate::sys::fs::{FileId, flock_by_kernel, fstat, open, parent, unlock};
 use crate::sys::{self, procfs};
 

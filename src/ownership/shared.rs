@@ -1,13 +1,15 @@
 //! The page that an owner shares with what it forks: who of them may inherit, and who has not
 //! decided yet.
 
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::succession::AT_ONCE;
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
 
+/// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
+/// fork and the end, there is no more time than this; in the life of a daemon there is.
+pub const AT_ONCE: Duration = Duration::from_secs(1);
 /// For so long after it was forked the owner's end waits for a child that has neither begun a
 /// session nor called exec. One that is older is a worker.
 const UNDECIDED: Duration = Duration::from_secs(1);
@@ -18,10 +20,6 @@ const SOME_PROCESSOR: u64 = 5;
 /// A child that sleeps for so long has come to rest: it is a worker too. On its way to a session a child
 /// is busy.
 pub const REST: Duration = Duration::from_millis(20);
-/// A leader that was made just now gets so long to fork a second, and then so long to leave: the file
-/// shall not name a process that is about to end, if that can be helped.
-const FORKING_ON: Duration = Duration::from_millis(1);
-const LEAVING: Duration = Duration::from_millis(50);
 const CHILDREN: usize = 64;
 const CANDIDATES: usize = 16;
 
@@ -108,6 +106,32 @@ pub mod kind {
 /// The number of the place that this process holds, from 1; 0: none.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
+static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The page of this process, if it has one.
+pub fn page() -> Option<&'static Page> {
+    // SAFETY: null, or a mapping that is never removed.
+    unsafe { PAGE.load(Ordering::SeqCst).as_ref() }
+}
+
+/// Makes the page. Called once, before main; answers whether there is one.
+pub fn make_page() -> bool {
+    let page = Page::map();
+    PAGE.store(page.unwrap_or(std::ptr::null_mut()), Ordering::SeqCst);
+    page.is_some()
+}
+
+/// The host has removed or renamed the file itself, or not.
+pub fn set_removed_by_host(it_has: bool) {
+    if let Some(page) = page() {
+        page.by_host.store(u32::from(it_has), Ordering::SeqCst);
+    }
+}
+
+pub fn is_removed_by_host() -> bool {
+    page().is_some_and(|page| page.by_host.load(Ordering::SeqCst) != 0)
+}
+
 pub fn nanoseconds() -> u64 {
     clock::now().as_nanos() as u64
 }
@@ -118,7 +142,7 @@ pub fn age(since: u64) -> Duration {
 
 impl Page {
     /// A page that this process shares with what it forks from now on.
-    pub fn map() -> Option<*mut Self> {
+    fn map() -> Option<*mut Self> {
         // SAFETY: an anonymous mapping at a place of the kernel's choice.
         let page = unsafe {
             libc::mmap64(
@@ -221,6 +245,13 @@ impl Page {
         true
     }
 
+    /// When the children were forked of which it is not known yet what they will be.
+    pub fn births(&self) -> impl Iterator<Item = u64> {
+        let young = self.children.iter();
+        let young = young.filter(|child| child.stage() != Stage::NONE);
+        young.map(|child| child.born.load(Ordering::SeqCst))
+    }
+
     pub fn add(&self, kind: u32) {
         let pid = sys::getpid();
         let free = |candidate: &&Candidate| {
@@ -252,56 +283,6 @@ impl Page {
             let is_it = candidate.kind.load(Ordering::SeqCst) == kind && pid != except;
             is_it && candidate.is_running(pid)
         })
-    }
-
-    /// Whether an heir is a leader that may be about to leave its work to a second.
-    pub fn may_move_on(&self, heir: &Candidate) -> bool {
-        if heir.kind.load(Ordering::SeqCst) != kind::LEADER {
-            return false;
-        }
-        let since = heir.since.load(Ordering::SeqCst);
-        let seconds = self.living(kind::SECOND, sys::getpid());
-        let seconds = seconds.map(|second| second.since.load(Ordering::SeqCst));
-        let young = self
-            .children
-            .iter()
-            .filter(|child| child.stage() != Stage::NONE);
-        let young = young.map(|child| child.born.load(Ordering::SeqCst));
-        match seconds.chain(young).filter(|born| *born > since).max() {
-            Some(born) => age(born) < LEAVING,
-            // One that sleeps has other things to do.
-            None => age(since) < FORKING_ON && !procfs::is_asleep(heir.pid.load(Ordering::SeqCst)),
-        }
-    }
-
-    /// To whom the file of this process, which ends, may pass. A leader tells how many children it
-    /// has forked.
-    pub fn heir(&self, as_leader: Option<u32>) -> Option<&Candidate> {
-        let ourselves = sys::getpid();
-        if let Some(forked) = self
-            .living(kind::FORKED, ourselves)
-            .max_by_key(|candidate| candidate.since.load(Ordering::SeqCst))
-        {
-            return Some(forked);
-        }
-        let mut leaders = self.living(kind::LEADER, ourselves);
-        let others = self.living(kind::OTHER_LEADER, ourselves).count();
-        if let Some(leader) = leaders.next() {
-            return (others == 0 && leaders.next().is_none()).then_some(leader);
-        }
-        if others != 0 {
-            return None;
-        }
-        // A leader leaves the file to its second only at once, and forks no other child; a launcher
-        // may have waited until the second was ready.
-        if as_leader.is_some_and(|forked| forked != 1) {
-            return None;
-        }
-        let mut seconds = self.living(kind::SECOND, ourselves).filter(|second| {
-            as_leader.is_none() || age(second.since.load(Ordering::SeqCst)) <= AT_ONCE
-        });
-        let second = seconds.next()?;
-        seconds.next().is_none().then_some(second)
     }
 }
 

@@ -5,15 +5,18 @@
 //! and PID reuse cannot mislead anybody. Within the protocol a path changes hands only under the
 //! lock of the file it leads to, and a new file appears whole and locked.
 
+pub mod acquire;
+pub mod content;
+mod fd_passing;
 pub mod location;
+pub mod standby;
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use crate::bequest;
-use crate::content::{names_us_at, read_pid, replace};
+use crate::pidfile::content::{names_us_at, read_pid, replace};
 use crate::sys::fs::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
@@ -182,7 +185,7 @@ impl PidFile {
         }
         if open(&self.path, libc::O_RDWR).is_err() {
             // Nor can the heir.
-            bequest::leave(writable, heir);
+            fd_passing::leave(writable, heir);
         }
         let end = clock::now() + bound;
         let mut held = None;

@@ -9,8 +9,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use crate::content::{Content, read_pid, replace, write};
 use crate::pidfile::PidFile;
+use crate::pidfile::content::{Content, read_pid, replace, write};
 use crate::pidfile::location::Home;
 use crate::sys::fs::{FileId, directory_of, flock, fstat, lstat, open, parent, stat, unlink};
 use crate::sys::{self, check, clock, describe, futex, procfs};
