@@ -13,7 +13,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 LIB      := target/release/libpidfile.so
 PORTABLE := $(CURDIR)/target/portable/libpidfile.so
 HOSTS    := target/c-tests
-C_TESTS  := $(patsubst c-tests/%.c,$(HOSTS)/%,$(wildcard c-tests/*.c))
+SOURCES  := $(sort $(shell find c-tests -name '*.c'))
+C_TESTS  := $(patsubst %.c,$(HOSTS)/%,$(notdir $(SOURCES)))
 SCRIPTS   = $(shell find . \( -name target -o -name .git \) -prune -o -type f -exec \
              awk 'FNR == 1 { if (/^\#!.*sh( |$$)/) print FILENAME; nextfile }' {} +)
 
@@ -39,7 +40,7 @@ test-daemons: ## try it on a table of daemons from Debian, or some: T=part_of_a_
 torture: ## make every system call fail, and race thousands of times, some 20 minutes (installs what it needs)
 	@scripts/setup build run test
 	@$(MAKE) --no-print-directory all c-tests
-	@scripts/test --features torture --test 'torture_*' --test hand_over_faults --test blind_watches $(T) -- --nocapture
+	@scripts/test --features torture --test torture $(T) -- --nocapture
 
 test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
 	@scripts/setup build test cpython
@@ -53,7 +54,7 @@ dist: ## make packages that run on any glibc from 2.17 on: a tarball and a .deb 
 test-dist: dist ## test the packages, then run the tests on the portable library, or some: T=part_of_a_name (installs what it needs)
 	@scripts/setup build run test lintian
 	@$(MAKE) --no-print-directory all c-tests
-	@LIBPIDFILE=$(PORTABLE) scripts/test --features dist --test dist
+	@LIBPIDFILE=$(PORTABLE) scripts/test --features dist --test packaging dist::
 	@LIBPIDFILE=$(PORTABLE) scripts/test $(T)
 	@scripts/test-old-glibc $(T)
 
@@ -65,11 +66,17 @@ bench: ## measure what the library costs, beside other ways: one table, some min
 
 c-tests: $(C_TESTS) ## build the small C programs that the tests preload the library into
 
+# The sources are in folders, the programs are not: no two sources have the same name.
+ifneq ($(words $(C_TESTS)),$(words $(sort $(C_TESTS))))
+$(error two files below c-tests have the same name)
+endif
+vpath %.c $(sort $(dir $(SOURCES)))
+
 # A host may ask for more in a comment: /* CFLAGS: -fno-plt */, /* LDFLAGS: -static -lbsd */
 asks = $(shell sed -n 's,^/\* $(1): \(.*\) \*/$$,\1,p' $<)
-$(HOSTS)/%: c-tests/%.c $(wildcard c-tests/*.h) Makefile
+$(HOSTS)/%: %.c $(shell find c-tests -name '*.h') Makefile
 	@mkdir -p $(@D)
-	$(CC) -O1 -g -Wall -Wextra -Werror -pthread $(call asks,CFLAGS) -o $@ $< $(call asks,LDFLAGS) $(LDLIBS)
+	$(CC) -O1 -g -Wall -Wextra -Werror -pthread -Ic-tests $(call asks,CFLAGS) -o $@ $< $(call asks,LDFLAGS) $(LDLIBS)
 
 picture: ## draw docs/life-cycle.svg, which the README shows, from docs/life-cycle.dot (installs what it needs)
 	@scripts/setup picture

@@ -1,4 +1,4 @@
-//! What `c-tests/daemonizes.c` does, seen from outside.
+//! What `c-tests/handover/daemonizes.c` does, seen from outside.
 
 use super::daemon::Orphan;
 use super::onlooker::Onlooker;

@@ -15,7 +15,7 @@
 //! Scenarios run in parallel on machines with few processors and a noisy clock. So none asserts a time and none sleeps to
 //! let something happen: [`wait_for`] waits for what can be observed, with a bound that only a failure reaches.
 
-// Every file in tests/ is a program of its own, and none of them uses all of this.
+// Every folder in tests/ is a program of its own, and none of them uses all of this.
 #![allow(dead_code, unused_imports)]
 
 mod admin;

@@ -1,0 +1,12 @@
+//! `pidfile-run`, its manual page, its help and its completion.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod library;
+mod man_pages;
+mod owners;
+mod refuses;
+mod run;
+mod scripts;
+mod sub_commands;

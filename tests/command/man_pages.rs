@@ -1,0 +1,325 @@
+//! The manual pages, the help, the completion and the README say the same as the code.
+
+use crate::common::{SHELLS, Scene, exited, launcher, library};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+
+const LIBRARY_PAGE: &str = "man/libpidfile.7";
+const LAUNCHER_PAGE: &str = "man/pidfile-run.1";
+const COMPLETION: &str = "scripts/completion/pidfile-run.bash";
+
+fn source(path: &str) -> String {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What is between two lines of a text.
+#[track_caller]
+fn between<'text>(text: &'text str, from: &str, to: &str) -> &'text str {
+    let start = text.find(from).unwrap_or_else(|| panic!("no {from:?}")) + from.len();
+    let end = text[start..].find(to);
+    &text[start..start + end.unwrap_or_else(|| panic!("no {to:?}"))]
+}
+
+fn words(text: &str, delimiter: char) -> BTreeSet<&str> {
+    text.split(delimiter).skip(1).step_by(2).collect()
+}
+
+#[test]
+fn they_render_without_warnings() {
+    for page in [LIBRARY_PAGE, LAUNCHER_PAGE] {
+        for tool in [
+            ["mandoc", "-T", "lint", "-W", "warning"],
+            ["groff", "-ww", "-mdoc", "-Tutf8", "-z"],
+        ] {
+            let said = Command::new(tool[0])
+                .args(&tool[1..])
+                .arg(page)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .output()
+                .unwrap_or_else(|error| panic!("{}: {error}", tool[0]));
+            let told = [said.stdout, said.stderr].concat();
+            let told = String::from_utf8_lossy(&told);
+            assert!(said.status.success() && told.is_empty(), "{tool:?}: {told}");
+        }
+    }
+}
+
+/// A check that lets everything pass would be none.
+#[test]
+fn a_page_with_a_mistake_would_not_pass() {
+    let scene = Scene::new();
+    let page = scene.path("data/wrong.7");
+    let text = source(LIBRARY_PAGE).replacen(".Bl -bullet", ".Bl -nonsense", 1);
+    fs::write(&page, text).unwrap();
+    let said = Command::new("mandoc")
+        .args(["-T", "lint", "-W", "warning"])
+        .arg(page)
+        .output()
+        .unwrap();
+    assert!(!said.status.success());
+}
+
+// ---- settings ----
+
+/// The settings of src/settings/env.rs, and what is in code font in the description of each.
+fn settings() -> BTreeMap<String, BTreeSet<String>> {
+    let config = source("src/settings/env.rs");
+    let fields = between(&config, "pub struct Variables<'a> {", "\n}");
+    fields
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("/// `"))
+        .map(|line| {
+            let (name, text) = line.split_once("`: ").expect(line);
+            let values = words(text, '`').into_iter().map(Into::into);
+            (name.to_owned(), values.collect())
+        })
+        .collect()
+}
+
+/// The settings of the manual page, and the literal words in the description of each.
+fn settings_of_the_page() -> BTreeMap<String, BTreeSet<String>> {
+    let page = source(LIBRARY_PAGE);
+    let list = between(&page, ".Bl -tag -width Ds\n", "\n.El");
+    let mut settings = BTreeMap::new();
+    for item in list.split(".It Ev ").skip(1) {
+        let (name, text) = item.split_once('\n').unwrap();
+        let literals = text.lines().filter_map(|line| line.strip_prefix(".Cm "));
+        let values = literals.map(|words| {
+            let value = words.replace(" : Ns Ar ", ":");
+            value.trim_end_matches([' ', ',', '.', ':', ';']).to_owned()
+        });
+        settings.insert(name.to_owned(), values.collect());
+    }
+    settings
+}
+
+#[test]
+fn every_setting_is_in_the_manual_and_in_the_readme() {
+    let settings = settings();
+    assert!(settings.len() >= 9, "{settings:?}");
+    let config = source("src/settings/env.rs");
+    let read = between(&config, "let slot = match name {", "_ => continue");
+    let read: BTreeSet<String> = words(read, '"').into_iter().map(Into::into).collect();
+    let names: BTreeSet<String> = settings.keys().cloned().collect();
+    assert_eq!(read, names, "what is read, and what is described");
+
+    let page: BTreeSet<String> = settings_of_the_page().into_keys().collect();
+    assert_eq!(page, names);
+
+    let readme = source("README.md");
+    let table = between(&readme, "<!-- settings -->", "<!-- /settings -->");
+    let rows = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `PIDFILE"));
+    let rows: BTreeSet<String> = rows
+        .map(|row| format!("PIDFILE{}", row.split('`').next().unwrap()))
+        .collect();
+    assert_eq!(rows, names);
+}
+
+#[test]
+fn every_value_of_a_setting_is_in_the_manual_and_in_the_readme() {
+    let (settings, page) = (settings(), settings_of_the_page());
+    let values = source("src/settings/values.rs");
+    let readme = source("README.md");
+    for (name, function) in [
+        ("PIDFILE_FOLLOW", "fn follow("),
+        ("PIDFILE_WATCH", "fn watch("),
+        ("PIDFILE_LOG", "fn log("),
+    ] {
+        let parser = between(&values, function, "\n}\n");
+        let parsed: BTreeSet<String> = words(parser, '"')
+            .into_iter()
+            .map(|value| value.replace("poll:", "poll:SECONDS"))
+            .collect();
+        assert!(parsed.len() >= 3, "{parsed:?}");
+        assert_eq!(settings[name], parsed, "{name} in src/settings/values.rs");
+        assert_eq!(page[name], parsed, "{name} in {LIBRARY_PAGE}");
+        let row = between(&readme, &format!("| `{name}` |"), "\n");
+        let row: BTreeSet<String> = words(row, '`').into_iter().map(Into::into).collect();
+        assert_eq!(row, parsed, "{name} in README.md");
+    }
+    assert_eq!(page["PIDFILE_SIGNAL"], settings["PIDFILE_SIGNAL"]);
+}
+
+#[test]
+fn an_option_there_is_for_every_setting() {
+    let page = source(LAUNCHER_PAGE);
+    for name in settings().keys().filter(|name| *name != "PIDFILE") {
+        assert!(page.contains(&format!(".Pq Ev {name}")) || page.contains(&format!(".Ev {name}")));
+    }
+}
+
+// ---- options ----
+
+fn help() -> String {
+    let scene = Scene::new();
+    let ended = launcher(&scene, "dash").arg("--help").run();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    ended.stdout
+}
+
+/// The options in the help: `-p FILE, --pidfile FILE`.
+fn options() -> BTreeSet<String> {
+    let help = help();
+    let list = between(&help, "Options:\n", "\n\n");
+    let options = list.lines().map(|line| {
+        let (option, _) = line.trim_start().split_once("  ").expect(line);
+        match option.split_once(", ") {
+            Some((short, long)) => match long.split_once(' ') {
+                Some((_, value)) => format!("{short} {value}, {long}"),
+                None => option.to_owned(),
+            },
+            None => option.to_owned(),
+        }
+    });
+    options.collect()
+}
+
+fn long_options() -> BTreeSet<String> {
+    let options = options();
+    let long = options.iter().flat_map(|option| option.split(' '));
+    long.filter(|word| word.starts_with("--"))
+        .map(|word| word.trim_end_matches(',').to_owned())
+        .collect()
+}
+
+#[test]
+fn help_and_manual_have_the_same_options() {
+    let page = source(LAUNCHER_PAGE);
+    let items = page.lines().filter_map(|line| line.strip_prefix(".It Fl "));
+    let items = items.map(|item| {
+        let item = format!("-{item}").replace(" , Fl ", ", -");
+        item.replace(" Ar ", " ")
+    });
+    assert_eq!(items.collect::<BTreeSet<String>>(), options());
+}
+
+#[test]
+fn help_manual_and_completion_have_the_same_sub_commands() {
+    let help = help();
+    let subs = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  pidfile-run "))
+        .filter(|usage| usage.starts_with(|c: char| c.is_ascii_lowercase()));
+    let of_help: BTreeSet<&str> = subs.map(|usage| usage.split(' ').next().unwrap()).collect();
+    let page = source(LAUNCHER_PAGE);
+    let synopsis = between(&page, ".Sh SYNOPSIS", ".Sh DESCRIPTION");
+    let subs = synopsis
+        .lines()
+        .filter_map(|line| line.strip_prefix(".Cm "));
+    assert_eq!(subs.collect::<BTreeSet<&str>>(), of_help);
+    let described = between(&page, "Cm status Ar FILE", ".Sh ENVIRONMENT");
+    for sub in of_help.iter().filter(|sub| **sub != "status") {
+        assert!(
+            described.contains(&format!("Cm {sub} Ar"))
+                || described.contains(&format!("Cm {sub} Op")),
+            "{sub}"
+        );
+    }
+    let completed: BTreeSet<String> = complete(&["pidfile-run", "s"]).into_iter().collect();
+    for sub in of_help.iter().filter(|sub| sub.starts_with('s')) {
+        assert!(completed.contains(*sub), "{sub}: {completed:?}");
+    }
+}
+
+#[test]
+fn every_option_of_the_help_is_one() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        for option in options() {
+            let long = option
+                .split(' ')
+                .find(|word| word.starts_with("--"))
+                .unwrap();
+            if ["--help", "--version"].contains(&long) {
+                continue;
+            }
+            for spelling in option.split(", ") {
+                let mut words: Vec<&str> = spelling.split(' ').collect();
+                if words[0] == "--library" {
+                    words[1] = "/no/library";
+                }
+                let ended = launcher(&scene, shell).args(&words).run();
+                assert_eq!(ended.status, exited(125), "{words:?}");
+                assert!(ended.stderr.contains("no command"), "{words:?}: {ended:?}");
+            }
+        }
+        for option in ["-h", "-V"] {
+            let ended = launcher(&scene, shell).arg(option).run();
+            assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+        }
+    }
+}
+
+#[test]
+fn the_version_is_the_same_everywhere() {
+    let version = env!("CARGO_PKG_VERSION");
+    let scene = Scene::new();
+    for shell in SHELLS {
+        let ended = launcher(&scene, shell).arg("--version").run();
+        let expected = format!("pidfile-run {version} (libpidfile)\n");
+        assert_eq!((ended.stdout, ended.status), (expected, exited(0)));
+    }
+    for page in [LIBRARY_PAGE, LAUNCHER_PAGE] {
+        assert!(source(page).contains(&format!("\n.Os libpidfile {version}\n")));
+    }
+}
+
+// ---- completion ----
+
+/// What bash offers when the cursor is behind the last of these words.
+fn complete(words: &[&str]) -> Vec<String> {
+    let script = "source \"$1\"; shift; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+                  complete -p pidfile-run >/dev/null && _pidfile_run; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let said = Command::new("bash")
+        .args(["--norc", "-c", script, "bash", COMPLETION])
+        .args(words)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("LIBPIDFILE", library())
+        .output()
+        .unwrap();
+    assert!(said.stderr.is_empty(), "{said:?}");
+    let offered = String::from_utf8(said.stdout).unwrap();
+    offered.lines().map(Into::into).collect()
+}
+
+#[test]
+fn bash_completes_every_option() {
+    let offered: BTreeSet<String> = complete(&["pidfile-run", "--"]).into_iter().collect();
+    assert_eq!(offered, long_options());
+    let offered: BTreeSet<String> = complete(&["pidfile-run", "-p", "x", "--"])
+        .into_iter()
+        .collect();
+    assert_eq!(offered, long_options());
+}
+
+#[test]
+fn bash_completes_what_belongs_to_an_option() {
+    for (words, expected) in [
+        (
+            ["pidfile-run", "--follow", ""].as_slice(),
+            vec!["auto", "fork", "off"],
+        ),
+        (&["pidfile-run", "--log", "s"], vec!["stderr", "syslog"]),
+        (&["pidfile-run", "--watch", "=", "i"], vec!["inotify"]),
+        (
+            &["pidfile-run", "--watch", "="],
+            vec!["auto", "inotify", "poll", "poll:", "off"],
+        ),
+        (&["pidfile-run", "signal", "US"], vec!["USR1", "USR2"]),
+        (&["pidfile-run", "stop", "README.md", "-"], vec!["-t"]),
+        (&["pidfile-run", "status", "README"], vec!["README.md"]),
+        (
+            &["pidfile-run", "--kill-after", "5", "-p", "README"],
+            vec!["README.md"],
+        ),
+        (&["pidfile-run", "-p", "a", "mktem"], vec!["mktemp"]),
+        (&["pidfile-run", "systemd", "a", "--ty"], vec!["--type"]),
+        (&["pidfile-run", "list", "scr"], vec!["scripts"]),
+    ] {
+        assert_eq!(complete(words), expected, "{words:?}");
+    }
+}

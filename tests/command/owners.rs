@@ -1,0 +1,254 @@
+//! Whom `pidfile-run status`, `signal` and `stop` take for the owner of a PID file, and whom they do not.
+
+use crate::common::{
+    NOTHING, Orphanage, Process, SHELLS, Scene, answer, children_of, daemonize, each_admin, exited,
+    has_ended, is_alive, killed_by, launcher, library, owner,
+};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+/// Somebody who has nothing to do with the file has the PID that is in it.
+fn file_names_an_innocent(scene: &Scene) -> Process {
+    let innocent = scene.host("waits_for_signal").plain().spawn_ready();
+    fs::write(scene.pidfile(), innocent.pid_line()).unwrap();
+    innocent
+}
+
+#[test]
+fn a_pid_that_is_in_use_again_misleads_nobody() {
+    each_admin(|scene, admin| {
+        let innocent = file_names_an_innocent(scene);
+        admin.is_told(&["status"], 1, "nobody runs: the file is left over");
+        admin.is_told(&["signal", "KILL"], 7, "left over");
+        admin.is_told(&["stop"], 0, "");
+        assert_eq!(scene.leftovers(), NOTHING);
+        assert!(innocent.is_running());
+    });
+}
+
+#[test]
+fn somebody_elses_lock_is_not_the_owners() {
+    each_admin(|scene, admin| {
+        let innocent = file_names_an_innocent(scene);
+        let file = File::open(scene.pidfile()).unwrap();
+        // SAFETY: plain call; the descriptor is open.
+        assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
+        let holder = format!("is locked by PID {}, but names", std::process::id());
+        admin.is_told(&["status"], 4, &holder);
+        admin.is_told(&["signal", "KILL"], 1, &holder);
+        admin.is_told(&["stop"], 1, &holder);
+        assert_eq!(scene.content(), innocent.pid_line());
+        assert!(innocent.is_running());
+    });
+}
+
+#[test]
+fn what_is_no_pid_file_is_left_alone() {
+    each_admin(|scene, admin| {
+        let told = |what| {
+            admin.is_told(&["status"], 4, what);
+            admin.is_told(&["stop"], 1, what);
+            admin.is_told(&["signal", "KILL"], 1, what);
+        };
+        fs::create_dir(scene.pidfile()).unwrap();
+        told("is no regular file");
+        fs::remove_dir(scene.pidfile()).unwrap();
+        let real = scene.path("data/real.pid");
+        fs::write(&real, "1\n").unwrap();
+        symlink(&real, scene.pidfile()).unwrap();
+        told(real.to_str().unwrap());
+        assert!(fs::symlink_metadata(scene.pidfile()).is_ok());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "1\n");
+    });
+}
+
+#[test]
+fn a_file_without_a_pid_is_left_over() {
+    let contents = [
+        "",
+        "\n",
+        "none\n",
+        "-1\n",
+        "0\n",
+        "12x\n",
+        "1234567890123\n",
+    ];
+    each_admin(|scene, admin| {
+        for content in contents {
+            fs::write(scene.pidfile(), content).unwrap();
+            admin.is_told(&["status"], 1, "left over");
+        }
+        admin.is_told(&["signal", "KILL"], 7, "left over");
+    });
+}
+
+#[test]
+fn an_owner_that_goes_on_in_a_second_thread_has_not_ended() {
+    each_admin(|scene, admin| {
+        let mut host = scene.host("goes_on_in_a_thread").spawn_ready();
+        admin.is_told(&["status"], 0, &format!("PID {} runs", host.pid()));
+        admin.is_told(&["stop", "-t", "0"], 1, "still runs");
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0));
+    });
+}
+
+#[test]
+fn a_daemon_is_known_by_the_lock_that_it_got_handed_over() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let daemon = daemonize(&scene, &["fork", "setsid"]);
+    let (status, told) = answer(launcher(&scene, "dash").arg("status").arg(scene.pidfile()));
+    assert_eq!(status, 0, "{told}");
+    assert!(told.contains(&format!("PID {} runs", daemon.pid)), "{told}");
+    let stop = launcher(&scene, "dash").arg("stop").arg(scene.pidfile());
+    assert_eq!(answer(stop), (0, String::new()));
+    assert!(!is_alive(daemon.pid));
+}
+
+/// The PID in the file is the one inside: outside it is somebody else's.
+#[test]
+fn an_owner_in_a_container_is_known_by_its_own_pid() {
+    each_admin(|scene, admin| {
+        let start = || {
+            let host = scene
+                .program("unshare")
+                .args(["--pid", "--fork", "--kill-child"])
+                .arg(scene.host_path("waits_for_eof"))
+                .env("PIDFILE_EXE", "waits_for_eof")
+                .spawn_ready();
+            assert_eq!(scene.content(), "1\n");
+            let pid = children_of(host.pid())[0];
+            (host, pid)
+        };
+        let (host, pid) = start();
+        let runs = format!("PID {pid} runs, which is 1 in its container: ");
+        admin.is_told(&["status"], 0, &runs);
+        admin.is_told(&["signal", "KILL"], 0, "");
+        host.wait();
+        assert!(!is_alive(pid));
+
+        // It takes over what that one has left.
+        let (host, pid) = start();
+        admin.is_told(&["stop"], 0, "");
+        assert!(!is_alive(pid));
+        host.wait();
+        assert_eq!(scene.leftovers(), NOTHING);
+    });
+}
+
+/// From inside another container the owner has no PID at all.
+#[test]
+fn an_owner_that_cannot_be_seen_can_be_stopped_but_not_signalled() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let host = owner(&scene);
+        let ask = |words: &[&str]| {
+            let script = "mount -t proc proc /proc && exec \"$@\"";
+            answer(
+                scene
+                    .program("unshare")
+                    .plain()
+                    .args(["--mount", "--pid", "--fork", "sh", "-c", script, "sh"])
+                    .args(shell.split(' '))
+                    .arg(crate::common::PIDFILE_RUN)
+                    .args(words)
+                    .arg(scene.pidfile()),
+            )
+        };
+        let (status, told) = ask(&["status"]);
+        assert_eq!(status, 0, "{told}");
+        assert!(told.contains("another PID namespace"), "{told}");
+        let (status, told) = ask(&["signal", "KILL"]);
+        assert_eq!(status, 1, "{told}");
+        assert!(told.contains("send it there"), "{told}");
+        assert!(host.is_running());
+        assert_eq!(ask(&["stop"]), (0, String::new()));
+        assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    }
+}
+
+#[test]
+fn an_owner_without_a_lock_is_known_by_its_environment() {
+    each_admin(|scene, admin| {
+        let host = scene
+            .host("waits_for_signal")
+            .env("PIDFILE_WATCH", "off")
+            .spawn_ready();
+        admin.is_told(&["status"], 0, &format!("PID {} runs: ", host.pid()));
+        admin.is_told(&["status"], 0, "deleting it stops nothing");
+        admin.is_told(&["stop"], 1, "pidfile-run signal TERM ");
+        assert_eq!(scene.content(), host.pid_line());
+        admin.is_told(&["signal", "TERM"], 0, "");
+        assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+        assert_eq!(scene.leftovers(), NOTHING);
+    });
+}
+
+#[test]
+fn who_may_not_is_told_so() {
+    each_admin(|scene, admin| {
+        let copy = scene.copy(crate::common::PIDFILE_RUN.as_ref(), "755");
+        let asks = |words: &[&str]| {
+            answer(
+                scene
+                    .shell(&admin.shell)
+                    .arg(&copy)
+                    .plain()
+                    .env("PATH", &admin.path)
+                    .args(words)
+                    .arg(scene.pidfile())
+                    .run_by_nobody(),
+            )
+        };
+        let host = owner(scene);
+        let (status, told) = asks(&["status"]);
+        assert_eq!(status, 0, "{told}");
+        for words in [&["stop"] as &[&str], &["signal", "TERM"]] {
+            let (status, told) = asks(words);
+            assert_eq!(status, 4, "{told}");
+            assert!(told.contains("as root"), "{told}");
+        }
+        assert!(host.is_running());
+        drop(host);
+
+        let _host = scene
+            .host("waits_for_eof")
+            .env("PIDFILE_WATCH", "off")
+            .spawn_ready();
+        let (status, told) = asks(&["status"]);
+        assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
+        fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+        let run = scene.path("run");
+        let (status, told) = asks(&["status"]);
+        assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
+        assert!(told.contains(run.to_str().unwrap()), "{told}");
+    });
+}
+
+/// With the library in the environment of whoever asks.
+#[test]
+fn the_asking_command_is_not_taken_for_the_owner() {
+    each_admin(|scene, admin| {
+        let preloaded = |words: &[&str]| {
+            answer(
+                admin
+                    .start(words)
+                    .env("LD_PRELOAD", library())
+                    .env("PIDFILE", scene.pidfile()),
+            )
+        };
+        let (status, told) = preloaded(&["status"]);
+        assert_eq!(status, 4, "{told}");
+        assert!(told.contains("unset LD_PRELOAD"), "{told}");
+        assert_eq!(scene.leftovers(), NOTHING);
+        // As in ExecReload= of a service.
+        let host = owner(scene);
+        let (status, told) = preloaded(&["status"]);
+        assert_eq!(status, 0, "{told}");
+        assert!(told.contains(&format!("PID {} runs", host.pid())), "{told}");
+        let (status, _) = preloaded(&["stop"]);
+        assert_eq!((status, has_ended(host.pid())), (0, true));
+    });
+}

@@ -1,0 +1,243 @@
+//! `pidfile-run` and programs that the library cannot be preloaded into: it says so beforehand.
+
+use crate::common::{
+    Host, NOTHING, PIDFILE_RUN, SHELLS, Scene, base_system, elf, exited, launcher, library,
+    machine_here, refuses, starter,
+};
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[test]
+fn a_static_program_is_refused() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let program = scene.host_path("waits_for_eof_static");
+        let host = starter(&scene, shell).arg(&program);
+        refuses(&scene, host, 125, &["static program", "--force"]);
+    }
+}
+
+#[test]
+fn with_force_it_is_started_all_the_same() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let mut host = launcher(&scene, shell)
+            .arg("--force")
+            .arg("-p")
+            .arg(scene.pidfile())
+            .arg(scene.host_path("waits_for_eof_static"))
+            .spawn_ready();
+        assert_eq!(scene.leftovers(), NOTHING);
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(0));
+        assert!(ended.stderr.contains("static program"), "{}", ended.stderr);
+    }
+}
+
+/// A launcher may be anything that hands on the environment.
+#[test]
+fn a_static_launcher_is_fine_where_another_program_is_named() {
+    let scene = Scene::new();
+    launcher(&scene, "dash")
+        .args(["-e", "waits_for_eof", "-p"])
+        .arg(scene.pidfile())
+        .arg(scene.host_path("waits_for_eof_static"))
+        .spawn_ready();
+    let host = launcher(&scene, "dash")
+        .args(["-e", "waits_for_eof_static", "-p"])
+        .arg(scene.pidfile())
+        .arg(scene.host_path("waits_for_eof_static"));
+    refuses(&scene, host, 125, &["static program"]);
+    let host = launcher(&scene, "dash")
+        .arg("-e")
+        .arg(scene.host_path("waits_for_eof_static"))
+        .arg("-p")
+        .arg(scene.pidfile())
+        .args(["sh", "-c", "exec \"$PIDFILE_EXE\""]);
+    refuses(&scene, host, 125, &["static program"]);
+}
+
+#[test]
+fn a_musl_program_is_refused_in_any_case() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let program = musl_program(&scene);
+        // So it is without us: the loader does not find the C library that ours needs.
+        let naked = scene.program(&program).run();
+        assert_ne!(naked.status, exited(0), "{naked:?}");
+        assert_eq!(scene.program(&program).plain().run().status, exited(0));
+
+        for force in ["--strict", "--force"] {
+            let host = launcher(&scene, shell)
+                .arg(force)
+                .arg("-p")
+                .arg(scene.pidfile())
+                .arg(&program);
+            refuses(&scene, host, 125, &["musl", "build for glibc"]);
+        }
+        let script = scene.executable("script", format!("#!{}\n", program.display()));
+        let host = starter(&scene, shell).arg(script);
+        refuses(&scene, host, 125, &["script: its interpreter", "musl"]);
+    }
+}
+
+fn musl_program(scene: &Scene) -> PathBuf {
+    let source = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/c-tests/plain/returns_status.c"
+    );
+    let program = scene.path("bin/for_musl");
+    let built = Command::new("musl-gcc")
+        .arg("-o")
+        .arg(&program)
+        .arg(source)
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "musl-gcc");
+    program
+}
+
+/// As nobody, who may read copies of the launcher and the library. `before` is what runs the shell.
+fn as_nobody<'scene>(scene: &'scene Scene, before: &[&str], shell: &str) -> Host<'scene> {
+    let script = scene.copy(Path::new(PIDFILE_RUN), "755");
+    let library = scene.copy(&library(), "755");
+    chown(scene.path("run"), Some(65534), None).unwrap();
+    let words: Vec<&str> = before.iter().copied().chain(shell.split(' ')).collect();
+    scene
+        .program(words[0])
+        .args(&words[1..])
+        .arg(script)
+        .plain()
+        .env("LIBPIDFILE", library)
+        .arg("-p")
+        .arg(scene.pidfile())
+        .run_by_nobody()
+}
+
+#[test]
+fn a_setuid_or_setgid_program_is_refused() {
+    for shell in SHELLS {
+        for (mode, kind, remedy) in [
+            ("4755", "setuid", "run it as its owner (user ID 0)"),
+            ("2755", "setgid", "(group ID 0)"),
+        ] {
+            let scene = Scene::new();
+            let program = scene.copy(&scene.host_path("returns_status"), mode);
+            let host = as_nobody(&scene, &[], shell).arg(&program).arg("9");
+            refuses(&scene, host, 125, &[kind, remedy, "--force"]);
+            // Where nobody may gain rights the kernel ignores the bits.
+            let host = as_nobody(&scene, &["setpriv", "--no-new-privs"], shell);
+            let ended = host.arg(&program).arg("9").run();
+            assert_eq!((ended.status, ended.stderr.as_str()), (exited(9), ""));
+            assert!(scene.directory_has_changed(), "there was a PID file");
+        }
+    }
+}
+
+/// It is not secure mode for whoever has these rights already.
+#[test]
+fn the_owner_of_a_setuid_program_may_start_it() {
+    let scene = Scene::new();
+    let program = scene.copy(&scene.host_path("waits_for_eof"), "6755");
+    starter(&scene, "dash").arg(&program).spawn_owner();
+}
+
+#[test]
+fn a_program_with_capabilities_is_refused() {
+    let scene = Scene::new();
+    let program = scene.copy(&scene.host_path("waits_for_eof"), "755");
+    let set = Command::new("setcap")
+        .arg("cap_net_bind_service=ep")
+        .arg(&program)
+        .status();
+    assert!(set.is_ok_and(|status| status.success()), "setcap");
+    for shell in SHELLS {
+        for path in [
+            "/usr/sbin:/usr/bin:/sbin:/bin",
+            // Where there is no getcap.
+            base_system(&scene, &["tar"]).to_str().unwrap(),
+        ] {
+            let host = as_nobody(&scene, &[], &format!("/bin/{shell}"))
+                .arg(&program)
+                .env("PATH", path);
+            refuses(&scene, host, 125, &["file capabilities", "setcap -r"]);
+        }
+    }
+    // Root has them without, and so it is not secure mode.
+    starter(&scene, "dash").arg(&program).spawn_owner();
+}
+
+#[test]
+fn a_program_for_another_architecture_is_refused() {
+    let scene = Scene::new();
+    let loader = scene.copy(&loader(), "755");
+    for (bits, big, machine, name) in [
+        (32, false, 3, "32-bit x86"),
+        (32, false, 40, "32-bit ARM"),
+        (64, true, 22, "s390x"),
+        (64, false, 258, "another architecture"),
+    ] {
+        let program = scene.executable("made", elf(bits, big, machine, Some(&loader)));
+        for shell in SHELLS {
+            let host = starter(&scene, shell).arg(&program);
+            refuses(&scene, host, 125, &[name, "--library", "--force"]);
+        }
+        let program = scene.executable("made", elf(bits, big, machine, None));
+        let host = starter(&scene, "dash").arg(&program);
+        refuses(&scene, host, 125, &["static program"]);
+        let program = scene.executable(
+            "made",
+            elf(bits, big, machine, Some(Path::new("/no/ld.so"))),
+        );
+        let host = starter(&scene, "dash").arg(&program);
+        refuses(&scene, host, 127, &["/no/ld.so", "install"]);
+    }
+}
+
+#[test]
+fn a_program_for_another_c_library_is_refused() {
+    let scene = Scene::new();
+    let loader = scene.executable("linker64", "not the one of glibc\n");
+    let program = scene.executable("made", elf(64, false, machine_here(&scene), Some(&loader)));
+    for shell in SHELLS {
+        let host = starter(&scene, shell).arg(&program);
+        refuses(&scene, host, 125, &["linker64", "build for glibc"]);
+    }
+}
+
+/// The loader of the programs here.
+fn loader() -> PathBuf {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let path = maps
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(5))
+        .find(|path| path.contains("/ld-"))
+        .expect("this test has a loader");
+    path.into()
+}
+
+#[test]
+fn what_is_no_program_is_refused() {
+    let scene = Scene::new();
+    let data = scene.copy(&scene.host_path("waits_for_eof"), "644");
+    for (command, status, words) in [
+        (Path::new("no-such-program"), 127, "on the PATH"),
+        (Path::new("./no-such-program"), 127, "look at the path"),
+        (&scene.path("bin"), 126, "is a directory"),
+        (&data, 126, "chmod a+x"),
+    ] {
+        for shell in SHELLS {
+            let host = starter(&scene, shell).arg(command);
+            refuses(&scene, host, status, &[words]);
+        }
+    }
+}
+
+#[test]
+fn sudo_is_refused() {
+    let scene = Scene::new();
+    let host = starter(&scene, "dash").args(["sudo", "true"]);
+    refuses(&scene, host, 125, &["sudo pidfile-run"]);
+}

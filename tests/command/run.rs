@@ -1,0 +1,243 @@
+//! `pidfile-run`: starts a program with a PID file, in its own place.
+
+use crate::common::{
+    NOTHING, SHELLS, Scene, base_system, exited, launcher, library, refuses, starter,
+};
+use std::fs;
+
+fn environment_of(pid: i32) -> Vec<String> {
+    let environment = fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let mut variables: Vec<String> = environment.split_terminator('\0').map(Into::into).collect();
+    variables.sort();
+    variables
+}
+
+#[test]
+fn the_program_runs_in_its_place_and_owns_the_file() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let mut host = starter(&scene, shell)
+            .arg(scene.host_path("waits_for_eof"))
+            .spawn_ready();
+        assert_eq!(scene.content(), host.pid_line(), "{shell}");
+        assert!(!scene.an_outsider_can_lock(), "{shell}");
+        let arguments = fs::read(format!("/proc/{}/cmdline", host.pid())).unwrap();
+        let expected = format!("{}\0", scene.host_path("waits_for_eof").display());
+        assert_eq!(String::from_utf8_lossy(&arguments), expected);
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+#[test]
+fn arguments_output_and_status_are_the_programs() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let ended = starter(&scene, shell)
+            .args(["printf", "<%s>", "a b", "", "--pidfile", "$x*"])
+            .run();
+        assert_eq!(ended.stdout, "<a b><><--pidfile><$x*>", "{shell}");
+        assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+        let ended = starter(&scene, shell)
+            .arg(scene.host_path("returns_status"))
+            .arg("42")
+            .run();
+        assert_eq!((ended.status, ended.stderr.as_str()), (exited(42), ""));
+    }
+}
+
+/// No file(1), no readelf(1), no getconf(1).
+#[test]
+fn a_base_system_is_enough() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let starter =
+            || starter(&scene, &format!("/bin/{shell}")).env("PATH", base_system(&scene, &[]));
+        let host = starter().arg(scene.host_path("waits_for_eof_static"));
+        refuses(&scene, host, 125, &["static program"]);
+        let script = scene.executable("service", "#!/usr/bin/env sh\necho ready; read -r x\n");
+        let host = starter().arg(script).spawn_ready();
+        assert_eq!(scene.content(), host.pid_line(), "{shell}");
+    }
+}
+
+/// Also variables that the launcher has uses of its own for.
+#[test]
+fn the_environment_is_otherwise_as_it_was() {
+    let names = [
+        "file",
+        "state",
+        "pid",
+        "library",
+        "program",
+        "force",
+        "sub",
+        "rest",
+        "directory",
+        "unit",
+        "bytes",
+        "found",
+        "status",
+        "self",
+        "LIBPIDFILE_X",
+    ];
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let mut starter = starter(&scene, shell)
+            .arg(scene.host_path("waits_for_eof"))
+            .env("PWD", scene.path("data"))
+            .env("PIDFILE", "/the program's own")
+            // bash has these in any case.
+            .env("SHLVL", "5")
+            .env("_", "x")
+            .env("OLDPWD", "/");
+        for name in names {
+            starter = starter.env(name, "as it was");
+        }
+        let host = starter.spawn_ready();
+        let mut expected = vec![
+            "LANG=C.UTF-8".to_owned(),
+            "OLDPWD=/".to_owned(),
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            "PIDFILE=/the program's own".to_owned(),
+            format!("LD_PRELOAD={}", library().display()),
+            format!("LIBPIDFILE={}", library().display()),
+            format!("PIDFILE_PATH={}", scene.pidfile().display()),
+            format!("PWD={}", scene.path("data").display()),
+        ];
+        expected.extend(names.map(|name| format!("{name}=as it was")));
+        expected.sort();
+        let mut environment = environment_of(host.pid());
+        environment.retain(|line| !line.starts_with("_=") && !line.starts_with("SHLVL="));
+        assert_eq!(environment, expected, "{shell}");
+    }
+}
+
+#[test]
+fn what_is_preloaded_already_stays() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let old = "/nowhere/libpidfile.so:libm.so.6 libdl.so.2";
+        let host = starter(&scene, shell)
+            .arg(scene.host_path("waits_for_eof"))
+            .env("LD_PRELOAD", old)
+            .spawn_ready();
+        let preload = format!("LD_PRELOAD=libm.so.6:libdl.so.2:{}", library().display());
+        assert!(environment_of(host.pid()).contains(&preload), "{shell}");
+        let maps = fs::read_to_string(format!("/proc/{}/maps", host.pid())).unwrap();
+        assert!(maps.contains("libm.so.6"), "{shell}");
+        assert_eq!(scene.content(), host.pid_line());
+    }
+}
+
+#[test]
+fn options_are_settings() {
+    let options = [
+        ("--exe=waits_for_eof", "PIDFILE_EXE=waits_for_eof"),
+        ("--follow=off", "PIDFILE_FOLLOW=off"),
+        ("--signal=INT", "PIDFILE_SIGNAL=INT"),
+        ("--kill-after=2.5", "PIDFILE_KILL_AFTER=2.5"),
+        ("--watch=poll:0.1", "PIDFILE_WATCH=poll:0.1"),
+        ("--strict", "PIDFILE_STRICT=1"),
+        ("--log=syslog", "PIDFILE_LOG=syslog"),
+    ];
+    for shell in SHELLS {
+        let scene = Scene::new();
+        for separate in [false, true] {
+            let mut starter = launcher(&scene, shell);
+            for (option, _) in options {
+                let (name, value) = option.split_once('=').unwrap_or((option, ""));
+                starter = match separate {
+                    true if !value.is_empty() => starter.args([name, value]),
+                    _ => starter.arg(option),
+                };
+            }
+            let host = starter
+                .arg(format!("--pidfile={}", scene.pidfile().display()))
+                .arg(scene.host_path("waits_for_eof"))
+                .spawn_ready();
+            let environment = environment_of(host.pid());
+            for (option, variable) in options {
+                assert!(environment.contains(&variable.to_owned()), "{option}");
+            }
+            assert_eq!(scene.content(), host.pid_line());
+        }
+    }
+}
+
+#[test]
+fn a_relative_file_counts_from_the_directory_of_the_start() {
+    let scene = Scene::new();
+    let script = scene.executable("moves", "#!/bin/sh\ncd /; exec \"$@\"\n");
+    launcher(&scene, "dash")
+        .args(["-p", "../run/a.pid", "-e", "waits_for_eof"])
+        .arg(script)
+        .arg(scene.host_path("waits_for_eof"))
+        .spawn_owner();
+}
+
+#[test]
+fn with_trace_it_tells_what_happens() {
+    let scene = Scene::new();
+    let mut host = launcher(&scene, "dash")
+        .arg("--trace")
+        .arg("-p")
+        .arg(scene.pidfile())
+        .arg(scene.host_path("waits_for_eof"))
+        .spawn_ready();
+    let pid = host.pid();
+    host.close_stdin();
+    let told = host.wait().stderr;
+    assert!(told.contains(&format!("names PID {pid} now")), "{told}");
+    assert!(told.contains("removed: the program ends"), "{told}");
+}
+
+#[test]
+fn the_file_may_come_from_the_environment_or_the_command() {
+    let scene = Scene::new();
+    let path = scene.pidfile();
+    let program = scene.host_path("waits_for_eof");
+    let starter = || launcher(&scene, "dash").arg(&program);
+    for starter in [
+        starter().env("PIDFILE", &path),
+        starter().env("PIDFILE_PATH", &path),
+        starter().args(["-kernel", "pidfile", &format!("{path:?}")]),
+    ] {
+        let mut host = starter.spawn_owner();
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0));
+    }
+    refuses(&scene, starter(), 125, &["no PID file", "-p FILE"]);
+}
+
+#[test]
+fn wrong_use_is_told_from_the_start() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let wrong: [(&[&str], &str); 5] = [
+            (&[], "no command"),
+            (&["-p"], "-p wants a value"),
+            (&["--follow"], "--follow wants a value"),
+            (&["--nonsense", "true"], "--nonsense: no such option"),
+            (&["-p", "a.pid", "--"], "no command"),
+        ];
+        for (words, told) in wrong {
+            let host = launcher(&scene, shell).args(words);
+            refuses(&scene, host, 125, &[told, "pidfile-run"]);
+        }
+    }
+}
+
+#[test]
+fn a_command_may_have_the_name_of_a_sub_command() {
+    let scene = Scene::new();
+    scene.executable("status", "#!/bin/sh\necho mine\n");
+    let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());
+    let ended = starter(&scene, "dash")
+        .arg("status")
+        .env("PATH", path)
+        .run();
+    assert_eq!((ended.status, ended.stdout.as_str()), (exited(0), "mine\n"));
+}

@@ -1,0 +1,69 @@
+//! `pidfile-run` and scripts: the interpreter is what gets the library.
+
+use crate::common::{SHELLS, Scene, exited, refuses, starter};
+
+#[test]
+fn a_script_is_what_its_interpreter_is() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());
+        let program = scene.copy(&scene.host_path("waits_for_eof_static"), "755");
+        let direct = format!("#!{}\n", program.display());
+        let nested = format!("#!{}\n", scene.path("bin/direct").display());
+        for (name, text) in [
+            ("direct", direct.as_str()),
+            ("nested", nested.as_str()),
+            ("by_env", "#! /usr/bin/env waits_for_eof_static\n"),
+            (
+                "by_env_s",
+                "#!/usr/bin/env -S x=y waits_for_eof_static -x\n",
+            ),
+        ] {
+            let script = scene.executable(name, text);
+            let host = starter(&scene, shell).arg(script).env("PATH", &path);
+            let words = ["its interpreter", "static program", "-e NAME"];
+            refuses(&scene, host, 125, &words);
+        }
+    }
+}
+
+#[test]
+fn a_script_owns_the_file_by_its_interpreter() {
+    for (name, line) in [
+        ("sh", "#!/bin/sh"),
+        ("bash", "#!/usr/bin/env bash"),
+        ("busybox", "#!/bin/busybox sh"),
+        ("dash", "#! /usr/bin/env -S dash -u"),
+    ] {
+        let scene = Scene::new();
+        let script = scene.executable(name, format!("{line}\necho ready\nread -r x\n"));
+        let mut host = starter(&scene, "dash").arg(script).spawn_ready();
+        assert_eq!(scene.content(), host.pid_line(), "{line}");
+        host.write_stdin(b"\n");
+        assert_eq!(host.wait().status, exited(0), "{line}");
+    }
+}
+
+#[test]
+fn a_script_that_cannot_start_is_refused() {
+    let scene = Scene::new();
+    let endless = format!("#!{}\n", scene.path("bin/endless").display());
+    for (name, text, status, words) in [
+        ("gone", "#!/no/such/sh\n", 127, "/no/such/sh is not there"),
+        ("no_env", "#!/usr/bin/env no-such\n", 127, "not on the PATH"),
+        ("windows", "#!/bin/sh\r\necho\r\n", 127, "sed -i"),
+        ("endless", endless.as_str(), 126, "without end"),
+        ("plain", "echo\n", 126, "/bin/sh "),
+        ("empty", "", 126, "/bin/sh "),
+    ] {
+        let script = scene.executable(name, text);
+        for shell in SHELLS {
+            refuses(
+                &scene,
+                starter(&scene, shell).arg(&script),
+                status,
+                &[words],
+            );
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! PID 1 of a container. The kernel protects it: what has its default action is ignored, even SIGTERM. We must not take
+//! that protection away, but an operator's SIGTERM and the deletion have to end it.
+
+use crate::common::{Mode, NOTHING, Process, Scene, exited, library};
+
+/// Every way to run it. Needs the right to make namespaces.
+const RUNS: [(Mode, &str); 4] = [
+    (Mode::Plain, "auto"),
+    (Mode::Inert, "auto"),
+    (Mode::Active, "auto"),
+    (Mode::Active, "off"),
+];
+
+/// Starts the host as the first process of a namespace, and waits until it has sent itself every harmless signal. The
+/// process that this returns is the one outside that has started it and waits for it.
+fn start(scene: &Scene, mode: Mode, watch: &str) -> Process {
+    let mut host = scene
+        .host("is_first_process")
+        .plain()
+        .arg("/usr/bin/env")
+        .arg(format!("PIDFILE_WATCH={watch}"));
+    if mode != Mode::Plain {
+        host = host.arg(format!("LD_PRELOAD={}", library().display()));
+    }
+    if mode == Mode::Active {
+        host = host.arg(format!("PIDFILE={}", scene.pidfile().display()));
+    }
+    let host = host.arg(scene.host_path("is_first_process")).spawn_ready();
+    if mode == Mode::Active {
+        assert_eq!(scene.content(), "1\n");
+    }
+    host
+}
+
+/// Its PID as it is seen out here.
+fn pid_outside(host: &Process) -> i32 {
+    let said = host.stdout();
+    let line = said
+        .lines()
+        .find_map(|line| line.strip_prefix("first process "));
+    line.expect("it says so").parse().unwrap()
+}
+
+/// How it ended, as its parent tells.
+#[track_caller]
+fn status_of(scene: &Scene, host: Process, what: &str) -> i32 {
+    let ended = host.wait();
+    assert_eq!(ended.status, exited(0), "{what}: {}", ended.stderr);
+    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+    let status = ended
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("status "));
+    i32::from_str_radix(status.expect("it tells"), 16).unwrap()
+}
+
+#[test]
+fn what_it_does_to_itself_ends_as_without_us() {
+    // The letters that the host knows. What does not end it is followed by an exit.
+    for letters in ["e", "_", "a", "f", "oe", "se", ""] {
+        let statuses = RUNS.map(|(mode, watch)| {
+            let what = format!("{letters:?}, {mode:?}, PIDFILE_WATCH={watch}");
+            let scene = Scene::new();
+            let mut host = start(&scene, mode, watch);
+            host.write_stdin(letters.as_bytes());
+            host.close_stdin();
+            status_of(&scene, host, &what)
+        });
+        assert_eq!(statuses, [statuses[0]; 4], "{letters:?}: {RUNS:?}");
+    }
+}
+
+/// A signal that ends nobody does not interrupt what the process waits in, either.
+#[test]
+fn what_is_ignored_interrupts_nothing() {
+    for (mode, watch) in RUNS {
+        let scene = Scene::new();
+        let mut host = start(&scene, mode, watch);
+        host.write_stdin(b"e");
+        let said = host.wait().stdout;
+        assert!(!said.contains("interrupted"), "{mode:?} {watch}: {said}");
+    }
+}
+
+#[test]
+fn an_operators_sigterm_ends_it() {
+    for watch in ["auto", "off"] {
+        let scene = Scene::new();
+        let host = start(&scene, Mode::Active, watch);
+        // SAFETY: plain call; the process is not reaped before its parent, ours, sees it end.
+        unsafe { libc::kill(pid_outside(&host), libc::SIGTERM) };
+        assert_eq!(status_of(&scene, host, watch), 143 << 8);
+    }
+}
+
+#[test]
+fn the_deletion_ends_it() {
+    let scene = Scene::new();
+    let host = start(&scene, Mode::Active, "auto");
+    scene.remove_pidfile();
+    assert_eq!(status_of(&scene, host, "deletion"), 143 << 8);
+}
+
+#[test]
+fn without_us_sigterm_does_not_end_it() {
+    for mode in [Mode::Plain, Mode::Inert] {
+        let scene = Scene::new();
+        let mut host = start(&scene, mode, "auto");
+        // SAFETY: as above.
+        unsafe { libc::kill(pid_outside(&host), libc::SIGTERM) };
+        host.write_stdin(b"e");
+        assert_eq!(status_of(&scene, host, "exit"), 7 << 8);
+    }
+}
+
+/// A sandbox's own init: a child that a host forks into a new namespace. It is a bystander there and owns nothing.
+#[test]
+fn a_forked_child_that_is_one_is_as_well_protected() {
+    for letters in ["te", "oe", "se", "a", "f", "e"] {
+        let statuses = RUNS.map(|(mode, watch)| {
+            let what = format!("{letters:?}, {mode:?}, PIDFILE_WATCH={watch}");
+            let scene = Scene::new();
+            let host = scene.host("is_first_process").mode(mode);
+            let mut host = host.env("PIDFILE_WATCH", watch).arg("-").spawn();
+            host.wait_until(
+                |host| host.stdout().contains("ready\n") || host.stdout().contains("status "),
+                "ready",
+            );
+            if host.stdout().contains("ready\n") {
+                host.write_stdin(letters.as_bytes());
+            }
+            host.close_stdin();
+            status_of(&scene, host, &what)
+        });
+        assert_eq!(statuses, [statuses[0]; 4], "{letters:?}: {RUNS:?}");
+    }
+}

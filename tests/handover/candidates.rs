@@ -1,0 +1,456 @@
+//! Of all that an owner starts only its daemon may inherit the file.
+
+use crate::common::{
+    NOTHING, Onlooker, Orphan, Orphanage, Reader, SHAPES, SHELLS, Scene, blocked_signals,
+    daemonize_while, exited, extra_tasks_of, is_alive, is_at_work, is_watching, killed_by, said,
+    status_line, wait_for, wait_until_idle,
+};
+use std::os::unix::fs::chown;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// How an owner in the foreground ends.
+fn ends() -> [(i32, ExitStatus); 3] {
+    [
+        (libc::SIGINT, exited(0)),
+        (libc::SIGQUIT, exited(3)),
+        (libc::SIGTERM, killed_by(libc::SIGTERM)),
+    ]
+}
+
+/// A service in the foreground that has these children when it ends. They live on, and have nothing to do with the file.
+#[track_caller]
+fn end_before_the(children: &[&str], signal: i32, status: ExitStatus) {
+    let scene = Scene::new();
+    let orphans = Orphanage::of(&scene);
+    let host = scene.host("daemonizes").args(children).spawn();
+    host.wait_until(|host| is_at_work(host.pid()), "at work");
+    let workers = said(&scene, "worker");
+    assert_eq!(workers.len(), children.len(), "{children:?}");
+    let are_what_they_are = || {
+        let mut names = workers.iter().map(|pid| status_line(*pid, "Name"));
+        names.all(|name| ["worker", "sleep"].contains(&name.as_str()))
+    };
+    wait_for(are_what_they_are, &format!("there are all: {children:?}"));
+    let before = scene.identity();
+    let onlooker = Onlooker::of(scene.pidfile());
+    assert_eq!(scene.content(), host.pid_line(), "{children:?}");
+    assert_eq!(onlooker.finish(), Ok([host.pid()].into()), "{children:?}");
+    assert_eq!(scene.identity(), before, "{children:?}");
+    host.signal(signal);
+    assert_eq!(host.wait().status, status, "{children:?}");
+    assert_eq!(scene.leftovers(), NOTHING, "{children:?}");
+    // One that is just about to call exec has no environment to know it by.
+    wait_for(
+        || orphans.children().len() == children.len(),
+        &format!("all live on: {children:?}"),
+    );
+    assert_eq!(scene.leftovers(), NOTHING, "{children:?}");
+}
+
+#[test]
+fn workers_and_helpers() {
+    let families: [&[&str]; 5] = [
+        &["worker"],
+        &["worker", "worker", "worker"],
+        &["helper"],
+        &["helper", "helper"],
+        &["helper", "worker", "helper", "worker"],
+    ];
+    for family in families {
+        for (signal, status) in ends() {
+            end_before_the(family, signal, status);
+        }
+    }
+}
+
+#[test]
+fn several_sessions() {
+    let families: [&[&str]; 5] = [
+        &["backend", "backend"],
+        &["pane", "pane"],
+        &["backend", "pane"],
+        &["pane", "worker", "helper", "backend", "pane", "pane"],
+        &["backend"; 40],
+    ];
+    for family in families {
+        for (signal, status) in ends() {
+            end_before_the(family, signal, status);
+        }
+    }
+}
+
+/// A single session may be the daemon: so it inherits, unless the end of the owner is a stop.
+#[test]
+fn a_single_session_of_an_owner_that_is_stopped() {
+    for child in ["backend", "pane"] {
+        end_before_the(&[child], libc::SIGTERM, killed_by(libc::SIGTERM));
+    }
+}
+
+/// Nobody sends a signal to a session that inherits nothing, neither at once nor when its part of the library has understood
+/// that there is nothing to inherit.
+#[track_caller]
+fn are_not_signalled(sessions: &[i32], what: &str) {
+    for session in sessions {
+        wait_for(
+            || extra_tasks_of(*session).is_empty(),
+            &format!("{session} has understood: {what}"),
+        );
+        assert!(is_alive(*session), "{session} was ended: {what}");
+        let orphan = Orphan::new(*session);
+        orphan.signal(libc::SIGKILL);
+        assert_eq!(orphan.wait(), killed_by(libc::SIGKILL), "{what}");
+    }
+}
+
+/// It has begun its session, and called exec if it does; of all its threads only the first is its own.
+#[track_caller]
+fn wait_until_it_stands_by(session: i32) {
+    let term = 1 << (libc::SIGTERM - 1);
+    wait_for(
+        || {
+            ["worker", "sleep"].contains(&&*status_line(session, "Name"))
+                && !extra_tasks_of(session).is_empty()
+                && blocked_signals(session) & term == 0
+        },
+        "the session is there",
+    );
+}
+
+#[test]
+fn a_session_outlives_the_owner_that_is_stopped() {
+    for child in ["backend", "pane"] {
+        for _ in 0..5 {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            let host = scene.host("daemonizes").arg(child).spawn();
+            host.wait_until(|host| is_at_work(host.pid()), "at work");
+            let sessions = said(&scene, "worker");
+            wait_until_it_stands_by(sessions[0]);
+            host.signal(libc::SIGTERM);
+            assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+            assert_eq!(scene.leftovers(), NOTHING);
+            are_not_signalled(&sessions, child);
+        }
+    }
+}
+
+/// Its owner alone decides what the deletion of the file means.
+#[test]
+fn a_session_outlives_the_file() {
+    for child in ["backend", "pane"] {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let steps = [child, "catch SIGTERM"];
+        let host = scene.host("daemonizes").args(steps).spawn();
+        host.wait_until(|host| is_at_work(host.pid()), "at work");
+        host.wait_until(|host| is_watching(host.pid()), "watching");
+        let sessions = said(&scene, "worker");
+        wait_until_it_stands_by(sessions[0]);
+        scene.remove_pidfile();
+        host.wait_until(|_| !said(&scene, "caught by").is_empty(), "told");
+        wait_until_idle(&host);
+        assert!(is_alive(sessions[0]), "{child}");
+        host.signal(libc::SIGINT);
+        assert_eq!(host.wait().status, exited(0), "{child}");
+        are_not_signalled(&sessions, child);
+        assert_eq!(said(&scene, "caught by").len(), 1, "{child}");
+        assert_eq!(scene.leftovers(), NOTHING, "{child}");
+    }
+}
+
+/// With two of them the case is unclear, and does not become clear by the end of one.
+#[test]
+fn one_of_two_sessions_has_ended() {
+    for reaped in [true, false] {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let before: &[&str] = if reaped { &["forget children"] } else { &[] };
+        let steps = [before, &["backend", "be told", "backend"]].concat();
+        let mut host = scene.host("daemonizes").args(&steps).spawn();
+        let is_worker = |pid: &i32| status_line(*pid, "Name") == "worker";
+        host.wait_until(
+            |_| {
+                said(&scene, "worker")
+                    .iter()
+                    .filter(|pid| is_worker(pid))
+                    .count()
+                    == 1
+            },
+            "beside the first",
+        );
+        host.close_stdin();
+        host.wait_until(|host| is_at_work(host.pid()), "at work");
+        let mut sessions = said(&scene, "worker");
+        wait_for(|| sessions.iter().all(is_worker), "both are there");
+        let onlooker = Reader::of(scene.pidfile());
+        let ended = Orphan::new(sessions.remove(0));
+        ended.signal(libc::SIGTERM);
+        wait_for(|| ended.has_ended(), "one has ended");
+        host.signal(libc::SIGINT);
+        let pid = host.pid();
+        assert_eq!(host.wait().status, exited(0), "{steps:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+        are_not_signalled(&sessions, "one of two");
+        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+        let seen = onlooker.finish();
+        assert!(seen.iter().all(|seen| *seen == pid), "{pid}: {seen:?}");
+    }
+}
+
+/// A shell that leaves a command behind has ended; nothing of it goes on under its name.
+#[test]
+fn background_commands_of_shells() {
+    for shell in SHELLS {
+        for command in [
+            "sleep 1000",
+            "nohup sleep 1000",
+            "setsid sleep 1000",
+            "setsid --fork sleep 1000",
+            "setpriv --reuid 65534 --clear-groups sleep 1000",
+            "exec sleep 1000",
+            "env A=1 nice sleep 1000",
+        ] {
+            let scene = Scene::new();
+            let orphans = Orphanage::of(&scene);
+            let script = format!("{command} >/dev/null 2>&1 & exit 5");
+            let shell = scene.shell(shell).args(["-c", &script]).spawn();
+            let pid = shell.pid();
+            let ended = shell.wait();
+            let what = format!("{script}: {ended:?}");
+            assert_eq!(ended.status, exited(5), "{what}");
+            assert_eq!(ended.stderr, "", "{what}");
+            assert_eq!(scene.leftovers(), NOTHING, "{what}, of {pid}");
+            wait_for(
+                || {
+                    orphans
+                        .children()
+                        .iter()
+                        .any(|pid| status_line(*pid, "Name") == "sleep")
+                },
+                &format!("the command goes on: {what}"),
+            );
+            assert_eq!(scene.leftovers(), NOTHING, "{what}");
+        }
+    }
+}
+
+/// Does it 60 times. Were each held up by as much as one waits for a child that may become the daemon, they would not all end
+/// within the bound.
+#[track_caller]
+fn is_not_held_up(what: &str, does_it: impl Fn(&Scene) + Sync) {
+    thread::scope(|scope| {
+        let rounds = scope.spawn(|| {
+            for _ in 0..60 {
+                let scene = Scene::new();
+                let _orphans = Orphanage::of(&scene);
+                does_it(&scene);
+                assert_eq!(scene.leftovers(), NOTHING, "{what}");
+            }
+        });
+        wait_for(
+            || rounds.is_finished(),
+            &format!("{what} has ended 60 times"),
+        );
+    });
+}
+
+#[test]
+fn shells_are_not_held_up_by_background_commands() {
+    for shell in SHELLS {
+        is_not_held_up(shell, |scene| {
+            let script = "sleep 1000 >/dev/null 2>&1 & (exit 3); exit 5";
+            let ended = scene.shell(shell).args(["-c", script]).run();
+            assert_eq!(ended.status, exited(5), "{shell:?}");
+        });
+    }
+}
+
+/// Programs that start another one in a session of its own and wait for it.
+#[test]
+fn programs_that_run_others_in_a_session() {
+    let programs: [&[&str]; 6] = [
+        &["setsid", "--wait", "sh", "-c", "exit 5"],
+        &["su", "nobody", "-s", "/bin/sh", "-c", "exit 5"],
+        &["runuser", "-u", "nobody", "--", "sh", "-c", "exit 5"],
+        &["script", "-qec", "exit 5", "/dev/null"],
+        &["timeout", "1000", "sh", "-c", "exit 5"],
+        &["busybox", "setsid", "sh", "-c", "exit 5"],
+    ];
+    for program in programs {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let ended = scene.program(program[0]).args(&program[1..]).run();
+        assert_eq!(ended.status, exited(5), "{program:?}: {ended:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{program:?}");
+    }
+}
+
+/// Whoever starts during the hand-over finds that the file is held, or waits until it knows. It never gets the file.
+#[test]
+fn second_instances_during_the_hand_over() {
+    for round in 0..6 {
+        for shape in SHAPES {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            let over = AtomicBool::new(false);
+            let daemon = thread::scope(|scope| {
+                let seconds: Vec<_> = (0..2)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            wait_for(|| !scene.content().is_empty(), "the file is there");
+                            let mut count = 0;
+                            while count < 3 || !over.load(Ordering::Relaxed) {
+                                let ended = scene.host("returns_status").arg("0").run();
+                                assert_eq!(ended.status, exited(0), "{shape:?}: {ended:?}");
+                                let held = "is held by a live owner";
+                                assert!(ended.stderr.contains(held), "{shape:?}: {ended:?}");
+                                count += 1;
+                            }
+                        })
+                    })
+                    .collect();
+                let daemon = daemonize_while(&scene, shape, &[], || ());
+                over.store(true, Ordering::Relaxed);
+                for second in seconds {
+                    second.join().unwrap();
+                }
+                daemon
+            });
+            assert_eq!(scene.content(), daemon.pid_line(), "{shape:?}");
+            match round % 2 {
+                0 => scene.remove_pidfile(),
+                _ => daemon.signal(libc::SIGTERM),
+            }
+            assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{shape:?}");
+            assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
+        }
+    }
+}
+
+/// A worker that the launcher has left behind ends: that is not the end of the daemon.
+#[test]
+fn workers_that_end_later() {
+    for (signal, status) in ends() {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let steps = ["worker", "worker", "wait for", "pipe", "fork", "setsid"];
+        let daemon = daemonize_while(&scene, &steps, &[], || ());
+        for worker in said(&scene, "worker") {
+            let worker = Orphan::new(worker);
+            worker.signal(libc::SIGTERM);
+            assert_eq!(worker.wait(), killed_by(libc::SIGTERM));
+        }
+        assert!(is_alive(daemon.pid));
+        assert_eq!(scene.content(), daemon.pid_line());
+        daemon.signal(signal);
+        assert_eq!(daemon.wait(), status);
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+#[track_caller]
+fn end_at_once(steps: &[&str], status: ExitStatus) {
+    is_not_held_up(&format!("{steps:?}"), |scene| {
+        // Those that drop root can remove the file too.
+        chown(scene.path("run"), Some(65534), None).unwrap();
+        let ended = scene.host("daemonizes").args(steps).run();
+        assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
+    });
+}
+
+#[test]
+fn nobody_is_held_up_by_a_young_worker() {
+    end_at_once(&["worker", "leave"], exited(0));
+    end_at_once(&["worker", "worker", "helper", "leave"], exited(0));
+}
+
+#[test]
+fn nobody_is_held_up_by_a_child_that_could_not_be() {
+    end_at_once(&["drop root", "no more processes", "fork"], exited(99));
+}
+
+/// That another session had begun beside it, or before it, and has ended does not keep a daemon from inheriting.
+#[test]
+fn another_session_has_ended() {
+    let orders: [(&[&str], usize); 2] = [
+        (&["backend", "backend", "be told", "leave"], 1),
+        (
+            &["backend", "be told", "wait for", "pipe", "fork", "setsid"],
+            0,
+        ),
+    ];
+    for (steps, which) in orders {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let mut host = scene.host("daemonizes").args(steps).spawn();
+        let backends = steps.iter().filter(|step| **step == "backend").count();
+        let are_there = || {
+            let workers = said(&scene, "worker");
+            let mut names = workers.iter().map(|pid| status_line(*pid, "Name"));
+            workers.len() == backends && names.all(|name| name == "worker")
+        };
+        wait_for(are_there, &format!("all sessions are there: {steps:?}"));
+        let onlooker = Onlooker::of(scene.pidfile());
+        let sessions = said(&scene, "worker");
+        let ended = Orphan::new(sessions[which]);
+        ended.signal(libc::SIGTERM);
+        wait_for(|| ended.has_ended(), "that one has ended");
+        let pid = host.pid();
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0), "{steps:?}");
+        let daemon = match said(&scene, "process")[..] {
+            [daemon] => daemon,
+            _ => sessions[0],
+        };
+        let daemon = Orphan::new(daemon);
+        assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+        assert!(!scene.an_outsider_can_lock(), "{steps:?}");
+        assert_eq!(onlooker.finish(), Ok([pid, daemon.pid].into()), "{steps:?}");
+        daemon.signal(libc::SIGTERM);
+        assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+    }
+}
+
+/// A candidate that has become a program without us inherits nothing, and the file never names it.
+#[test]
+fn a_session_that_has_become_a_program_without_us() {
+    for _ in 0..40 {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let still = scene.host_path("waits_for_eof_static");
+        let reader = Reader::of(scene.pidfile());
+        let exec = ["exec", still.to_str().unwrap()];
+        let steps = [&["wait for", "pipe", "fork", "setsid"][..], &exec].concat();
+        let mut host = scene.host("daemonizes").args(&steps).spawn();
+        let pid = host.pid();
+        let _input = host.take_stdin();
+        assert_eq!(host.wait().status, exited(0));
+        assert_eq!(scene.leftovers(), NOTHING);
+        let seen = reader.finish();
+        assert!(seen.iter().all(|seen| *seen == pid), "{pid}: {seen:?}");
+    }
+}
+
+/// Erlang's nodes have such a helper. Both end at once, so that the file may be on its way from one to the other.
+#[test]
+fn a_helper_that_ends_with_the_owner_leaves_no_file() {
+    for round in 0..200 {
+        let scene = Scene::new();
+        let mut host = scene.host("has_a_helper").spawn();
+        host.wait_until(
+            |host| host.stdout().contains("helper "),
+            "there is a helper",
+        );
+        assert_eq!(scene.content(), host.pid_line());
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0));
+        wait_for(
+            || scene.leftovers() == NOTHING,
+            &format!("the file is gone, in round {round}: {:?}", scene.content()),
+        );
+    }
+}

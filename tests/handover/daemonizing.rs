@@ -1,0 +1,375 @@
+//! A program that puts itself into the background: the file follows, before the process that was started is gone.
+
+use crate::common::{
+    NOTHING, Onlooker, Orphan, Orphanage, Process, SHAPES, Scene, daemonize, daemonize_with,
+    end_daemon, exited, forks, is_alive, is_at_work, killed_by, said, status_line, wait_for,
+};
+use std::fs;
+
+const LEAVING: [&str; 4] = ["exit", "_exit", "return", "quick_exit"];
+const WAITING: [&str; 3] = ["pipe", "socketpair", "SIGUSR1"];
+
+/// The whole life, from the start in its own scene.
+#[track_caller]
+fn live(steps: &[&str], way: usize) {
+    let scene = Scene::new();
+    let _orphans = Orphanage::of(&scene);
+    let daemon = daemonize(&scene, steps);
+    end_daemon(&scene, daemon, way, steps);
+}
+
+#[test]
+fn launchers_that_leave_at_once() {
+    for round in 0..10 {
+        for (number, shape) in SHAPES.iter().enumerate() {
+            for leaving in LEAVING {
+                let steps = [&["leave by", leaving], *shape].concat();
+                live(&steps, round + number);
+            }
+        }
+    }
+}
+
+#[test]
+fn launchers_that_wait_until_the_daemon_is_ready() {
+    for round in 0..4 {
+        for (number, shape) in SHAPES.iter().enumerate() {
+            // Nobody can wait in the middle of daemon(3).
+            if shape[0].starts_with("daemon") {
+                continue;
+            }
+            for leaving in LEAVING {
+                for waiting in WAITING {
+                    let steps = [&["leave by", leaving, "wait for", waiting], *shape].concat();
+                    live(&steps, round + number);
+                }
+            }
+        }
+    }
+}
+
+/// A launcher that waits in the middle of a double fork waits for the process in the middle.
+#[test]
+fn a_launcher_that_waits_for_its_own_child() {
+    for round in 0..5 {
+        for leaving in LEAVING {
+            let middle = ["wait for", "waitpid", "fork", "setsid", "fork"];
+            live(&[&["leave by", leaving], &middle[..]].concat(), round);
+        }
+    }
+}
+
+/// When the launcher has ended its manager looks into the file. If the daemon is still the child of a process in the middle
+/// then, systemd takes it for somebody else's, and does not learn how it ends.
+#[test]
+fn the_process_in_the_middle_is_gone_when_the_launcher_is() {
+    let manager = std::process::id().to_string();
+    for (round, leaving) in LEAVING.iter().enumerate() {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let ready = ["leave by", leaving, "wait for", "pipe"];
+        let steps = [&ready[..], &["fork", "be large", "setsid", "fork"]].concat();
+        let ended = scene.host("daemonizes").args(&steps).run();
+        let named = scene.content();
+        let parent = status_line(named.trim().parse().unwrap(), "PPid");
+        assert_eq!(ended.status, exited(0), "{ended:?}");
+        let daemon = Orphan::new(*said(&scene, "process").last().unwrap());
+        assert_eq!(named, daemon.pid_line(), "{leaving}");
+        assert_eq!(parent, manager, "{leaving}");
+        end_daemon(&scene, daemon, round, &steps);
+    }
+}
+
+/// What launchers do before they fork, with all that these leave behind.
+#[test]
+fn launchers_with_helpers_and_threads() {
+    let before: [&[&str]; 6] = [
+        &["system()"],
+        &["helper"],
+        &["worker"],
+        &["helper", "worker", "helper", "system()"],
+        &["thread"],
+        &["thread", "thread", "thread", "helper"],
+    ];
+    for round in 0..3 {
+        for before in before {
+            for shape in SHAPES {
+                for waiting in ["", "pipe"] {
+                    if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                        continue;
+                    }
+                    // A session without a fork is the launcher's own: it has no helpers in it yet.
+                    if shape[0] == "setsid" && before != ["thread"] {
+                        continue;
+                    }
+                    live(&[before, &["wait for", waiting], shape].concat(), round);
+                }
+            }
+        }
+    }
+}
+
+/// Forks once it has begun a session, and goes on with it.
+#[test]
+fn daemons_with_workers() {
+    for round in 0..4 {
+        let after = ["worker", "helper", "system()", "thread"];
+        // Not by its own exit: so young a daemon could as well be on its way to another fork.
+        live(&[&["fork", "setsid"], &after[..]].concat(), round % 2);
+        let ready = ["wait for", "pipe", "fork", "setsid", "fork"];
+        live(&[&ready[..], &after].concat(), round % 2);
+    }
+}
+
+/// What a daemon does while its launcher waits, or after that has gone.
+fn later_steps() -> Vec<Vec<&'static str>> {
+    let steps: [&[&str]; 4] = [
+        &["close all"],
+        &["exec itself"],
+        &["exec itself", "exec itself", "close all"],
+        &["close all", "exec itself"],
+    ];
+    steps.iter().map(|steps| steps.to_vec()).collect()
+}
+
+#[test]
+fn daemons_that_close_all_or_call_exec_while_the_launcher_waits() {
+    for round in 0..4 {
+        for later in later_steps() {
+            for waiting in WAITING {
+                for shape in SHAPES {
+                    if !shape[0].starts_with("daemon") {
+                        live(&[&["wait for", waiting], shape, &later[..]].concat(), round);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn daemons_that_close_all_or_call_exec_as_soon_as_they_run() {
+    for round in 0..4 {
+        for later in later_steps() {
+            for shape in SHAPES {
+                live(&[shape, &later[..]].concat(), round);
+            }
+        }
+    }
+}
+
+#[test]
+fn daemons_that_close_all_or_call_exec_when_the_launcher_has_gone() {
+    for round in 0..4 {
+        for later in later_steps() {
+            for shape in SHAPES {
+                live(&[shape, &["be orphaned"], &later[..]].concat(), round);
+            }
+        }
+    }
+}
+
+/// Launchers that are nothing but that: the service is another program.
+#[test]
+fn daemons_that_are_another_program() {
+    for round in 0..4 {
+        for waiting in ["", "pipe"] {
+            for shape in SHAPES {
+                if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                    continue;
+                }
+                let scene = Scene::new();
+                let _orphans = Orphanage::of(&scene);
+                let program = scene.host_path("waits_for_signal");
+                let exec = ["exec", program.to_str().unwrap()];
+                let steps = [&["wait for", waiting], shape, &exec].concat();
+                let daemon = daemonize(&scene, &steps);
+                // It has no other way to end.
+                end_daemon(&scene, daemon, round % 2, &steps);
+            }
+        }
+    }
+}
+
+/// As full an owner as one in the foreground: through exec, and up to a hand-over of its own.
+#[test]
+fn a_daemon_that_upgrades_itself() {
+    for shape in SHAPES {
+        for way in 0..4 {
+            let scene = Scene::new();
+            let orphans = Orphanage::of(&scene);
+            let mut daemon = daemonize(&scene, shape);
+            for round in 0..3 {
+                let onlooker = Onlooker::of(scene.pidfile());
+                daemon.signal(libc::SIGHUP);
+                wait_for(
+                    || !is_at_work(daemon.pid) || !scene.an_outsider_can_lock(),
+                    "it calls exec",
+                );
+                wait_for(|| is_at_work(daemon.pid), "it is back");
+                daemon.signal(libc::SIGUSR2);
+                let old = daemon.pid;
+                let status = daemon.wait();
+                let then = scene.content();
+                assert_eq!(status, exited(0), "{shape:?}");
+                let heirs = orphans.children();
+                let [heir] = heirs[..] else {
+                    panic!("{shape:?}, round {round}: {heirs:?} are left");
+                };
+                daemon = Orphan::new(heir);
+                assert_eq!(then, daemon.pid_line(), "{shape:?}, round {round}");
+                wait_for(|| is_at_work(heir), "the heir is at work");
+                wait_for(|| !scene.an_outsider_can_lock(), "the heir has the lock");
+                let seen = onlooker.finish();
+                assert_eq!(seen, Ok([old, heir].into()), "{shape:?}, round {round}");
+            }
+            end_daemon(&scene, daemon, way, shape);
+        }
+    }
+}
+
+/// Daemons make room for a title by moving their environment, and what they hand to exec then is a copy from before they were
+/// daemons (sshd).
+#[test]
+fn daemons_that_have_moved_their_environment() {
+    for shape in SHAPES {
+        for way in 0..4 {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            let daemon = daemonize(&scene, &[&["move environment"], shape].concat());
+            let arguments = || fs::read(format!("/proc/{}/cmdline", daemon.pid)).unwrap();
+            let before = arguments();
+            daemon.signal(libc::SIGHUP);
+            wait_for(
+                || arguments() != before && is_at_work(daemon.pid),
+                "it has called exec on itself",
+            );
+            wait_for(|| !scene.an_outsider_can_lock(), "it has the lock");
+            assert_eq!(scene.content(), daemon.pid_line());
+            end_daemon(&scene, daemon, way, shape);
+        }
+    }
+}
+
+/// Daemons that never begin a session, for those who say so.
+#[test]
+fn a_fork_alone_if_told_so() {
+    for round in 0..8 {
+        for leaving in LEAVING {
+            for waiting in ["", "pipe", "SIGUSR1"] {
+                for more in [&[][..], &["exec itself"], &["close all"]] {
+                    let scene = Scene::new();
+                    let _orphans = Orphanage::of(&scene);
+                    let start = ["leave by", leaving, "wait for", waiting, "fork"];
+                    let steps = [&start, more].concat();
+                    let settings = [("PIDFILE_FOLLOW", "fork")];
+                    let daemon = daemonize_with(&scene, &steps, &settings);
+                    end_daemon(&scene, daemon, round, &steps);
+                }
+            }
+        }
+    }
+}
+
+/// Starts the program with what must not follow, and returns what is left of it.
+fn is_left_alone(scene: &Scene, steps: &[&str], follow: &str, status: std::process::ExitStatus) {
+    let orphans = Orphanage::of(scene);
+    let launcher = scene
+        .host("daemonizes")
+        .args(steps)
+        .env("PIDFILE_FOLLOW", follow)
+        .spawn();
+    let ended = launcher.wait();
+    assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
+    assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+    wait_for(
+        || said(scene, "process").len() == forks(steps),
+        "there is a daemon",
+    );
+    let daemon = *said(scene, "process").last().unwrap();
+    wait_for(|| is_at_work(daemon), "the daemon works");
+    assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+    // Its own parent may take a moment longer to leave than the launcher.
+    wait_for(
+        || orphans.children().contains(&daemon),
+        "nobody but us is its parent",
+    );
+    assert!(is_alive(daemon), "{steps:?}");
+}
+
+#[test]
+fn nothing_follows_if_told_so() {
+    for shape in SHAPES {
+        for waiting in ["", "pipe"] {
+            if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                continue;
+            }
+            for leaving in LEAVING {
+                let steps = [&["leave by", leaving, "wait for", waiting], shape].concat();
+                is_left_alone(&Scene::new(), &steps, "off", exited(0));
+            }
+        }
+    }
+}
+
+/// That is a stop, and not a hand-over.
+#[test]
+fn nothing_follows_a_launcher_that_a_signal_ends() {
+    for _ in 0..5 {
+        for shape in SHAPES {
+            if shape[0].starts_with("daemon") || forks(shape) > 1 {
+                continue;
+            }
+            for waiting in ["", "pipe"] {
+                let steps = [&["leave by", "SIGTERM", "wait for", waiting], shape].concat();
+                is_left_alone(&Scene::new(), &steps, "auto", killed_by(libc::SIGTERM));
+            }
+        }
+    }
+}
+
+/// The shapes in which somebody waits for the child that is the daemon, or nobody does.
+fn left_to_a_thread(scene: &Scene, before: &[&str], shape: &[&str]) -> (Process, Orphan) {
+    let steps = [before, shape, &["leave it to a thread"]].concat();
+    let launcher = scene.host("daemonizes").args(&steps).spawn();
+    let all_are_there = || said(scene, "process").len() == forks(&steps);
+    wait_for(all_are_there, &format!("there is a daemon: {steps:?}"));
+    let daemon = Orphan::new(*said(scene, "process").last().unwrap());
+    let has_left = || status_line(daemon.pid, "State").starts_with('Z');
+    wait_for(has_left, &format!("its first thread has left: {steps:?}"));
+    (launcher, daemon)
+}
+
+/// Such a one ends with its last thread, like any other process, whether it is to inherit or has inherited.
+#[test]
+fn daemons_whose_first_thread_leaves() {
+    for shape in SHAPES {
+        // Its input is /dev/null, so nobody can tell it to end.
+        if shape[0] == "daemon(0, 0)" {
+            continue;
+        }
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let (launcher, daemon) = left_to_a_thread(&scene, &[], shape);
+        let mut launcher = launcher;
+        let input = launcher.take_stdin();
+        assert_eq!(launcher.wait().status, exited(0), "{shape:?}");
+        let is_right = || scene.content() == daemon.pid_line() && !scene.an_outsider_can_lock();
+        wait_for(is_right, &format!("the file follows: {shape:?}"));
+        drop(input);
+        assert_eq!(daemon.wait(), exited(0), "{shape:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
+
+        if !shape[0].starts_with("daemon") {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            let waiting = ["wait for", "pipe"];
+            let (mut launcher, daemon) = left_to_a_thread(&scene, &waiting, shape);
+            assert_eq!(scene.content(), launcher.pid_line(), "{shape:?}");
+            launcher.close_stdin();
+            assert_eq!(launcher.wait().status, exited(0), "{shape:?}");
+            assert_eq!(daemon.wait(), exited(0), "{shape:?}");
+            assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! An owner that calls exec stays the owner: the PID is the same, so the file is the same.
+
+use crate::common::{
+    Host, NOTHING, Process, SHELLS, Scene, exited, is_watching, killed_by, library, status_line,
+};
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::PathBuf;
+
+const NOBODY: u32 = 65534;
+
+/// A shell that becomes an owner and, once a line of input has come, another program.
+fn shell_that_execs<'scene>(scene: &'scene Scene, shell: &str, program: &str) -> Host<'scene> {
+    scene
+        .shell(shell)
+        .args(["-c", &format!("read line; exec {program}"), "sh"])
+}
+
+fn wait_until_owner(scene: &Scene, host: &Process) {
+    host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+}
+
+/// Lets an owner call exec, and sees that the new image is the owner of the same file.
+fn stays_the_owner(host: impl Fn(&Scene) -> Host<'_>, what: &str) {
+    let scene = Scene::new();
+    let mut process = becomes_another(&scene, host(&scene), what);
+    process.close_stdin();
+    let ended = process.wait();
+    assert_eq!(ended.status, exited(0), "{what}");
+    assert_eq!(
+        (ended.stdout.as_str(), ended.stderr.as_str()),
+        ("ready\n", ""),
+        "{what}"
+    );
+    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+
+    let scene = Scene::new();
+    let process = becomes_another(&scene, host(&scene), what);
+    process.wait_until(|process| is_watching(process.pid()), "watching");
+    scene.remove_pidfile();
+    assert_eq!(process.wait().status, killed_by(libc::SIGTERM), "{what}");
+
+    let scene = Scene::new();
+    let process = becomes_another(&scene, host(&scene), what);
+    process.signal(libc::SIGKILL);
+    process.wait();
+    assert!(scene.an_outsider_can_lock(), "{what}");
+}
+
+fn becomes_another(scene: &Scene, host: Host, what: &str) -> Process {
+    let mut process = host.spawn();
+    wait_until_owner(scene, &process);
+    let before = scene.identity();
+    process.write_stdin(b"\n");
+    process.wait_until_ready();
+    assert_eq!(scene.identity(), before, "{what}");
+    assert_eq!(scene.content(), process.pid_line(), "{what}");
+    assert!(!scene.an_outsider_can_lock(), "{what}");
+    assert_eq!(scene.leftovers(), ["a.pid"], "{what}");
+    process
+}
+
+#[test]
+fn by_a_shell() {
+    for shell in SHELLS {
+        stays_the_owner(
+            |scene| shell_that_execs(scene, shell, "\"$@\"").arg(scene.host_path("waits_for_eof")),
+            shell,
+        );
+    }
+}
+
+#[test]
+fn by_the_usual_launchers() {
+    for launcher in [
+        "env A=1",
+        "env --unset=A",
+        "nice",
+        "nohup",
+        "chrt --other 0",
+        "ionice --class 2",
+        "stdbuf --output=L",
+        "setpriv --no-new-privs",
+        "sh -c 'exec \"$@\"' sh",
+        "env nice stdbuf --output=L setpriv --no-new-privs bash -c 'exec dash -c \"exec \\$0\" $0'",
+    ] {
+        stays_the_owner(
+            |scene| {
+                shell_that_execs(scene, "dash", &format!("{launcher} \"$@\""))
+                    .arg(scene.host_path("waits_for_eof"))
+            },
+            launcher,
+        );
+    }
+}
+
+#[test]
+fn by_launchers_that_drop_root() {
+    for launcher in [
+        "setpriv --reuid=65534 --regid=65534 --clear-groups",
+        "start-stop-daemon --start --chuid 65534:65534 --pidfile /nonexistent --startas /usr/bin/env --",
+    ] {
+        stays_the_owner(
+            |scene| {
+                chown(scene.path("run"), Some(NOBODY), None).unwrap();
+                let host = scene.copy(&scene.host_path("waits_for_eof"), "755");
+                shell_that_execs(scene, "dash", &format!("{launcher} \"$@\""))
+                    .env("LD_PRELOAD", scene.copy(&library(), "755"))
+                    .arg(host)
+            },
+            launcher,
+        );
+    }
+}
+
+#[test]
+fn a_hundred_times() {
+    stays_the_owner(
+        |scene| {
+            shell_that_execs(scene, "dash", "\"$@\"")
+                .arg(scene.host_path("execs_itself"))
+                .arg("100")
+        },
+        "execs_itself",
+    );
+}
+
+#[test]
+fn by_a_thread() {
+    stays_the_owner(
+        |scene| {
+            shell_that_execs(scene, "dash", "\"$@\"")
+                .args(["execs_from_thread", "waits_for_eof"].map(|name| scene.host_path(name)))
+        },
+        "execs_from_thread",
+    );
+}
+
+#[test]
+fn with_an_environment_of_its_own_choice() {
+    stays_the_owner(
+        |scene| {
+            let hosts = ["execs_with_chosen_environment", "waits_for_eof"];
+            shell_that_execs(scene, "dash", "\"$@\"").args(hosts.map(|name| scene.host_path(name)))
+        },
+        "execs_with_chosen_environment",
+    );
+}
+
+#[test]
+fn from_another_directory_with_a_relative_path() {
+    stays_the_owner(
+        |scene| {
+            shell_that_execs(scene, "dash", "env --chdir=/ \"$@\"")
+                .current_dir(scene.path("run"))
+                .env("PIDFILE", "a.pid")
+                .arg(scene.host_path("waits_for_eof"))
+        },
+        "a relative path",
+    );
+}
+
+#[test]
+fn in_vain() {
+    let scene = Scene::new();
+    let mut host = scene.host("fails_to_exec").spawn_owner();
+    assert!(!scene.an_outsider_can_lock());
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+
+    let host = scene.host("fails_to_exec").spawn_ready();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// Others who want the file see its lock free for a moment each time.
+#[test]
+fn under_the_eyes_of_others() {
+    let scene = Scene::new();
+    let mut owner = shell_that_execs(&scene, "dash", "\"$@\"")
+        .arg(scene.host_path("execs_itself"))
+        .arg("300")
+        .spawn();
+    wait_until_owner(&scene, &owner);
+    let before = scene.identity();
+    owner.write_stdin(b"\n");
+    let mut others = 0;
+    while !owner.stdout().contains("ready\n") {
+        let other = scene.host("returns_status").arg("3").run();
+        assert_eq!(other.status, exited(3));
+        assert!(
+            other.stderr.contains(&format!("PID {}", owner.pid())),
+            "{}",
+            other.stderr
+        );
+        others += 1;
+    }
+    assert_ne!(others, 0);
+    assert_eq!(scene.identity(), before);
+    assert!(!scene.an_outsider_can_lock());
+    owner.close_stdin();
+    let ended = owner.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// An owner that has called exec, held before the library is initialised in its new image.
+fn between_two_images(scene: &Scene) -> Process {
+    let mut host = shell_that_execs(scene, "dash", "\"$@\"")
+        .arg(scene.host_path("stops_before_constructors"))
+        .spawn();
+    wait_until_owner(scene, &host);
+    host.write_stdin(b"\n");
+    host.close_stdin();
+    host.wait_until(
+        |host| status_line(host.pid(), "State").starts_with('T'),
+        "stopped",
+    );
+    host
+}
+
+#[test]
+fn undisturbed() {
+    let scene = Scene::new();
+    let host = between_two_images(&scene);
+    host.signal(libc::SIGCONT);
+    let ended = host.wait();
+    assert_eq!(
+        (ended.status, ended.stdout.as_str()),
+        (exited(7), "hello\n")
+    );
+    assert_eq!(ended.stderr, "");
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+type Deletion = fn(&Scene);
+
+#[test]
+fn a_deletion_meanwhile_is_not_missed() {
+    let deletions: [(&str, Deletion); 3] = [
+        ("unlink", |scene| scene.remove_pidfile()),
+        ("rename", |scene| {
+            fs::rename(scene.pidfile(), scene.path("data/a.pid")).unwrap();
+        }),
+        ("removal of the directory", |scene| {
+            fs::remove_dir_all(scene.path("run")).unwrap();
+        }),
+    ];
+    for (what, delete) in deletions {
+        let scene = Scene::new();
+        let host = between_two_images(&scene);
+        delete(&scene);
+        host.signal(libc::SIGCONT);
+        let ended = host.wait();
+        assert_eq!(ended.status, killed_by(libc::SIGTERM), "{what}: {ended:?}");
+        assert_eq!(ended.stdout, "", "{what}");
+        assert_eq!(
+            ended.stderr.matches('\n').count(),
+            1,
+            "{what}: {}",
+            ended.stderr
+        );
+        assert!(!scene.pidfile().exists(), "{what}");
+    }
+}
+
+#[test]
+fn a_file_that_names_another_meanwhile_is_left_alone() {
+    let scene = Scene::new();
+    let other = scene.host("waits_for_signal").plain().spawn();
+    let host = between_two_images(&scene);
+    fs::write(scene.path("data/new"), other.pid_line()).unwrap();
+    fs::rename(scene.path("data/new"), scene.pidfile()).unwrap();
+    let before = scene.identity();
+    host.signal(libc::SIGCONT);
+    let ended = host.wait();
+    assert_eq!(
+        (ended.status, ended.stdout.as_str()),
+        (exited(7), "hello\n")
+    );
+    assert_eq!(scene.identity(), before);
+    assert_eq!(scene.content(), other.pid_line());
+}
+
+/// Who finds the lock free for so long takes over; the first one then has lost the file, but not its life.
+#[test]
+fn another_instance_that_took_over_meanwhile_keeps_the_file() {
+    let scene = Scene::new();
+    let first = between_two_images(&scene);
+    let mut second = scene.host("waits_for_eof").spawn_owner();
+    let before = scene.identity();
+    first.signal(libc::SIGCONT);
+    let ended = first.wait();
+    assert_eq!(
+        (ended.status, ended.stdout.as_str()),
+        (exited(7), "hello\n")
+    );
+    assert_eq!(scene.identity(), before);
+    second.close_stdin();
+    assert_eq!(second.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// The new image is without us: the file stays, with the right PID, and nobody holds its lock.
+fn leaves_us_behind(scene: &Scene, host: Host, what: &str) {
+    let mut host = host.spawn();
+    wait_until_owner(scene, &host);
+    let before = scene.identity();
+    host.write_stdin(b"\n");
+    host.wait_until_ready();
+    assert_eq!(scene.identity(), before, "{what}");
+    assert_eq!(scene.content(), host.pid_line(), "{what}");
+    assert!(scene.an_outsider_can_lock(), "{what}");
+    host.close_stdin();
+    let stale = host.pid_line();
+    assert_eq!(host.wait().status, exited(0), "{what}");
+    assert_eq!(scene.content(), stale, "{what}");
+
+    // From now on it is a stale file like any other.
+    let mut next = scene.host("waits_for_eof").spawn_ready();
+    assert_eq!(scene.content(), next.pid_line(), "{what}");
+    next.close_stdin();
+    assert_eq!(next.wait().status, exited(0), "{what}");
+    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+}
+
+#[test]
+fn with_an_empty_environment() {
+    let scene = Scene::new();
+    let host = shell_that_execs(&scene, "dash", "env -i \"$@\"");
+    let host = host.arg(scene.host_path("waits_for_eof"));
+    leaves_us_behind(&scene, host, "env -i");
+}
+
+#[test]
+fn a_static_program() {
+    let scene = Scene::new();
+    let host = shell_that_execs(&scene, "dash", "\"$@\"");
+    let host = host.arg(scene.host_path("waits_for_eof_static"));
+    leaves_us_behind(&scene, host, "static");
+}
+
+#[test]
+fn a_setuid_program() {
+    let scene = Scene::new();
+    chown(scene.path("run"), Some(NOBODY), None).unwrap();
+    let setuid: PathBuf = scene.copy(&scene.host_path("waits_for_eof"), "4755");
+    let host = shell_that_execs(&scene, "dash", "\"$@\"")
+        .env("LD_PRELOAD", scene.copy(&library(), "755"))
+        .arg(setuid)
+        .run_by_nobody();
+    leaves_us_behind(&scene, host, "setuid");
+}

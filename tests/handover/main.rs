@@ -1,0 +1,12 @@
+//! Which process has the file when the one that was started forks, calls exec, or ends before its daemon does.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod candidates;
+mod daemonizing;
+mod descendants_left;
+mod erlang;
+mod exec;
+mod rights;
+mod threads_and_forks;

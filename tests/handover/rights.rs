@@ -1,0 +1,158 @@
+//! Daemons, and launchers, that give up rights on their way: they are root no more, or cannot see the file any more.
+
+use crate::common::{
+    Orphan, Orphanage, SHAPES, Scene, daemonize, end_daemon, exited, killed_by, status_line,
+    tasks_of, wait_for,
+};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+
+const NOBODY: u32 = 65534;
+
+/// A directory of the service's own: there it may remove the file also when it is not root any more.
+#[test]
+fn daemons_that_drop_root() {
+    for round in 0..4 {
+        for waiting in ["", "pipe"] {
+            for more in [&["drop root"][..], &["drop root", "exec itself"]] {
+                for shape in SHAPES {
+                    if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                        continue;
+                    }
+                    let scene = Scene::new();
+                    let _orphans = Orphanage::of(&scene);
+                    chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+                    let steps = [&["wait for", waiting], shape, more].concat();
+                    let daemon = daemonize(&scene, &steps);
+                    end_daemon(&scene, daemon, round, &steps);
+                }
+            }
+        }
+    }
+}
+
+/// proftpd is root now and then: its keeper, which waits for the lock, is not, and must not make libc end it.
+#[test]
+fn daemons_that_are_root_now_and_then() {
+    for waiting in ["", "pipe"] {
+        for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
+            let scene = Scene::new();
+            let _orphans = Orphanage::of(&scene);
+            chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+            let changes = ["take root", "lend root", "take root", "lend root"];
+            let steps = [&["lend root", "wait for", waiting], shape, &changes].concat();
+            let daemon = daemonize(&scene, &steps);
+            end_daemon(&scene, daemon, 0, &steps);
+        }
+    }
+}
+
+/// While its keeper waits for the lock such a daemon makes its changes alone. No thread of ours has more rights
+/// than the daemon in the end.
+#[test]
+fn an_heir_that_has_dropped_root_has_no_thread_that_could_take_it_back() {
+    for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+        let changes = ["take root", "lend root", "take root", "drop root"];
+        let changes = [&changes[..], &["be dumpable"]].concat();
+        let steps = [&["lend root", "wait for", "pipe"], shape, &changes].concat();
+        let daemon = daemonize(&scene, &steps);
+        for name in ["Uid", "Gid", "Groups", "CapPrm"] {
+            let of_daemon = status_line(daemon.pid, name);
+            let all_have_it = || {
+                let tasks = tasks_of(daemon.pid);
+                tasks
+                    .iter()
+                    .all(|task| status_line(*task, name) == of_daemon)
+            };
+            wait_for(all_have_it, name);
+        }
+        // What the daemon has said of its memory holds (proc(5), on who owns these files).
+        let memory = fs::metadata(format!("/proc/{}/environ", daemon.pid)).unwrap();
+        assert_eq!(memory.uid(), NOBODY, "{shape:?}");
+        end_daemon(&scene, daemon, 0, &steps);
+    }
+}
+
+/// Ends a daemon that cannot remove the file.
+#[track_caller]
+fn leaves_an_empty_file(scene: &Scene, daemon: Orphan, signal: i32, steps: &[&str]) {
+    let expected = match signal {
+        libc::SIGINT => exited(0),
+        libc::SIGQUIT => exited(3),
+        _ => killed_by(signal),
+    };
+    daemon.signal(signal);
+    assert_eq!(daemon.wait(), expected, "{steps:?}, signal {signal}");
+    assert_eq!(scene.content(), "", "{steps:?}, signal {signal}");
+    assert!(scene.an_outsider_can_lock(), "{steps:?}, signal {signal}");
+}
+
+/// Where the daemon cannot remove the file it empties it.
+#[test]
+fn daemons_that_lose_sight_of_the_file() {
+    for waiting in ["", "pipe"] {
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT] {
+            for shape in SHAPES {
+                if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                    continue;
+                }
+                for way in ["root", "chroot"] {
+                    let scene = Scene::new();
+                    let _orphans = Orphanage::of(&scene);
+                    let data = scene.path("data");
+                    let more: &[&str] = match way {
+                        "root" => &["drop root"],
+                        _ => &["chroot", data.to_str().unwrap(), "drop root"],
+                    };
+                    let steps = [&["wait for", waiting], shape, more].concat();
+                    let daemon = daemonize(&scene, &steps);
+                    leaves_an_empty_file(&scene, daemon, signal, &steps);
+                }
+            }
+        }
+    }
+}
+
+/// What has never been root may not even open the file for writing: it has that right from its launcher, also for an heir of
+/// its own.
+#[test]
+fn launchers_that_drop_root_before_they_fork() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR2] {
+        for shape in SHAPES {
+            for (waiting, more) in [("", &[][..]), ("pipe", &[]), ("pipe", &["exec itself"])] {
+                if shape[0].starts_with("daemon") && !waiting.is_empty() {
+                    continue;
+                }
+                let scene = Scene::new();
+                let orphans = Orphanage::of(&scene);
+                let steps = [&["drop root", "wait for", waiting], shape, more].concat();
+                let mut daemon = daemonize(&scene, &steps);
+                let mut end = signal;
+                if signal == libc::SIGUSR2 {
+                    daemon.signal(signal);
+                    assert_eq!(daemon.wait(), exited(0), "{steps:?}");
+                    daemon = Orphan::new(orphans.children()[0]);
+                    assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                    end = libc::SIGTERM;
+                }
+                leaves_an_empty_file(&scene, daemon, end, &steps);
+            }
+        }
+    }
+}
+
+/// A deletion is also seen by a daemon that cannot look at the path any more.
+#[test]
+fn deletion_ends_daemons_that_lose_sight_of_the_file() {
+    for shape in SHAPES {
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let data = scene.path("data");
+        let more = ["chroot", data.to_str().unwrap(), "drop root"];
+        let daemon = daemonize(&scene, &[shape, &more].concat());
+        end_daemon(&scene, daemon, 0, shape);
+    }
+}

@@ -1,0 +1,129 @@
+//! A host with threads that forks, and one that changes its user: nothing hangs, and each child ends as it should.
+
+use crate::common::{Mode, NOTHING, Scene, exited, killed_by};
+use std::os::unix::fs::chown;
+use std::thread;
+
+const RUNS: [(Mode, &str); 4] = [
+    (Mode::Plain, "auto"),
+    (Mode::Inert, "auto"),
+    (Mode::Active, "auto"),
+    (Mode::Active, "off"),
+];
+
+#[test]
+fn two_thousand_children() {
+    for (mode, watch) in RUNS {
+        // The comparison with the others only has to show that the host itself is right.
+        let turns = if mode == Mode::Active { 2000 } else { 200 };
+        let scene = Scene::new();
+        let host = scene.host("forks_a_lot").mode(mode);
+        let ended = host
+            .env("PIDFILE_WATCH", watch)
+            .arg(turns.to_string())
+            .run();
+        let all_right = format!("{turns} of {turns} right, 0 wrong in the handler, which ran\n");
+        assert_eq!(
+            (ended.stdout.as_str(), ended.stderr.as_str()),
+            (all_right.as_str(), ""),
+            "{mode:?} {watch}"
+        );
+        assert_eq!(ended.status, exited(0), "{mode:?} {watch}");
+        assert_eq!(scene.leftovers(), NOTHING, "{mode:?} {watch}");
+    }
+}
+
+/// What the library shares with a child must not be a way back to the rights that the child has given up.
+#[test]
+fn a_child_without_rights_has_no_hold_on_its_parent() {
+    for mode in [Mode::Plain, Mode::Active] {
+        let scene = Scene::new();
+        let ended = scene.host("has_a_hostile_child").mode(mode).run();
+        assert_eq!(ended.status, exited(0), "{mode:?}: {ended:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{mode:?}");
+    }
+}
+
+#[test]
+fn threads_that_are_cancelled_at_any_time() {
+    for call in ["unlink", "rename", "flock"] {
+        for (mode, watch) in RUNS {
+            let scene = Scene::new();
+            let host = scene.host("is_cancelled_at_any_time").mode(mode);
+            let host = host.env("PIDFILE_WATCH", watch).arg(call);
+            let ended = host.arg(scene.path("data/a.lock")).run();
+            assert_eq!(ended.status, exited(0), "{call} {mode:?} {watch}");
+            assert_eq!(scene.leftovers(), NOTHING, "{call} {mode:?} {watch}");
+        }
+    }
+}
+
+#[test]
+fn all_threads_become_nobody() {
+    let mut outputs = Vec::new();
+    for (mode, watch) in RUNS {
+        let scene = Scene::new();
+        let host = scene.host("changes_user").mode(mode);
+        let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
+        if mode == Mode::Active {
+            assert_eq!(scene.content(), host.pid_line());
+        }
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(0));
+        outputs.push(ended.stdout);
+    }
+    assert!(outputs[0].contains("user 65534 65534"), "{}", outputs[0]);
+    assert_eq!(outputs, vec![outputs[0].clone(); 4]);
+}
+
+#[test]
+fn nobody_is_ended_by_the_deletion() {
+    let scene = Scene::new();
+    let host = scene.host("changes_user").spawn_ready();
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// It keeps the right to change its groups when it gives up its user, as a thread of ours would not: libc ends a program whose
+/// threads get different answers.
+fn drops_root(scene: &Scene, launcher: &[&str], groups: &str) {
+    chown(scene.path("run"), Some(65534), None).unwrap();
+    let ids = ["setpriv", "--reuid=65534", "--regid=65534", groups];
+    let all = [launcher, &ids, &["id", "-u"]].concat();
+    let ended = scene.program(all[0]).args(&all[1..]).run();
+    assert_eq!(ended.status, exited(0), "{all:?}: {ended:?}");
+    let last = ended.stdout.lines().last();
+    assert_eq!((last, &*ended.stderr), (Some("65534"), ""), "{all:?}");
+    assert_eq!(scene.leftovers(), NOTHING, "{all:?}");
+}
+
+const GROUPS: [&str; 3] = ["--clear-groups", "--init-groups", "--groups=65534,1"];
+
+#[test]
+fn programs_that_drop_root_first_thing() {
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for round in 0..40 {
+                    drops_root(&Scene::new(), &[], GROUPS[round % 3]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn daemons_to_be_that_drop_root() {
+    for round in 0..30 {
+        let scene = Scene::new();
+        let daemonizes = scene.host_path("daemonizes");
+        let become_one = ["wait for", "waitpid", "fork", "setsid", "exec"];
+        let launcher = [&[daemonizes.to_str().unwrap()], &become_one[..]].concat();
+        drops_root(
+            &scene,
+            &[&launcher[..], &["/usr/bin/env"]].concat(),
+            GROUPS[round % 3],
+        );
+    }
+}

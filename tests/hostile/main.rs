@@ -1,0 +1,7 @@
+//! Programs and systems that leave the library little or nothing to work with.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod resource_limits;
+mod sandboxes;

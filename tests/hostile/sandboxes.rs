@@ -1,0 +1,124 @@
+//! Old kernels, and sandboxes that refuse what we would like to do.
+
+use crate::common::{Mode, NOTHING, Process, Scene, exited, fds_of, killed_by, library};
+
+/// Starts a host in a sandbox that answers so, and waits until it is ready.
+fn start(scene: &Scene, answers: &[&str], host: &str, mode: Mode) -> Process {
+    let mut launcher = scene.host("under_seccomp").plain().args(answers);
+    launcher = launcher.args(["--", "/usr/bin/env"]);
+    if mode == Mode::Active {
+        launcher = launcher
+            .arg(format!("LD_PRELOAD={}", library().display()))
+            .arg(format!("PIDFILE={}", scene.pidfile().display()));
+    }
+    launcher.arg(scene.host_path(host)).spawn_ready()
+}
+
+/// How much a sandbox may cost.
+#[derive(PartialEq)]
+enum Degraded {
+    No,
+    /// One line says so.
+    InOneLine,
+}
+
+#[track_caller]
+fn works(answers: &[&str], degraded: Degraded) {
+    for by_deletion in [false, true] {
+        let scene = Scene::new();
+        let numbers: Vec<i32> = {
+            let plain = start(&scene, answers, "waits_for_eof", Mode::Plain);
+            fds_of(plain.pid()).into_keys().collect()
+        };
+        let mut host = start(&scene, answers, "waits_for_eof", Mode::Active);
+        assert_eq!(scene.content(), host.pid_line(), "{answers:?}");
+        let fds = fds_of(host.pid());
+        assert_eq!(fds.keys().copied().collect::<Vec<_>>(), numbers, "{fds:?}");
+        if by_deletion {
+            scene.remove_pidfile();
+        } else {
+            host.close_stdin();
+        }
+        let ended = host.wait();
+        let expected = if by_deletion {
+            killed_by(libc::SIGTERM)
+        } else {
+            exited(0)
+        };
+        assert_eq!(ended.status, expected, "{answers:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "ready\n");
+        assert_eq!(scene.leftovers(), NOTHING, "{answers:?}");
+        let lines: Vec<_> = ended
+            .stderr
+            .lines()
+            .filter(|line| !line.contains("was deleted"))
+            .collect();
+        let wanted = usize::from(degraded == Degraded::InOneLine);
+        assert_eq!(lines.len(), wanted, "{answers:?}: {lines:?}");
+    }
+}
+
+#[test]
+fn without_close_range() {
+    works(&["close_range=ENOSYS"], Degraded::No);
+    works(&["close_range=EPERM"], Degraded::No);
+}
+
+#[test]
+fn without_a_table_of_our_own() {
+    works(&["close_range=EPERM", "unshare=EPERM"], Degraded::InOneLine);
+    works(
+        &["close_range=ENOSYS", "unshare=ENOSYS"],
+        Degraded::InOneLine,
+    );
+}
+
+/// Not even the way to the system log, where it has no stderr any more.
+#[test]
+fn nothing_is_opened_in_the_hosts_table() {
+    let scene = Scene::new();
+    let answers = ["close_range=EPERM", "unshare=EPERM", "socket=kill"];
+    let host = start(&scene, &answers, "changes_stderr", Mode::Active);
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+#[test]
+fn without_inotify() {
+    works(&["inotify_init1=EPERM"], Degraded::No);
+}
+
+#[test]
+fn without_clone3() {
+    works(&["clone3=ENOSYS"], Degraded::No);
+}
+
+#[test]
+fn where_unusual_calls_are_deadly() {
+    works(&["pidfd_open=kill", "pidfd_getfd=kill"], Degraded::No);
+}
+
+/// Our handler needs the signal once more.
+#[test]
+fn where_signals_cannot_be_sent_on() {
+    for answer in [
+        "rt_tgsigqueueinfo=EPERM",
+        "rt_tgsigqueueinfo=ENOSYS",
+        "rt_tgsigqueueinfo=kill",
+        "tgkill=EPERM",
+        "tgkill=ENOSYS",
+    ] {
+        let scene = Scene::new();
+        let answers = [answer];
+        for mode in [Mode::Plain, Mode::Active] {
+            let host = start(&scene, &answers, "waits_for_signal", mode);
+            host.signal(libc::SIGTERM);
+            assert_eq!(
+                host.wait().status,
+                killed_by(libc::SIGTERM),
+                "{answer}, {mode:?}"
+            );
+            assert_eq!(scene.leftovers(), NOTHING);
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! Where the file cannot be had the host runs as it would have, one line says why, and nothing there is touched.
+
+use crate::common::{
+    Ended, Host, NOTHING, Process, Scene, exited, is_watching, trace, tree, wait_until_idle,
+};
+use std::ffi::{CString, OsStr};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+
+const NOBODY: u32 = 65534;
+const SOMEBODY: u32 = 65533;
+
+/// Runs a host that owns no file. It ends as usual, and says why in one line with these words.
+#[track_caller]
+fn runs_without(scene: &Scene, pidfile: impl AsRef<Path>, why: &str) {
+    for host in [Scene::host, Scene::host_as_nobody] {
+        runs_so_without(scene, host, pidfile.as_ref(), why);
+    }
+}
+
+#[track_caller]
+fn runs_so_without(
+    scene: &Scene,
+    host: for<'scene> fn(&'scene Scene, &str) -> Host<'scene>,
+    pidfile: &Path,
+    why: &str,
+) {
+    for watch in ["auto", "off"] {
+        let before = [tree(&scene.path("run")), tree(&scene.path("data"))];
+        let ended = host(scene, "exits_with_status")
+            .env("PIDFILE", pidfile)
+            .env("PIDFILE_WATCH", watch)
+            .arg("3")
+            .run();
+        ends_as_usual(&ended, pidfile, why);
+        let after = [tree(&scene.path("run")), tree(&scene.path("data"))];
+        assert_eq!(after, before, "{why}");
+    }
+}
+
+#[track_caller]
+fn ends_as_usual(ended: &Ended, pidfile: &Path, why: &str) {
+    assert_eq!(ended.status, exited(3), "{why}: {ended:?}");
+    assert_eq!(ended.stdout, "leaving\natexit\n", "{why}");
+    says(&ended.stderr, pidfile, why);
+}
+
+/// One line with the path and the cause.
+#[track_caller]
+fn says(stderr: &str, pidfile: &Path, why: &str) {
+    let line = format!("libpidfile: {}: ", pidfile.display());
+    let what = stderr.strip_prefix(&line).unwrap_or_default();
+    assert!(what.to_lowercase().contains(why), "{why}: {stderr:?}");
+    assert!(what.ends_with('\n'), "{why}: {stderr:?}");
+    assert_eq!(what.matches('\n').count(), 1, "{why}: {stderr:?}");
+}
+
+fn make_node(path: &Path, kind: libc::mode_t, device: libc::dev_t) {
+    let path = CString::new(path.as_os_str().as_bytes()).unwrap();
+    // SAFETY: the path lives through the call.
+    let made = unsafe { libc::mknod(path.as_ptr(), kind | 0o666, device) };
+    assert_eq!(made, 0, "making a device needs root");
+}
+
+/// What a dead program has left.
+fn leave_a_stale_file(scene: &Scene, user: u32, mode: u32) {
+    let path = scene.pidfile();
+    fs::write(&path, format!("{}\n", i32::MAX)).unwrap();
+    chown(&path, Some(user), Some(user)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn set_mode(scene: &Scene, mode: u32) {
+    fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// By whoever it is run.
+fn everybody_may_write_there(scene: &Scene) {
+    set_mode(scene, 0o777);
+}
+
+#[test]
+fn the_directory_is_missing() {
+    let scene = Scene::new();
+    everybody_may_write_there(&scene);
+    let missing = scene.path("run/missing");
+    runs_without(&scene, missing.join("a.pid"), "no such file or directory");
+    runs_without(&scene, missing.join(""), "no such file or directory");
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn the_directory_is_a_file() {
+    let scene = Scene::new();
+    everybody_may_write_there(&scene);
+    let file = scene.path("run/file");
+    fs::write(&file, "").unwrap();
+    runs_without(&scene, file.join("a.pid"), "not a directory");
+    runs_without(&scene, file.join(""), "not a directory");
+    assert_eq!(scene.leftovers(), ["file"]);
+}
+
+#[test]
+fn the_path_is_a_directory() {
+    let scene = Scene::new();
+    everybody_may_write_there(&scene);
+    fs::create_dir(scene.pidfile()).unwrap();
+    for path in ["run/a.pid", "run/a.pid/", "run/", "run/.", "run/.."] {
+        runs_without(&scene, scene.path(path), "is a directory");
+    }
+    runs_without(&scene, "/", "is a directory");
+}
+
+#[test]
+fn the_path_is_a_symlink() {
+    let scene = Scene::new();
+    everybody_may_write_there(&scene);
+    fs::write(scene.path("data/precious"), "precious").unwrap();
+    fs::write(scene.path("run/stale.pid"), "1234567\n").unwrap();
+    let leads_to = [
+        scene.path("data/precious"),
+        scene.path("run/stale.pid"),
+        scene.path("data"),
+        scene.path("data/missing"),
+        scene.pidfile(),
+    ];
+    for leads_to in leads_to {
+        symlink(&leads_to, scene.pidfile()).unwrap();
+        runs_without(&scene, scene.pidfile(), "is a symbolic link");
+        fs::remove_file(scene.pidfile()).unwrap();
+    }
+    assert!(!scene.path("data/missing").exists());
+}
+
+/// Opening a FIFO waits for the other side, and opening a device or a socket may do anything: this must not.
+#[test]
+fn the_path_is_something_else() {
+    let scene = Scene::new();
+    everybody_may_write_there(&scene);
+    make_node(&scene.path("run/fifo"), libc::S_IFIFO, 0);
+    make_node(&scene.path("run/null"), libc::S_IFCHR, libc::makedev(1, 3));
+    make_node(
+        &scene.path("run/disk"),
+        libc::S_IFBLK,
+        libc::makedev(7, 255),
+    );
+    let _socket = UnixListener::bind(scene.path("run/socket")).unwrap();
+    for (name, why) in [
+        ("fifo", "is a fifo"),
+        ("null", "is a device"),
+        ("disk", "is a device"),
+        ("socket", "is a socket"),
+    ] {
+        runs_without(&scene, scene.path("run").join(name), why);
+    }
+}
+
+#[test]
+fn the_file_has_a_second_name() {
+    let scene = Scene::new();
+    everybody_may_write_there(&scene);
+    let precious = scene.path("data/precious");
+    for content in ["precious", "1234567\n"] {
+        fs::write(&precious, content).unwrap();
+        fs::hard_link(&precious, scene.pidfile()).unwrap();
+        runs_so_without(&scene, Scene::host, &scene.pidfile(), "more than one link");
+        fs::remove_file(scene.pidfile()).unwrap();
+    }
+}
+
+#[test]
+fn the_path_is_too_long() {
+    let scene = Scene::new();
+    let long_name = "x".repeat(256);
+    let deep = "./".repeat(3000) + "a.pid";
+    for path in [long_name, deep] {
+        let before = tree(&scene.path("run"));
+        let host = scene.host("exits_with_status").arg("3");
+        let ended = host.env("PIDFILE", scene.path("run").join(path)).run();
+        assert_eq!(ended.status, exited(3));
+        assert_eq!(ended.stdout, "leaving\natexit\n");
+        // It need not name all of such a path.
+        let line = format!("libpidfile: {}/", scene.path("run").display());
+        assert!(ended.stderr.starts_with(&line), "{:?}", ended.stderr);
+        assert!(ended.stderr.contains("too long"), "{:?}", ended.stderr);
+        assert_eq!(ended.stderr.matches('\n').count(), 1, "{:?}", ended.stderr);
+        assert_eq!(tree(&scene.path("run")), before);
+    }
+}
+
+#[test]
+fn who_wants_no_messages_gets_none_of_a_path_that_cannot_be_used() {
+    let scene = Scene::new();
+    let host = scene.host("exits_with_status").arg("3");
+    let host = host.env("PIDFILE", "/".repeat(5000));
+    let ended = host.env("PIDFILE_LOG", "off").run();
+    assert_eq!(ended.status, exited(3));
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn a_message_is_one_line_whatever_the_path() {
+    let scene = Scene::new();
+    for name in [&b"two\nlines"[..], b"\x1b[2J", b"\xff\xfe", b"\r", b"\x7f"] {
+        let path = scene.path("run/missing").join(OsStr::from_bytes(name));
+        let ended = scene.host("returns_status").env("PIDFILE", path).run();
+        assert_eq!(ended.status, exited(0));
+        assert_eq!(ended.stderr.matches('\n').count(), 1, "{:?}", ended.stderr);
+        let is_odd = |c: char| c.is_control() && c != '\n';
+        assert!(!ended.stderr.contains(is_odd), "{:?}", ended.stderr);
+        assert!(
+            ended.stderr.contains("No such file or directory"),
+            "{:?}",
+            ended.stderr
+        );
+    }
+}
+
+/// What looks like a file there is a switch of the kernel's: with a PID in it, it would do something.
+#[test]
+fn the_path_belongs_to_the_kernel() {
+    let scene = Scene::new();
+    for path in [
+        "/proc/self/comm",
+        "/proc/self/oom_score_adj",
+        "/sys/kernel/uevent_seqnum",
+    ] {
+        runs_without(&scene, path, "is the kernel's");
+    }
+    let mut host = scene
+        .host("waits_for_eof")
+        .env("PIDFILE", "/proc/self/comm")
+        .spawn_ready();
+    let name = fs::read_to_string(format!("/proc/{}/comm", host.pid())).unwrap();
+    assert_eq!(name, "waits_for_eof\n");
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+}
+
+#[test]
+fn the_path_is_a_descriptor() {
+    let scene = Scene::new();
+    for path in ["/dev/fd/0", "/dev/stdout", "/proc/self/fd/1", "/proc/self"] {
+        runs_without(&scene, path, "is a symbolic link");
+    }
+    for path in ["/dev/fd/77", "/proc/self/fd/77", "/proc/a.pid", "/proc/0/a"] {
+        runs_without(&scene, path, "no such file or directory");
+    }
+    runs_without(&scene, "/proc/self/fd/", "is a directory");
+    runs_without(&scene, "/dev/fd", "is a symbolic link");
+}
+
+#[test]
+fn the_user_may_not_write_there() {
+    let scene = Scene::new();
+    let refused = |why| runs_so_without(&scene, Scene::host_as_nobody, &scene.pidfile(), why);
+    refused("permission denied");
+    leave_a_stale_file(&scene, 0, 0o644);
+    refused("permission denied");
+    leave_a_stale_file(&scene, 0, 0o600);
+    refused("permission denied");
+    set_mode(&scene, 0o700);
+    refused("permission denied");
+}
+
+/// An administrator has put it there for this user.
+#[test]
+fn the_user_may_write_to_the_file_alone() {
+    let scene = Scene::new();
+    leave_a_stale_file(&scene, NOBODY, 0o644);
+    let mut host = scene.host_as_nobody("waits_for_eof").spawn_owner();
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(scene.content(), "");
+    assert_eq!(scene.leftovers(), ["a.pid"]);
+}
+
+/// As in /tmp.
+#[test]
+fn another_user_s_file_in_a_directory_for_everybody() {
+    let (root, nobody): (for<'a> fn(&'a Scene, &str) -> Host<'a>, _) =
+        (Scene::host, Scene::host_as_nobody);
+    for (host, owner, why) in [
+        (root, NOBODY, "belongs to another user"),
+        (nobody, SOMEBODY, "belongs to another user"),
+        (nobody, 0, "not permitted"),
+    ] {
+        let scene = Scene::new();
+        set_mode(&scene, 0o1777);
+        leave_a_stale_file(&scene, owner, 0o666);
+        if owner == 0 {
+            // Root's, whose directory it is, is no trap; but only root can remove it.
+            fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        runs_so_without(&scene, host, &scene.pidfile(), why);
+    }
+}
+
+#[test]
+fn ones_own_stale_file_in_a_directory_for_everybody() {
+    let scene = Scene::new();
+    set_mode(&scene, 0o1777);
+    leave_a_stale_file(&scene, NOBODY, 0o644);
+    let ended = scene.host_as_nobody("returns_status").run();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn the_file_system_is_read_only() {
+    for stale in [false, true] {
+        let scene = Scene::new();
+        if stale {
+            leave_a_stale_file(&scene, 0, 0o644);
+        }
+        let before = tree(&scene.path("run"));
+        let mount = "mount --bind \"${pidfile%/*}\" \"${pidfile%/*}\"
+                     mount -o remount,bind,ro \"${pidfile%/*}\"";
+        let host = scene.host_after(mount, "exits_with_status").arg("3");
+        ends_as_usual(&host.run(), &scene.pidfile(), "read-only file system");
+        assert_eq!(tree(&scene.path("run")), before);
+    }
+}
+
+/// No room for a byte, or for one more file. A script looks at the directory, which nobody sees from outside.
+#[test]
+fn the_file_system_is_full() {
+    for (options, fill) in [
+        ("size=4k", "echo neighbour >\"$run/neighbour\""),
+        ("nr_inodes=2", "mkdir \"$run/neighbour\""),
+    ] {
+        let scene = Scene::new();
+        let script = format!(
+            "run=${{pidfile%/*}}
+             mount -t tmpfs -o {options} tmpfs \"$run\"
+             {fill}
+             before=$(ls -AlR \"$run\")
+             env LD_PRELOAD=\"$library\" PIDFILE=\"$pidfile\" \"$@\" && status=0 || status=$?
+             test \"$(ls -AlR \"$run\")\" = \"$before\"
+             exit $status"
+        );
+        let host = scene.host_after(&script, "exits_with_status").arg("3");
+        ends_as_usual(&host.run(), &scene.pidfile(), "no space left on device");
+    }
+}
+
+/// Runs a host in which such calls always fail.
+fn with_calls_that_fail(
+    scene: &Scene,
+    faults: &[&str],
+    meanwhile: impl FnOnce(&mut Process),
+) -> Ended {
+    let host = scene.host("stops_before_constructors");
+    let (ended, _) = trace(scene, host, faults, |host| {
+        host.wait_until(|host| !host.stdout().is_empty(), "in its main function");
+        meanwhile(host);
+    });
+    assert_eq!(ended.stdout, "hello\n");
+    ended
+}
+
+#[test]
+fn the_quota_is_used_up() {
+    for faults in [
+        // No new file, or no new block.
+        [
+            "--inject=openat:error=EDQUOT:when=4+",
+            "--inject=pwrite64:error=EDQUOT",
+        ],
+        [
+            "--inject=linkat:error=EXDEV",
+            "--inject=pwrite64:error=EDQUOT",
+        ],
+    ] {
+        let scene = Scene::new();
+        let ended = with_calls_that_fail(&scene, &faults, Process::close_stdin);
+        assert_eq!(ended.status, exited(7));
+        says(&ended.stderr, &scene.pidfile(), "quota exceeded");
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+/// As on NFS, when the server has forgotten the file or the directory.
+#[test]
+fn the_file_handle_is_stale() {
+    let scene = Scene::new();
+    // Not what leads to stderr.
+    let path = format!("--trace-path={}", scene.pidfile().display());
+    let faults = ["--inject=newfstatat:error=ESTALE", &path];
+    leave_a_stale_file(&scene, 0, 0o644);
+    let before = tree(&scene.path("run"));
+    let ended = with_calls_that_fail(&scene, &faults, Process::close_stdin);
+    assert_eq!(ended.status, exited(7));
+    says(&ended.stderr, &scene.pidfile(), "stale file handle");
+    assert_eq!(tree(&scene.path("run")), before);
+}
+
+/// It proves nothing, so it is no deletion.
+#[test]
+fn the_file_handle_becomes_stale() {
+    let scene = Scene::new();
+    let faults = [
+        "--inject=newfstatat:error=ESTALE:when=3+",
+        "--inject=fstat:error=ESTALE:when=3+",
+        "--inject=unlink:error=ESTALE",
+    ];
+    let ended = with_calls_that_fail(&scene, &faults, |host| {
+        assert_eq!(scene.content(), host.pid_line());
+        wait_until_idle(host);
+        for _ in 0..20 {
+            fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        wait_until_idle(host);
+        assert!(host.is_running(), "{}", host.stderr());
+        host.close_stdin();
+    });
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(7), ""));
+    assert_eq!(scene.content(), "");
+}
+
+#[test]
+fn the_current_directory_has_been_removed() {
+    let scene = Scene::new();
+    let script = "mkdir gone; cd gone; rmdir ../gone; pidfile=a.pid";
+    let host = scene.host_after(script, "exits_with_status").arg("3");
+    ends_as_usual(&host.run(), Path::new("a.pid"), "no such file or directory");
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// Taken away with what it is on (umount -l): the file is still on that, so it is no deletion.
+#[test]
+fn the_file_system_is_taken_away() {
+    let scene = Scene::new();
+    let mount = "mount -t tmpfs tmpfs \"${pidfile%/*}\"";
+    let mut host = scene.host_after(mount, "waits_for_eof").spawn_ready();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    let unmounted = Command::new("nsenter")
+        .args(["--target", &host.pid().to_string(), "--mount"])
+        .args(["umount", "--lazy"])
+        .arg(scene.path("run"))
+        .status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    wait_until_idle(&host);
+    assert!(host.is_running(), "{}", host.stderr());
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+}

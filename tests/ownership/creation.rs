@@ -1,0 +1,198 @@
+//! The file: right before main runs, whole at every moment, and nobody else's.
+
+use crate::common::{NOTHING, Scene, exited, killed_by};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::process;
+
+#[test]
+fn the_first_thing_main_does_can_be_to_read_its_pid() {
+    let scene = Scene::new();
+    let host = scene
+        .host("prints_pidfile_then_exits")
+        .arg(scene.pidfile())
+        .spawn();
+    let pid_line = host.pid_line();
+    let ended = host.wait();
+    assert_eq!(ended.stdout, pid_line);
+    assert_eq!(ended.stderr, "");
+    assert_eq!(ended.status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn everybody_may_read_the_file_whatever_the_umask() {
+    for umask in [0o000, 0o022, 0o077, 0o777] {
+        let scene = Scene::new();
+        let host = scene.host("waits_for_eof").umask(umask).spawn_ready();
+        let mode = fs::metadata(scene.pidfile()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o644, "under umask {umask:03o}");
+        assert_eq!(
+            crate::common::status_line(host.pid(), "Umask"),
+            format!("{umask:04o}")
+        );
+    }
+}
+
+#[test]
+fn a_stale_file_is_taken_over_whatever_is_in_it() {
+    let living_but_not_an_owner = process::id().to_string();
+    let contents: [(&str, &[u8]); 10] = [
+        ("nothing", b""),
+        ("an empty line", b"\n"),
+        ("no PID at all", b"4194305\n"),
+        ("a PID without a newline", b"4194304"),
+        ("a living process", living_but_not_an_owner.as_bytes()),
+        ("process 1", b"1\n"),
+        ("something negative", b"-1\n"),
+        ("text", b"hello, world\n"),
+        ("bytes", b"\0\xff\xfe\x80\n\0"),
+        ("a number of 8 KiB", &[b'7'; 8192]),
+    ];
+    for (what, content) in contents {
+        let scene = Scene::new();
+        fs::write(scene.pidfile(), content).unwrap();
+        let host = scene
+            .host("prints_pidfile_then_exits")
+            .arg(scene.pidfile())
+            .spawn();
+        let pid_line = host.pid_line();
+        let ended = host.wait();
+        assert_eq!(ended.stdout, pid_line, "the file held {what}");
+        assert_eq!(ended.stderr, "", "the file held {what}");
+        assert_eq!(scene.leftovers(), NOTHING, "the file held {what}");
+    }
+}
+
+#[test]
+fn a_stale_file_of_another_mode_gets_the_right_one() {
+    let scene = Scene::new();
+    fs::write(scene.pidfile(), "4194304\n").unwrap();
+    fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o600)).unwrap();
+    let _host = scene.host("waits_for_eof").spawn_ready();
+    let mode = fs::metadata(scene.pidfile()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o644);
+}
+
+#[test]
+fn a_relative_path_means_the_directory_the_host_was_started_in() {
+    for path in ["a.pid", "./a.pid", "../run/a.pid"] {
+        let scene = Scene::new();
+        let mut host = scene
+            .host("changes_directory")
+            .current_dir(scene.path("run"))
+            .env("PIDFILE", path)
+            .spawn_ready();
+        assert_eq!(scene.content(), host.pid_line(), "{path}");
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(0), "{path}");
+        assert_eq!(ended.stderr, "", "{path}");
+        assert_eq!(scene.leftovers(), NOTHING, "{path}");
+    }
+}
+
+#[test]
+fn the_name_of_the_file_is_bytes() {
+    for name in [
+        &b"with a space.pid"[..],
+        b"$(reboot).pid",
+        b"\xff\xfe.pid",
+        b"two\nlines",
+        &[b'x'; 255],
+    ] {
+        let scene = Scene::new();
+        let path = scene.path("run").join(OsStr::from_bytes(name));
+        let mut host = scene
+            .host("waits_for_eof")
+            .env("PIDFILE", &path)
+            .spawn_ready();
+        assert_eq!(fs::read_to_string(&path).unwrap(), host.pid_line());
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.stderr, "");
+        assert_eq!(ended.status, exited(0));
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+#[test]
+fn nothing_but_the_file_is_ever_in_the_directory() {
+    let scene = Scene::new();
+    let _host = scene.host("waits_for_eof").spawn_ready();
+    assert_eq!(scene.leftovers(), ["a.pid"]);
+}
+
+#[test]
+fn the_owner_holds_the_lock_for_as_long_as_it_lives() {
+    let scene = Scene::new();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
+    assert!(!scene.an_outsider_can_lock());
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
+    let scene = Scene::new();
+    let victim = scene.host("waits_for_signal").spawn_ready();
+    let pid_line = victim.pid_line();
+    victim.signal(libc::SIGKILL);
+    assert_eq!(victim.wait().status, killed_by(libc::SIGKILL));
+    assert_eq!(
+        scene.content(),
+        pid_line,
+        "nobody can remove it after SIGKILL"
+    );
+    assert!(scene.an_outsider_can_lock());
+
+    let mut next = scene.host("waits_for_eof").spawn_owner();
+    assert!(!scene.an_outsider_can_lock());
+    next.close_stdin();
+    let ended = next.wait();
+    assert_eq!(ended.status, exited(0));
+    assert_eq!(ended.stderr, "");
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
+    let scene = Scene::new();
+    let mut owner = scene.host("waits_for_eof").spawn_ready();
+    let before = scene.identity();
+
+    let second = scene
+        .host("prints_pidfile_then_exits")
+        .arg(scene.pidfile())
+        .run();
+    assert_eq!(second.status, exited(0));
+    assert_eq!(second.stdout, owner.pid_line());
+    let said = format!("libpidfile: {}: ", scene.pidfile().display());
+    assert!(second.stderr.starts_with(&said), "{}", second.stderr);
+    assert_eq!(second.stderr.lines().count(), 1, "{}", second.stderr);
+    let who = owner.pid().to_string();
+    assert!(second.stderr.contains(&who), "{}", second.stderr);
+
+    assert_eq!(scene.identity(), before);
+    assert_eq!(scene.leftovers(), ["a.pid"]);
+    assert_eq!(scene.content(), owner.pid_line());
+    owner.close_stdin();
+    assert_eq!(owner.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn a_second_program_neither_takes_the_file_nor_removes_it_however_it_ends() {
+    let scene = Scene::new();
+    let mut owner = scene.host("waits_for_eof").spawn_ready();
+    let second = scene.host("waits_for_signal").spawn_ready();
+    second.signal(libc::SIGTERM);
+    assert_eq!(second.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(scene.host("exits_with_status").run().status, exited(0));
+    assert_eq!(scene.content(), owner.pid_line());
+    owner.close_stdin();
+    assert_eq!(owner.wait().status, exited(0));
+}

@@ -1,0 +1,35 @@
+//! Many starts: in a row, and all at once.
+
+use crate::common::{NOTHING, Reader, Scene, exited, leave_stale, race};
+use std::collections::BTreeSet;
+
+#[test]
+fn five_hundred_starts_and_ends_in_a_row() {
+    let scene = Scene::new();
+    let reader = Reader::of(scene.pidfile());
+    let mut pids = BTreeSet::new();
+    for round in 0..500 {
+        let status = round % 256;
+        let host = scene.host("returns_status").arg(status.to_string()).spawn();
+        pids.insert(host.pid());
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(status), "round {round}");
+        assert_eq!(ended.stderr, "", "round {round}");
+        assert_eq!(scene.leftovers(), NOTHING, "round {round}");
+        assert!(scene.directory_has_changed(), "no file in round {round}");
+    }
+    let seen = reader.finish();
+    assert!(seen.is_subset(&pids), "{seen:?}");
+}
+
+#[test]
+fn two_hundred_starts_race_for_one_file() {
+    race(&Scene::new(), 200, None);
+}
+
+#[test]
+fn two_hundred_starts_race_for_one_stale_file() {
+    let scene = Scene::new();
+    let stale = leave_stale(&scene);
+    race(&scene, 200, Some(stale));
+}

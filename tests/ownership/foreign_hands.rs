@@ -1,0 +1,427 @@
+//! Others write PID files too: another program over ours, or the host itself at the same path.
+
+use crate::common::{
+    NOTHING, Orphan, Orphanage, Process, SHELLS, Scene, context_switches, exited, is_at_work,
+    is_watching, killed_by, said, tasks_of, wait_for, wait_until_idle,
+};
+use std::fs;
+use std::os::fd::AsRawFd;
+
+/// A host that owns the file and watches it.
+fn owner(scene: &Scene) -> Process {
+    let host = scene.host("waits_for_eof").spawn_ready();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    host
+}
+
+type Change = fn(&Scene, &str);
+
+/// What others may do to the file.
+const FOREIGN_HANDS: [(&str, Change); 3] = [
+    ("replace", |scene, content| {
+        fs::write(scene.path("run/new"), content).unwrap();
+        fs::rename(scene.path("run/new"), scene.pidfile()).unwrap();
+    }),
+    ("overwrite", |scene, content| {
+        fs::write(scene.pidfile(), content).unwrap();
+    }),
+    ("exchange and delete", |scene, content| {
+        let new = scene.path("run/new");
+        fs::write(&new, content).unwrap();
+        // What is there before is out of its place when it is deleted.
+        let names = [new, scene.pidfile()].map(|path| {
+            std::ffi::CString::new(path.into_os_string().into_string().unwrap()).unwrap()
+        });
+        // SAFETY: both names live through the call.
+        let exchanged = unsafe {
+            libc::renameat2(
+                libc::AT_FDCWD,
+                names[0].as_ptr(),
+                libc::AT_FDCWD,
+                names[1].as_ptr(),
+                libc::RENAME_EXCHANGE,
+            )
+        };
+        assert_eq!(exchanged, 0);
+        fs::remove_file(scene.path("run/new")).unwrap();
+    }),
+];
+
+#[test]
+fn a_file_that_names_another_process_is_not_ours() {
+    for (what, change) in FOREIGN_HANDS {
+        let scene = Scene::new();
+        let other = scene.host("waits_for_signal").plain().spawn();
+        let mut host = owner(&scene);
+        change(&scene, &other.pid_line());
+        let before = scene.identity();
+        wait_until_idle(&host);
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(0), "{what}: {}", ended.stderr);
+        assert_eq!(scene.content(), other.pid_line(), "{what}");
+        assert_eq!(scene.identity(), before, "{what}");
+        assert_eq!(scene.leftovers(), ["a.pid"], "{what}");
+    }
+}
+
+/// The end may come before anybody has looked.
+#[test]
+fn it_is_not_removed_by_an_owner_that_ends_at_once() {
+    for (what, change) in FOREIGN_HANDS {
+        for round in 0..20 {
+            let scene = Scene::new();
+            let other = scene.host("waits_for_signal").plain().spawn();
+            let mut host = owner(&scene);
+            change(&scene, &other.pid_line());
+            host.close_stdin();
+            assert_eq!(host.wait().status, exited(0), "{what}, round {round}");
+            assert_eq!(scene.content(), other.pid_line(), "{what}, round {round}");
+        }
+    }
+}
+
+#[test]
+fn the_loss_is_reported_once() {
+    let scene = Scene::new();
+    let other = scene.host("waits_for_signal").plain().spawn();
+    let mut host = owner(&scene);
+    let (_, replace) = FOREIGN_HANDS[0];
+    replace(&scene, &other.pid_line());
+    host.wait_until(|host| host.stderr().ends_with('\n'), "out with it");
+    host.close_stdin();
+    let said = host.wait().stderr;
+    let start = format!("libpidfile: {}: ", scene.pidfile().display());
+    assert!(said.starts_with(&start), "{said}");
+    assert!(said.contains(&format!("PID {}", other.pid())), "{said}");
+    assert_eq!(said.matches('\n').count(), 1, "{said}");
+}
+
+/// Once lost, its deletion is the other's business.
+#[test]
+fn deleting_it_ends_nobody() {
+    let scene = Scene::new();
+    let other = scene.host("waits_for_signal").plain().spawn();
+    let mut host = owner(&scene);
+    let (_, replace) = FOREIGN_HANDS[0];
+    replace(&scene, &other.pid_line());
+    host.wait_until(|host| !host.stderr().is_empty(), "aware of it");
+    scene.remove_pidfile();
+    wait_until_idle(&host);
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+}
+
+#[test]
+fn a_file_that_names_nobody_is_not_removed() {
+    for content in ["", "\n", "no PID at all\n", "0\n", "-1\n"] {
+        let scene = Scene::new();
+        let mut host = owner(&scene);
+        fs::write(scene.pidfile(), content).unwrap();
+        wait_until_idle(&host);
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0), "{content:?}");
+        assert_eq!(scene.leftovers(), ["a.pid"], "{content:?}");
+        assert_eq!(scene.content(), content);
+    }
+}
+
+const OWN_WAYS: [&str; 5] = [
+    "in place",
+    "without truncation",
+    "unlink and create",
+    "rename",
+    "stdio",
+];
+
+/// A host that has written the file itself, and has had the time to be misunderstood.
+fn writer(scene: &Scene, how: &str) -> Process {
+    let host = scene
+        .host("writes_own_pidfile")
+        .arg(how)
+        .arg(scene.pidfile())
+        .spawn_ready();
+    assert_eq!(scene.content().trim(), host.pid().to_string(), "{how}");
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    wait_until_idle(&host);
+    host
+}
+
+/// At the end of its input it ends as ever, and there is nothing to be said about it.
+#[track_caller]
+fn ends_in_silence(mut host: Process, what: &str) {
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, &*ended.stderr), (exited(0), ""), "{what}");
+}
+
+#[test]
+fn a_host_may_write_the_file_itself() {
+    for how in OWN_WAYS {
+        let scene = Scene::new();
+        let host = writer(&scene, how);
+        assert_eq!(scene.content().trim(), host.pid().to_string(), "{how}");
+        assert!(!scene.an_outsider_can_lock(), "{how}");
+        ends_in_silence(host, how);
+        assert_eq!(scene.leftovers(), NOTHING, "{how}");
+    }
+}
+
+#[test]
+fn the_file_that_it_wrote_counts_when_somebody_deletes_it() {
+    for how in OWN_WAYS {
+        let scene = Scene::new();
+        let host = writer(&scene, how);
+        scene.remove_pidfile();
+        assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}");
+    }
+}
+
+/// As who asks whether an owner is alive does, and a second instance.
+#[test]
+fn somebody_may_try_the_lock_of_the_file_that_it_wrote() {
+    let scene = Scene::new();
+    let host = owner(&scene);
+    wait_until_idle(&host);
+    let written = scene.path("data/new.pid");
+    fs::write(&written, host.pid_line()).unwrap();
+    let who_asks = fs::File::open(&written).unwrap();
+    // SAFETY: plain call; the descriptor is open.
+    assert_eq!(
+        unsafe { libc::flock(who_asks.as_raw_fd(), libc::LOCK_EX) },
+        0
+    );
+    let switches = || context_switches(&tasks_of(host.pid()));
+    let before = switches();
+    fs::rename(&written, scene.pidfile()).unwrap();
+    host.wait_until(|_| switches() > before + 8, "looking again and again");
+    drop(who_asks);
+    host.wait_until(|_| !scene.an_outsider_can_lock(), "the owner");
+    assert_eq!(host.stderr(), "");
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// Many daemons remove their own file first, and then take their time.
+#[test]
+fn a_host_may_remove_the_file_itself_at_its_end() {
+    for how in ["unlink", "unlinkat", "remove"] {
+        let scene = Scene::new();
+        let mut host = scene
+            .host("removes_own_pidfile")
+            .arg(how)
+            .arg(scene.pidfile())
+            .spawn();
+        host.wait_until(|host| host.stdout() == "started\n", "started");
+        host.wait_until(|host| is_watching(host.pid()), "watching");
+        host.write_stdin(b"\n");
+        host.wait_until_ready();
+        wait_until_idle(&host);
+        ends_in_silence(host, how);
+        assert_eq!(scene.leftovers(), NOTHING, "{how}");
+    }
+}
+
+/// A relative path, from a directory of its own.
+#[test]
+fn it_may_call_the_file_by_another_name() {
+    let scene = Scene::new();
+    for name in ["a.pid", "./a.pid", "../run/a.pid"] {
+        let mut host = scene
+            .host("removes_own_pidfile")
+            .current_dir(scene.path("run"))
+            .args(["unlink", name])
+            .spawn();
+        host.wait_until(|host| is_watching(host.pid()), "watching");
+        host.write_stdin(b"\n");
+        host.wait_until_ready();
+        wait_until_idle(&host);
+        ends_in_silence(host, name);
+    }
+}
+
+/// A script, which writes it by its own hand or by that of a child.
+#[test]
+fn a_script_may_write_the_file_itself() {
+    for shell in SHELLS {
+        for write in [
+            "echo $$ >\"$PIDFILE\"",
+            "rm -f data; echo $$ >data; cp data \"$PIDFILE\"",
+            "echo $$ >data; mv data \"$PIDFILE\"",
+        ] {
+            let script = format!("{write}; echo ready; read line; exit 3");
+            let start = |scene: &Scene| {
+                let host = scene.shell(shell).args(["-c", &script]).spawn_ready();
+                host.wait_until(|host| is_watching(host.pid()), "watching");
+                wait_until_idle(&host);
+                assert_eq!(scene.content(), host.pid_line(), "{shell:?}, {write}");
+                host
+            };
+            let scene = Scene::new();
+            let mut host = start(&scene);
+            host.close_stdin();
+            let ended = host.wait();
+            assert_eq!(ended.status, exited(3), "{shell:?}, {write}");
+            assert_eq!(ended.stderr, "", "{shell:?}, {write}");
+            assert_eq!(scene.leftovers(), NOTHING, "{shell:?}, {write}");
+
+            let scene = Scene::new();
+            let host = start(&scene);
+            scene.remove_pidfile();
+            let ended = host.wait();
+            assert_eq!(ended.status, killed_by(libc::SIGTERM), "{shell:?}, {write}");
+        }
+    }
+}
+
+/// A host that keeps its PID file with libbsd takes a lock on it, and gives up if that is taken.
+#[test]
+fn a_host_may_keep_the_file_with_libbsd() {
+    let scene = Scene::new();
+    let start = || {
+        let host = scene.host("writes_pidfile_by_libbsd");
+        host.arg(scene.pidfile()).spawn()
+    };
+    let host = start();
+    host.wait_until_ready();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    wait_until_idle(&host);
+    assert_eq!(scene.content().trim(), host.pid().to_string());
+    assert!(!scene.an_outsider_can_lock());
+    ends_in_silence(host, "libbsd");
+    assert_eq!(scene.leftovers(), NOTHING);
+
+    let host = start();
+    host.wait_until_ready();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// A daemon that keeps the file by itself, and does so while its launcher still waits.
+#[test]
+fn a_daemon_may_keep_the_file_itself_while_its_launcher_waits() {
+    for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
+        for how in ["rename", "unlink and create", "lock"] {
+            for deleted in [true, false] {
+                let scene = Scene::new();
+                let _orphans = Orphanage::of(&scene);
+                let pidfile = scene.pidfile();
+                let own = ["write PID file", how, pidfile.to_str().unwrap(), "be told"];
+                let steps = [&["wait for", "pipe"], shape, &own].concat();
+                let mut launcher = scene.host("daemonizes").args(&steps).spawn();
+                let written = || said(&scene, "written by").len() == 1;
+                launcher.wait_until(|_| written(), "the launcher of a daemon that has written");
+                wait_until_idle(&launcher);
+                let daemon = Orphan::new(said(&scene, "written by")[0]);
+                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                assert!(launcher.is_running(), "{steps:?}");
+                launcher.close_stdin();
+                let ended = launcher.wait();
+                assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
+                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                wait_for(|| is_at_work(daemon.pid), "it is at work");
+                wait_for(|| is_watching(daemon.pid), "it is watching");
+                let (mut last, mut looks) = (0, 0);
+                wait_for(
+                    || {
+                        let now = context_switches(&tasks_of(daemon.pid));
+                        looks = if now == last { looks + 1 } else { 0 };
+                        last = now;
+                        looks == 100
+                    },
+                    "the daemon is idle",
+                );
+                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                assert!(!scene.an_outsider_can_lock(), "{steps:?}");
+                if deleted {
+                    scene.remove_pidfile();
+                } else {
+                    daemon.signal(libc::SIGTERM);
+                }
+                assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
+                assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+            }
+        }
+    }
+}
+
+/// An outer service with a file of its own, and an inner one with another.
+fn nested(scene: &Scene) -> (Process, i32) {
+    let script = "PIDFILE=\"$2\" \"$1\" & echo \"inner $!\"; wait; echo waited; read line; exit 5";
+    let outer = scene
+        .program("dash")
+        .args(["-c", script, "sh"])
+        .arg(scene.host_path("waits_for_signal"))
+        .arg(scene.path("run/inner.pid"))
+        .spawn_ready();
+    let said = outer.stdout();
+    let inner = said.lines().find_map(|line| line.strip_prefix("inner "));
+    let inner: i32 = inner.unwrap().parse().unwrap();
+    assert_eq!(scene.content(), outer.pid_line());
+    let content = fs::read_to_string(scene.path("run/inner.pid"));
+    assert_eq!(content.unwrap(), format!("{inner}\n"));
+    (outer, inner)
+}
+
+#[test]
+fn an_inner_service_has_a_file_of_its_own() {
+    let scene = Scene::new();
+    let (mut outer, inner) = nested(&scene);
+    let before = scene.identity();
+    wait_for(|| is_watching(inner), "the inner one is watching");
+    fs::remove_file(scene.path("run/inner.pid")).unwrap();
+    outer.wait_until(|outer| outer.stdout().contains("waited\n"), "alone");
+    assert_eq!(scene.identity(), before);
+    assert_eq!(scene.leftovers(), ["a.pid"]);
+    outer.close_stdin();
+    assert_eq!(outer.wait().status, exited(5));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn an_inner_service_outlives_the_outer_one() {
+    let scene = Scene::new();
+    let (outer, inner) = nested(&scene);
+    outer.wait_until(|outer| is_watching(outer.pid()), "watching");
+    scene.remove_pidfile();
+    assert_eq!(outer.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(scene.leftovers(), ["inner.pid"]);
+    let content = fs::read_to_string(scene.path("run/inner.pid"));
+    assert_eq!(content.unwrap(), format!("{inner}\n"));
+    wait_for(|| is_watching(inner), "the inner one is watching");
+    fs::remove_file(scene.path("run/inner.pid")).unwrap();
+    wait_for(
+        || !crate::common::is_alive(inner),
+        "the inner one has ended",
+    );
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// A descendant of both is a bystander of both.
+#[test]
+fn what_an_inner_service_runs_takes_neither_file() {
+    let scene = Scene::new();
+    // By the time the last command runs, both services have gone.
+    let leftover = "read line <go; \"$1\" 0; PIDFILE=\"$2\" \"$1\" 0; ls \"$2\" \"$3\"";
+    let inner = format!("( {leftover} >report 2>&1; echo done >>report ) & exit 0");
+    let outer = "PIDFILE=\"$3\" dash -c \"$0\" sh \"$@\"; exit 5";
+    fs::write(scene.path("data/report"), "").unwrap();
+    let go = scene.fifo("data/go");
+    let ended = scene
+        .program("dash")
+        .args(["-c", outer, &inner])
+        .arg(scene.host_path("returns_status"))
+        .args([scene.pidfile(), scene.path("run/inner.pid")])
+        .run();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(5), ""));
+    fs::write(go, "go\n").unwrap();
+    let report = || fs::read_to_string(scene.path("data/report")).unwrap();
+    wait_for(
+        || report().ends_with("done\n"),
+        "the rest of the script has run",
+    );
+    assert_eq!(report().matches("No such file").count(), 2, "{}", report());
+    assert!(!report().contains("libpidfile"), "{}", report());
+    assert_eq!(scene.leftovers(), NOTHING);
+}

@@ -1,0 +1,145 @@
+//! The main job, on programs that people run: the PID is right, deleting the file ends the program the way SIGTERM does,
+//! and the file is gone after every end.
+
+use crate::common::{Children, Host, NGINX, NOTHING, Process, Scene};
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// Starts a program and waits until it does its work.
+fn start(host: Host, is_up: impl Fn(&Process) -> bool) -> Process {
+    let process = host.spawn();
+    process.wait_until(is_up, "up");
+    process
+}
+
+fn has_the_main_job_done(
+    host: impl Fn(&Scene) -> Host<'_>,
+    is_up: impl Fn(&Scene, &Process) -> bool,
+) {
+    let scene = Scene::new();
+    let plain = start(host(&scene).plain(), |process| is_up(&scene, process));
+    plain.signal(libc::SIGTERM);
+    let as_usual = plain.wait().status;
+
+    let scene = Scene::new();
+    let active = start(host(&scene), |process| is_up(&scene, process));
+    assert_eq!(scene.content(), active.pid_line());
+    active.signal(libc::SIGTERM);
+    let ended = active.wait();
+    assert_eq!(ended.status, as_usual, "after SIGTERM: {ended:?}");
+    assert_eq!(scene.leftovers(), NOTHING, "after SIGTERM");
+
+    let scene = Scene::new();
+    let active = start(host(&scene), |process| is_up(&scene, process));
+    assert_eq!(scene.content(), active.pid_line());
+    scene.remove_pidfile();
+    let ended = active.wait();
+    assert_eq!(ended.status, as_usual, "after the deletion: {ended:?}");
+    assert_eq!(scene.leftovers(), NOTHING, "after the deletion");
+
+    let scene = Scene::new();
+    let active = start(host(&scene), |process| is_up(&scene, process));
+    assert!(!scene.an_outsider_can_lock());
+    let children = Children::of(active.pid());
+    active.signal(libc::SIGKILL);
+    active.wait();
+    // Although its children may still be there.
+    assert!(scene.an_outsider_can_lock(), "after SIGKILL");
+    drop(children);
+}
+
+/// A server that came from a package; without the package the test cannot say anything, and says that.
+fn program<'scene>(scene: &'scene Scene, path: &str, package: &str) -> Host<'scene> {
+    assert!(
+        Path::new(path).exists(),
+        "{path} is missing: apt-get install {package}"
+    );
+    scene.program(path)
+}
+
+fn accepts_connections(scene: &Scene) -> bool {
+    UnixStream::connect(scene.path("data/socket")).is_ok()
+}
+
+#[test]
+fn redis_server() {
+    has_the_main_job_done(
+        |scene| {
+            program(scene, "/usr/bin/redis-server", "redis-server")
+                .args(["--port", "0", "--unixsocket", "socket"])
+                .args(["--daemonize", "no", "--save", "", "--appendonly", "no"])
+        },
+        |scene, _| accepts_connections(scene),
+    );
+}
+
+#[test]
+fn python3() {
+    has_the_main_job_done(
+        |scene| {
+            program(scene, "/usr/bin/python3", "python3").args([
+                "-c",
+                "import signal; print('ready', flush=True); signal.pause()",
+            ])
+        },
+        |_, process| process.stdout().contains("ready\n"),
+    );
+}
+
+/// Python turns SIGTERM into an exception only if it is asked to: then its own `atexit` runs, and the status is its own.
+#[test]
+fn python3_with_a_handler_and_threads() {
+    let script = "
+import signal, sys, threading
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+threading.Thread(target=signal.pause, daemon=True).start()
+print('ready', flush=True)
+threading.Event().wait()
+";
+    has_the_main_job_done(
+        |scene| program(scene, "/usr/bin/python3", "python3").args(["-c", script]),
+        |_, process| process.stdout().contains("ready\n"),
+    );
+}
+
+#[test]
+fn a_jvm() {
+    let source = r#"
+class Service {
+    public static void main(String[] args) throws Exception {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println("orderly")));
+        System.out.println("ready");
+        Thread.sleep(Long.MAX_VALUE);
+    }
+}
+"#;
+    has_the_main_job_done(
+        |scene| {
+            fs::write(scene.path("data/Service.java"), source).unwrap();
+            program(scene, "/usr/bin/java", "default-jdk-headless").args([
+                "-XX:TieredStopAtLevel=1",
+                "-Xshare:auto",
+                "Service.java",
+            ])
+        },
+        |_, process| process.stdout().contains("ready\n"),
+    );
+}
+
+#[test]
+fn nginx_in_the_foreground() {
+    let configuration = format!("daemon off;\nerror_log stderr;\n{NGINX}");
+    has_the_main_job_done(
+        |scene| {
+            let data = scene.path("data");
+            let configuration = configuration.replace("DATA", &data.display().to_string());
+            fs::write(data.join("nginx.conf"), configuration).unwrap();
+            program(scene, "/usr/sbin/nginx", "nginx")
+                .arg("-p")
+                .arg(&data)
+                .args(["-e", "stderr", "-c", "nginx.conf"])
+        },
+        |scene, _| accepts_connections(scene),
+    );
+}

@@ -1,0 +1,281 @@
+//! A live owner's file is untouchable. Whoever comes second runs without a file, or, if asked to be strict, not at all.
+
+use crate::common::{Ended, NOTHING, Process, SHELLS, Scene, exited, tasks_of};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+fn owner(scene: &Scene) -> Process {
+    scene.host("waits_for_eof").spawn_owner()
+}
+
+/// That a program said one line in all: whose file it is.
+fn names_the_owner(ended: &Ended, scene: &Scene, owner: i32) {
+    let said = &ended.stderr;
+    let start = format!("libpidfile: {}: ", scene.pidfile().display());
+    assert!(said.starts_with(&start), "{said:?}");
+    let words = said.split(|c: char| !c.is_ascii_alphanumeric());
+    assert!(
+        words.into_iter().any(|word| word == owner.to_string()),
+        "{said:?}"
+    );
+    assert!(
+        said.ends_with('\n') && said.matches('\n').count() == 1,
+        "{said:?}"
+    );
+}
+
+#[test]
+fn it_runs_and_says_who_owns_the_file() {
+    let scene = Scene::new();
+    let mut first = owner(&scene);
+    let before = scene.identity();
+    for status in [0, 3] {
+        let second = scene
+            .host("exits_with_status")
+            .arg(status.to_string())
+            .run();
+        assert_eq!(second.status, exited(status));
+        assert_eq!(second.stdout, "leaving\natexit\n");
+        names_the_owner(&second, &scene, first.pid());
+        assert_eq!(scene.identity(), before);
+        assert_eq!(scene.leftovers(), ["a.pid"]);
+    }
+    first.close_stdin();
+    assert_eq!(first.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn it_says_so_once_whatever_it_runs() {
+    for shell in SHELLS {
+        let scene = Scene::new();
+        let first = owner(&scene);
+        let before = scene.identity();
+        let script = "/bin/true; /bin/ls / | /bin/cat >/dev/null; x=$(/bin/echo 1); exec /bin/true";
+        let second = scene.shell(shell).args(["-c", script]).run();
+        assert_eq!(second.status, exited(0));
+        names_the_owner(&second, &scene, first.pid());
+        assert_eq!(scene.identity(), before);
+    }
+}
+
+#[test]
+fn it_has_no_thread_of_ours() {
+    let scene = Scene::new();
+    let _first = owner(&scene);
+    let second = scene.host("waits_for_eof").spawn_ready();
+    second.wait_until(|second| tasks_of(second.pid()) == [second.pid()], "alone");
+}
+
+#[test]
+fn the_owners_own_commands_say_nothing() {
+    for shell in SHELLS {
+        for strict in ["0", "1"] {
+            let scene = Scene::new();
+            let script = "/bin/true; (/bin/true); /bin/ls / | /bin/cat >/dev/null; x=$(/bin/echo 1); \
+                          /bin/true & wait; \"$1\" 7; echo \"status $?\"; exit 4";
+            let ended = scene
+                .shell(shell)
+                .args(["-c", script, "sh"])
+                .arg(scene.host_path("returns_status"))
+                .env("PIDFILE_STRICT", strict)
+                .run();
+            assert_eq!(ended.status, exited(4), "{shell:?}");
+            assert_eq!(ended.stdout, "status 7\n", "{shell:?}");
+            assert_eq!(ended.stderr, "", "{shell:?}");
+            assert_eq!(scene.leftovers(), NOTHING, "{shell:?}");
+        }
+    }
+}
+
+#[test]
+fn it_does_not_become_the_owner_later() {
+    let scene = Scene::new();
+    let mut first = owner(&scene);
+    let mut second = scene.host("waits_for_eof").spawn_ready();
+    first.close_stdin();
+    assert_eq!(first.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+
+    let mut third = owner(&scene);
+    let before = scene.identity();
+    second.close_stdin();
+    assert_eq!(second.wait().status, exited(0));
+    assert_eq!(scene.identity(), before);
+    third.close_stdin();
+    assert_eq!(third.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn deleting_the_file_is_no_business_of_the_second() {
+    let scene = Scene::new();
+    let first = owner(&scene);
+    let mut second = scene.host("waits_for_eof").spawn_ready();
+    scene.remove_pidfile();
+    first.wait();
+    assert!(second.is_running());
+    second.close_stdin();
+    assert_eq!(second.wait().status, exited(0));
+}
+
+#[test]
+fn strict_it_is_not_run() {
+    let scene = Scene::new();
+    let mut first = owner(&scene);
+    let before = scene.identity();
+    let second = scene
+        .host("exits_with_status")
+        .arg("3")
+        .env("PIDFILE_STRICT", "1")
+        .run();
+    assert_eq!(second.status, exited(1));
+    assert_eq!(second.stdout, "");
+    names_the_owner(&second, &scene, first.pid());
+    assert_eq!(scene.identity(), before);
+    first.close_stdin();
+    assert_eq!(first.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn strict_nothing_runs_without_its_file() {
+    let scene = Scene::new();
+    fs::create_dir(scene.path("run/directory")).unwrap();
+    let long = "x".repeat(5000);
+    for path in ["run/missing/a.pid", "run/directory", &long] {
+        let ended = scene
+            .host("exits_with_status")
+            .env("PIDFILE", scene.path(path))
+            .env("PIDFILE_STRICT", "1")
+            .run();
+        assert_eq!(
+            (ended.status, ended.stdout.as_str()),
+            (exited(1), ""),
+            "{path}"
+        );
+        assert_eq!(
+            ended.stderr.matches('\n').count(),
+            1,
+            "{path}: {}",
+            ended.stderr
+        );
+        assert!(ended.stderr.starts_with("libpidfile: "), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn strict_a_program_with_its_file_runs_as_ever() {
+    let scene = Scene::new();
+    // A stale file is no obstacle.
+    let first = owner(&scene);
+    first.signal(libc::SIGKILL);
+    first.wait();
+    let ended = scene
+        .host("exits_with_status")
+        .arg("3")
+        .env("PIDFILE_STRICT", "1")
+        .run();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(3), ""));
+    assert_eq!(ended.stdout, "leaving\natexit\n");
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn not_strict_is_the_default_and_what_a_bad_value_means() {
+    for (value, complaints) in [("0", 0), ("", 0), ("yes", 1), ("2", 1)] {
+        let scene = Scene::new();
+        let _first = owner(&scene);
+        let second = scene
+            .host("returns_status")
+            .arg("3")
+            .env("PIDFILE_STRICT", value)
+            .run();
+        assert_eq!(second.status, exited(3), "{value:?}");
+        let about = second
+            .stderr
+            .lines()
+            .filter(|line| line.contains("PIDFILE_STRICT="));
+        assert_eq!(about.count(), complaints, "{value:?}: {}", second.stderr);
+    }
+}
+
+/// Where the setting comes from is no matter of who is second: the file is.
+#[test]
+fn another_file_is_another_matter() {
+    let scene = Scene::new();
+    let _first = owner(&scene);
+    let other: &Path = &scene.path("run/other.pid");
+    let mut second = scene
+        .host("waits_for_eof")
+        .env("PIDFILE", other)
+        .spawn_ready();
+    assert_eq!(fs::read_to_string(other).unwrap(), second.pid_line());
+    second.close_stdin();
+    let ended = second.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(scene.leftovers(), ["a.pid"]);
+}
+
+/// It has no lock that would tell. But its own settings do, and that it runs since before the file was written.
+#[test]
+fn an_owner_without_a_lock_is_left_alone() {
+    let scene = Scene::new();
+    let first = scene.host("waits_for_eof").env("PIDFILE_WATCH", "off");
+    let mut first = first.spawn_ready();
+    let before = scene.identity();
+    for watch in ["auto", "poll", "off"] {
+        let second = scene.host("exits_with_status").env("PIDFILE_WATCH", watch);
+        let second = second.arg("3").run();
+        assert_eq!(second.status, exited(3), "{watch}");
+        names_the_owner(&second, &scene, first.pid());
+        assert_eq!(scene.identity(), before, "{watch}");
+    }
+    first.close_stdin();
+    assert_eq!(first.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// Whether a second program leaves the file to the process that it names, or takes it for a stale one.
+#[track_caller]
+fn second_leaves_it_to(owner: Option<&Process>, scene: &Scene, what: &str) {
+    let second = scene.host("prints_pidfile_then_exits");
+    let second = second.arg(scene.pidfile()).spawn();
+    let pid_line = owner.unwrap_or(&second).pid_line();
+    let ended = second.wait();
+    assert_eq!(ended.stdout, pid_line, "{what}: {ended:?}");
+}
+
+/// PIDs are used again, also by somebody with the same settings: but he has started later.
+#[test]
+fn who_has_started_later_is_no_owner() {
+    for (written, is_owner) in [(Duration::from_secs(3600), false), (Duration::ZERO, true)] {
+        let scene = Scene::new();
+        let other = scene.host("waits_for_signal").inert();
+        let other = other.env("PIDFILE_WATCH", "off").spawn_ready();
+        fs::write(scene.pidfile(), other.pid_line()).unwrap();
+        let file = fs::File::options().append(true).open(scene.pidfile());
+        let when = SystemTime::now() - written;
+        file.unwrap().set_modified(when).unwrap();
+        second_leaves_it_to(is_owner.then_some(&other), &scene, &format!("{written:?}"));
+    }
+}
+
+/// A million bytes are more than the library has room for.
+#[test]
+fn an_environment_may_be_large() {
+    for is_owner in [false, true] {
+        let scene = Scene::new();
+        let mut other = scene.host("waits_for_signal").inert();
+        for number in 0..10 {
+            other = other.env(&format!("LARGE_{number}"), "x".repeat(100_000));
+        }
+        if is_owner {
+            other = other.env("PIDFILE_WATCH", "off");
+        }
+        let other = other.spawn_ready();
+        fs::write(scene.pidfile(), other.pid_line()).unwrap();
+        second_leaves_it_to(is_owner.then_some(&other), &scene, &format!("{is_owner}"));
+    }
+}

@@ -1,0 +1,204 @@
+//! What ends a running program, and what does not.
+
+use crate::common::{
+    NOTHING, Process, Scene, context_switches, exited, extra_tasks_of, is_watching, killed_by,
+    tasks_of, wait_until_idle,
+};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process;
+
+type Deletion = (&'static str, fn(&Scene));
+
+/// The ways in which an operator may delete the file.
+const DELETIONS: [Deletion; 4] = [
+    ("unlink", |scene| scene.remove_pidfile()),
+    ("rename away", |scene| {
+        fs::rename(scene.pidfile(), scene.path("data/a.pid")).unwrap();
+    }),
+    ("rename in the directory", |scene| {
+        fs::rename(scene.pidfile(), scene.path("run/old.pid")).unwrap();
+    }),
+    ("removal of the directory", |scene| {
+        fs::remove_dir_all(scene.path("run")).unwrap();
+    }),
+];
+
+fn wait_until_watching(host: &Process) {
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+}
+
+#[test]
+fn deleting_the_file_ends_the_program_with_sigterm() {
+    for (what, delete) in DELETIONS {
+        let scene = Scene::new();
+        let host = scene.host("waits_for_signal").spawn_ready();
+        wait_until_watching(&host);
+        delete(&scene);
+        assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{what}");
+    }
+}
+
+/// The watch may begin a moment after main: a deletion before that counts all the same.
+#[test]
+fn deleting_the_file_as_soon_as_it_is_there_ends_the_program() {
+    for round in 0..25 {
+        for (what, delete) in DELETIONS {
+            let scene = Scene::new();
+            let host = scene.host("waits_for_signal").spawn();
+            host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+            delete(&scene);
+            assert_eq!(
+                host.wait().status,
+                killed_by(libc::SIGTERM),
+                "{what}, round {round}"
+            );
+        }
+    }
+}
+
+/// Renaming the directory moves the file away like everything else in it, but nothing happens to the file itself.
+#[test]
+fn deleting_the_file_from_a_directory_that_was_renamed_ends_the_program() {
+    let scene = Scene::new();
+    let host = scene.host("waits_for_signal").spawn_ready();
+    wait_until_watching(&host);
+    fs::rename(scene.path("run"), scene.path("moved")).unwrap();
+    fs::remove_file(scene.path("moved/a.pid")).unwrap();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+#[test]
+fn a_program_that_computes_is_ended_too() {
+    let scene = Scene::new();
+    let host = scene.host("spins").spawn_ready();
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn looking_at_the_file_or_its_mode_ends_nothing() {
+    let scene = Scene::new();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
+    wait_until_watching(&host);
+    for round in 0..200_u32 {
+        assert_eq!(scene.content(), host.pid_line());
+        let file = fs::File::open(scene.pidfile()).unwrap();
+        file.set_modified(std::time::SystemTime::now()).unwrap();
+        let mode = fs::Permissions::from_mode(if round % 2 == 0 { 0o600 } else { 0o644 });
+        fs::set_permissions(scene.pidfile(), mode).unwrap();
+        fs::write(scene.path("run/other"), "a neighbour").unwrap();
+        fs::remove_file(scene.path("run/other")).unwrap();
+        assert!(host.is_running(), "{}", host.stderr());
+    }
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!(ended.status, exited(0));
+    assert_eq!(ended.stderr, "");
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn a_second_name_for_the_file_ends_nothing() {
+    let scene = Scene::new();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
+    wait_until_watching(&host);
+    for _ in 0..200 {
+        fs::hard_link(scene.pidfile(), scene.path("run/second")).unwrap();
+        fs::remove_file(scene.path("run/second")).unwrap();
+        assert!(host.is_running(), "{}", host.stderr());
+    }
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// Puts a file with this content in the place of the PID file, as one step.
+fn replace_by(scene: &Scene, content: &str) {
+    fs::write(scene.path("data/new.pid"), content).unwrap();
+    fs::rename(scene.path("data/new.pid"), scene.pidfile()).unwrap();
+}
+
+/// Does something to the file of which the library hears, and waits until it has done what it does about that.
+fn and_it_looks(host: &Process, what_happens: impl FnOnce()) {
+    wait_until_watching(host);
+    wait_until_idle(host);
+    let switches = || context_switches(&extra_tasks_of(host.pid()));
+    let before = switches();
+    what_happens();
+    host.wait_until(|_| switches() > before, "looking");
+    wait_until_idle(host);
+}
+
+#[test]
+fn a_file_replaced_by_another_process_s_ends_nothing_and_is_never_removed() {
+    let scene = Scene::new();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
+    wait_until_watching(&host);
+    let another = format!("{}\n", process::id());
+    and_it_looks(&host, || replace_by(&scene, &another));
+    assert!(host.is_running(), "{}", host.stderr());
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.content(), another);
+}
+
+#[test]
+fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
+    let scene = Scene::new();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
+    and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
+    assert!(host.is_running(), "{}", host.stderr());
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+
+    let host = scene.host("waits_for_signal").spawn_ready();
+    and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// It must not take an event for the library to know its own PID.
+#[test]
+fn a_file_that_the_host_replaced_just_before_its_end_goes_with_it() {
+    for round in 0..50 {
+        let scene = Scene::new();
+        let mut host = scene.host("waits_for_eof").spawn_ready();
+        wait_until_watching(&host);
+        replace_by(&scene, &host.pid_line());
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0), "round {round}");
+        assert_eq!(scene.leftovers(), NOTHING, "round {round}");
+    }
+}
+
+#[test]
+fn two_hundred_ends_of_its_own_are_never_taken_for_a_deletion() {
+    let scene = Scene::new();
+    for round in 0..200 {
+        let mut host = scene.host("waits_for_eof").spawn_ready();
+        wait_until_watching(&host);
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(0), "round {round}");
+        assert_eq!(ended.stderr, "", "round {round}");
+        assert_eq!(scene.leftovers(), NOTHING, "round {round}");
+    }
+}
+
+#[test]
+fn a_busy_directory_wakes_nobody() {
+    let scene = Scene::new();
+    let host = scene.host("waits_for_signal").spawn_ready();
+    wait_until_watching(&host);
+    wait_until_idle(&host);
+    let tasks = tasks_of(host.pid());
+    let before = context_switches(&tasks);
+    for _ in 0..1000 {
+        fs::write(scene.path("run/other"), "a neighbour").unwrap();
+        fs::remove_file(scene.path("run/other")).unwrap();
+    }
+    assert_eq!(context_switches(&tasks), before);
+}

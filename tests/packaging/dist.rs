@@ -1,0 +1,301 @@
+//! The packages of `make dist`: what is in them, that an old system can use it, and that anybody can make the same again.
+
+use crate::common::{NOTHING, Scene, killed_by, library};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// RHEL 7's glibc.
+const OLDEST: &str = "2.17";
+
+fn tree() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The one file in `target/dist` that ends so.
+fn package(ending: &str) -> PathBuf {
+    let found: Vec<PathBuf> = fs::read_dir(tree().join("target/dist"))
+        .expect("`make dist` makes the packages")
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .collect();
+    assert_eq!(found.len(), 1, "{ending}: {found:?}");
+    found[0].clone()
+}
+
+/// What a command prints, which has to succeed.
+fn says(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn unpack(scene: &Scene) -> [PathBuf; 2] {
+    let [tarball, deb] = ["tarball", "deb"].map(|name| scene.path("data").join(name));
+    fs::create_dir(&tarball).unwrap();
+    says(
+        Command::new("tar")
+            .args(["--extract", "--strip-components=1", "--file"])
+            .arg(package(".tar.gz"))
+            .arg("--directory")
+            .arg(&tarball),
+    );
+    says(
+        Command::new("dpkg-deb")
+            .arg("--extract")
+            .arg(package(".deb"))
+            .arg(&deb),
+    );
+    [tarball, deb.join("usr")]
+}
+
+/// The versions of libc's symbols that a file asks for.
+fn versions_needed(file: &Path) -> Vec<String> {
+    let said = says(
+        Command::new("readelf")
+            .args(["--wide", "--version-info"])
+            .arg(file),
+    );
+    let names = said.lines().filter_map(|line| {
+        let (_, name) = line.split_once("Name: ")?;
+        name.split_whitespace().next().map(str::to_owned)
+    });
+    names.collect()
+}
+
+/// `GLIBC_2.3.4` as numbers. Whatever else is there (`GLIBC_ABI_DT_RELR`, `GLIBC_PRIVATE`), an old libc has not got it.
+fn numbers(version: &str) -> Vec<u32> {
+    let number = version.strip_prefix("GLIBC_").unwrap_or(version);
+    let parts = number.split('.').map(|part| {
+        part.parse()
+            .unwrap_or_else(|_| panic!("{version} is not a version of glibc"))
+    });
+    parts.collect()
+}
+
+fn runs_on_the_oldest(file: &Path) {
+    let needed = versions_needed(file);
+    let newest = needed.iter().map(|version| numbers(version)).max();
+    let newest = newest.expect("a file that needs libc names versions of it");
+    assert!(newest <= numbers(OLDEST), "{}: {needed:?}", file.display());
+}
+
+#[test]
+fn the_library_asks_for_no_newer_glibc() {
+    runs_on_the_oldest(&library());
+}
+
+/// Compact relocations need the loader of glibc 2.36; the old hash table is for loaders and tools that know no other.
+#[test]
+fn an_old_loader_can_read_it() {
+    let dynamic = says(
+        Command::new("readelf")
+            .args(["--wide", "--dynamic"])
+            .arg(library()),
+    );
+    for tag in ["(HASH)", "(GNU_HASH)", "(RELA)"] {
+        assert!(dynamic.contains(tag), "{tag}: {dynamic}");
+    }
+    assert!(!dynamic.contains("RELR"), "{dynamic}");
+}
+
+#[test]
+fn it_serves_a_program_that_was_linked_on_the_oldest() {
+    let scene = Scene::new();
+    let program = scene.path("bin/linked_on_the_oldest");
+    let machine = std::env::consts::ARCH;
+    says(
+        Command::new(tree().join("target/portable/tools/bin/python"))
+            .args(["-m", "ziglang", "cc", "-target"])
+            .arg(format!("{machine}-linux-gnu.{OLDEST}"))
+            .args(["-pthread", "-o"])
+            .arg(&program)
+            .arg("-I")
+            .arg(tree().join("c-tests"))
+            .arg(tree().join("c-tests/plain/waits_for_eof.c"))
+            .env(
+                "ZIG_GLOBAL_CACHE_DIR",
+                tree().join("target/portable/cache/zig"),
+            ),
+    );
+    runs_on_the_oldest(&program);
+    let host = scene.program(&program).spawn_owner();
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn both_packages_hold_the_library_and_what_make_install_installs() {
+    let scene = Scene::new();
+    let installed = scene.path("data/installed");
+    says(
+        without_make(&mut Command::new("make"))
+            .arg("install")
+            .arg(format!("LIB={}", library().display()))
+            .arg("PREFIX=")
+            .arg(format!("DESTDIR={}", installed.display()))
+            .current_dir(tree()),
+    );
+    let [tarball, deb] = unpack(&scene);
+    let files = |root: &Path| -> Vec<String> {
+        let found = says(
+            Command::new("find")
+                .args([".", "-type", "f"])
+                .current_dir(root),
+        );
+        found.lines().map(str::to_owned).collect()
+    };
+    for file in files(&installed) {
+        let original = fs::read(installed.join(&file)).unwrap();
+        assert!(
+            fs::read(tarball.join(&file)).unwrap() == original,
+            "tarball: {file}"
+        );
+        // Debian has its own name for the licence, and wants manual pages compressed.
+        if file.ends_with("/LICENSE") {
+            let copyright = fs::read(deb.join(file.replace("LICENSE", "copyright"))).unwrap();
+            assert!(copyright.starts_with(&original), "deb: {file}");
+        } else if file.contains("/man/") {
+            assert!(deb.join(format!("{file}.gz")).exists(), "deb: {file}");
+        } else {
+            assert!(
+                fs::read(deb.join(&file)).unwrap() == original,
+                "deb: {file}"
+            );
+        }
+    }
+    for root in [tarball, deb] {
+        let copy = root.join("lib/libpidfile.so");
+        let host = scene
+            .host("waits_for_eof")
+            .env("LD_PRELOAD", &copy)
+            .env("PIDFILE", scene.pidfile())
+            .spawn_ready();
+        assert_eq!(scene.content(), host.pid_line(), "{}", copy.display());
+        scene.remove_pidfile();
+        assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    }
+}
+
+#[test]
+fn both_packages_name_all_whose_code_is_in_the_library() {
+    let crates = says(
+        Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--edges", "normal,no-proc-macro"])
+            .args(["--prefix", "none", "--format", "{p}"])
+            .current_dir(tree()),
+    );
+    let mut crates: Vec<String> = crates
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(" v"))
+        .map(|(name, version)| format!("\n{name} {}\n", version.trim_end_matches(" (*)")))
+        .collect();
+    crates.push("\nThe Rust standard library, ".into());
+    crates.push("\nLLVM libunwind\n".into());
+    assert!(crates.len() > 10, "{crates:?}");
+
+    let scene = Scene::new();
+    let [tarball, deb] = unpack(&scene);
+    for file in [
+        tarball.join("share/doc/libpidfile/THIRD-PARTY-LICENCES"),
+        deb.join("share/doc/libpidfile/copyright"),
+    ] {
+        let text = fs::read_to_string(&file).unwrap();
+        for name in &crates {
+            assert!(text.contains(name), "{}: {name:?}", file.display());
+        }
+    }
+}
+
+#[test]
+fn lintian_finds_nothing() {
+    let found = says(
+        Command::new("lintian")
+            .arg("--allow-root")
+            .args(["--fail-on", "error,warning"])
+            .arg(package(".deb")),
+    );
+    assert_eq!(found, "");
+}
+
+#[test]
+fn the_checksums_are_right() {
+    let sums = package("SHA256SUMS");
+    let checked = says(
+        Command::new("sha256sum")
+            .args(["--check", "--strict"])
+            .arg(&sums)
+            .current_dir(sums.parent().unwrap()),
+    );
+    assert_eq!(checked.matches(": OK\n").count(), 2, "{checked}");
+}
+
+/// A make of its own, not a part of the one that may have started this test.
+fn without_make(command: &mut Command) -> &mut Command {
+    for variable in ["MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Another directory, another place for cargo's sources, another umask, language and time zone.
+#[test]
+fn somebody_else_makes_the_same_bytes() {
+    let scene = Scene::new();
+    let elsewhere = scene.path("data/somewhere else/entirely");
+    fs::create_dir_all(elsewhere.join("target/portable")).unwrap();
+    says(
+        Command::new("sh")
+            .args([
+                "-c",
+                "git ls-files -z | xargs -0 cp --parents -t \"$1\"",
+                "sh",
+            ])
+            .arg(&elsewhere)
+            .current_dir(tree()),
+    );
+    // What is downloaded need not be downloaded again.
+    symlink(
+        tree().join("target/portable/tools"),
+        elsewhere.join("target/portable/tools"),
+    )
+    .unwrap();
+    let cargo_home = scene.path("data/another cargo home");
+    fs::create_dir(&cargo_home).unwrap();
+    symlink(
+        real_cargo_home().join("registry"),
+        cargo_home.join("registry"),
+    )
+    .unwrap();
+
+    let commit = says(
+        Command::new("git")
+            .args(["log", "-1", "--format=%ct"])
+            .current_dir(tree()),
+    );
+    says(
+        without_make(&mut Command::new("sh"))
+            .args(["-c", "umask 077; exec scripts/dist"])
+            .current_dir(&elsewhere)
+            .env("CARGO_HOME", &cargo_home)
+            .env("SOURCE_DATE_EPOCH", commit.trim())
+            .env("RUSTFLAGS", "-Cdebuginfo=2")
+            .env("LANG", "C.UTF-8")
+            .env("TZ", "Asia/Tokyo"),
+    );
+    let theirs = fs::read_to_string(elsewhere.join("target/dist/SHA256SUMS")).unwrap();
+    let ours = fs::read_to_string(package("SHA256SUMS")).unwrap();
+    assert_eq!(theirs, ours);
+}
+
+fn real_cargo_home() -> PathBuf {
+    match std::env::var_os("CARGO_HOME") {
+        Some(home) => home.into(),
+        None => Path::new(&std::env::var_os("HOME").expect("HOME")).join(".cargo"),
+    }
+}

@@ -1,0 +1,8 @@
+//! Setting a machine up, and with the feature `dist` the packages of `make dist`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[cfg(feature = "dist")]
+mod dist;
+mod setting_up;

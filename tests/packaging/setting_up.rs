@@ -1,0 +1,46 @@
+//! Before anything can be built: what the machine lacks.
+
+use crate::common::{Scene, base_system, exited};
+use std::fs;
+
+const SETUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/setup");
+
+#[test]
+fn what_is_missing_is_told_with_how_to_get_it() {
+    let scene = Scene::new();
+    let setup = scene.program("/bin/bash").plain();
+    let path = base_system(&scene, &[]);
+    let ended = setup
+        .env("PATH", path)
+        .env("HOME", scene.path("data"))
+        .args([SETUP, "--check", "build"])
+        .run();
+    assert_eq!(ended.status, exited(1), "{ended:?}");
+    let mut lines = ended.stderr.lines();
+    for (tool, remedy) in [
+        ("cargo", "https://rustup.rs"),
+        ("cc", "apt-get install gcc"),
+    ] {
+        let line = lines.next().unwrap_or_default();
+        assert!(line.starts_with(&format!("setup: {tool} ")), "{ended:?}");
+        assert!(line.contains(" is missing; to get it: "), "{ended:?}");
+        assert!(line.contains(remedy), "{ended:?}");
+    }
+    assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn what_the_library_is_made_of_is_stable() {
+    let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).unwrap();
+    let versions = lock
+        .lines()
+        .filter_map(|line| line.strip_prefix("version = "));
+    let versions: Vec<&str> = versions.filter(|version| version.contains('.')).collect();
+    assert!(versions.len() > 10, "{lock}");
+    // After a plus sign a version may say what it likes.
+    let numbers = versions
+        .iter()
+        .filter_map(|version| version.split('+').next());
+    let previews = numbers.filter(|number| number.contains('-'));
+    assert_eq!(previews.collect::<Vec<_>>(), Vec::<&str>::new());
+}

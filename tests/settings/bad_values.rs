@@ -1,0 +1,385 @@
+//! Settings that make no sense, in every variable: each is told in one line, and the default used.
+
+use crate::common::{
+    Ended, NOTHING, Orphanage, Scene, daemonize_with, exited, is_watching, killed_by,
+};
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+
+struct Variable {
+    name: &'static str,
+    words: &'static [&'static str],
+    /// Of what comes about by chance, what makes sense all the same.
+    also: &'static [&'static str],
+}
+
+const VARIABLES: [Variable; 6] = [
+    Variable {
+        name: "PIDFILE_FOLLOW",
+        words: &["auto", "fork", "off"],
+        also: &[],
+    },
+    Variable {
+        name: "PIDFILE_SIGNAL",
+        words: &["TERM", "SIGTERM", "15", "RTMIN+3", "RTMAX-30"],
+        also: &["RTMIN", "RTMAX-3"],
+    },
+    Variable {
+        name: "PIDFILE_KILL_AFTER",
+        words: &["0", "10", "0.25"],
+        also: &[],
+    },
+    Variable {
+        name: "PIDFILE_WATCH",
+        words: &["auto", "inotify", "poll", "poll:2.5", "off"],
+        also: &["poll:2.", "pollpoll"],
+    },
+    Variable {
+        name: "PIDFILE_STRICT",
+        words: &["0", "1"],
+        also: &[""],
+    },
+    Variable {
+        name: "PIDFILE_LOG",
+        words: &["auto", "stderr", "syslog", "off"],
+        also: &[],
+    },
+];
+
+/// The kernel takes no longer string: 32 pages, with its name and a zero byte.
+const ENORMOUS: usize = 32 * 4096 - 64;
+
+const NONSENSE: [&str; 34] = [
+    "",
+    " ",
+    "\t",
+    "\n",
+    "a\nlibpidfile: b",
+    "\r",
+    "\x1b[31m",
+    "\u{85}",
+    "\u{202e}",
+    "-",
+    "-0",
+    "-1",
+    "+",
+    "007",
+    "0x10",
+    "1e3",
+    "1e999",
+    "inf",
+    "NaN",
+    "1.2.3",
+    ".",
+    "33",
+    "65",
+    "2147483648",
+    "9223372036854775808",
+    "99999999999999999999999999",
+    "true",
+    "yes",
+    "%s%n",
+    "$(id)",
+    "\"",
+    "SIG",
+    "poll:0",
+    "poll:-1",
+];
+
+impl Variable {
+    fn bad_values(&self) -> BTreeSet<OsString> {
+        let mut values: BTreeSet<OsString> = NONSENSE.iter().map(OsString::from).collect();
+        for bytes in [&b"\xff"[..], b"au\xffto", b"\xf0\x9f", b"\x01\x7f"] {
+            values.insert(OsString::from_vec(bytes.to_vec()));
+        }
+        for long in ["x", "9", "0", "\n", "SIG", "\u{e4}"] {
+            values.insert(long.repeat(ENORMOUS / long.len()).into());
+        }
+        for word in self.words {
+            let (first, rest) = word.split_at(1);
+            values.extend([
+                word.to_lowercase().into(),
+                word.to_uppercase().into(),
+                (first.to_uppercase() + rest).into(),
+                format!(" {word}").into(),
+                format!("{word} ").into(),
+                format!("{word}\n").into(),
+                format!("{word}{word}").into(),
+                format!("{word},{word}").into(),
+                word[..word.len() - 1].into(),
+                rest.into(),
+                (word.repeat(ENORMOUS / word.len())).into(),
+            ]);
+        }
+        let makes_sense = |value: &OsString| {
+            let known = self.words.iter().chain(self.also);
+            let value = value.to_str().unwrap_or("?");
+            match self.name {
+                "PIDFILE_SIGNAL" if is_signal(value) => true,
+                "PIDFILE_KILL_AFTER" => is_seconds(value),
+                _ => known.into_iter().any(|word| *word == value),
+            }
+        };
+        values.retain(|value| !makes_sense(value));
+        values
+    }
+}
+
+/// By its number.
+fn is_signal(value: &str) -> bool {
+    let number = value.parse().unwrap_or(0);
+    (1..=31).contains(&number) || (34..=64).contains(&number)
+}
+
+/// Not more than ten years.
+fn is_seconds(value: &str) -> bool {
+    let is_number = value
+        .parse()
+        .is_ok_and(|seconds: f64| seconds <= 315_360_000.0);
+    is_number && value.chars().all(|c| c == '.' || c.is_ascii_digit())
+}
+
+fn shown(value: &OsStr) -> String {
+    let text = format!("{value:?}");
+    text.chars().take(60).collect()
+}
+
+/// Of all that was said, one line, about this variable.
+#[track_caller]
+fn one_line_about(variable: &str, stderr: &str, value: &OsStr) {
+    let (what, bytes) = (shown(value), stderr.len());
+    let wanted = format!("/run/a.pid: {variable}=");
+    let is_it = stderr.starts_with("libpidfile: ")
+        && stderr.contains(&wanted)
+        && stderr.ends_with("; the default is used\n");
+    assert!(is_it, "{variable}={what}: {stderr:?}");
+    let odd = |c: char| c.is_control() && c != '\n';
+    assert!(!stderr.contains(odd), "{variable}={what}: {stderr:?}");
+    assert_eq!(stderr.lines().count(), 1, "{variable}={what}: {stderr:?}");
+    assert!(bytes < 2000, "{variable}={what}: {bytes} bytes");
+}
+
+#[test]
+fn each_is_told_in_one_line() {
+    let mut count = 0;
+    for variable in VARIABLES {
+        let scene = Scene::new();
+        for value in variable.bad_values() {
+            let host = scene.host("returns_status").arg("3");
+            let ended = host.env(variable.name, &value).run();
+            one_line_about(variable.name, &ended.stderr, &value);
+            let what = shown(&value);
+            assert_eq!(ended.status, exited(3), "{}={what}", variable.name);
+            assert_eq!(ended.stdout, "", "{}={what}", variable.name);
+            assert_eq!(scene.leftovers(), NOTHING, "{}={what}", variable.name);
+            assert!(scene.directory_has_changed(), "{}={what}", variable.name);
+            count += 1;
+        }
+    }
+    println!("{count} bad values");
+    assert!(count > 300, "{count}");
+}
+
+#[test]
+fn many_at_once_are_as_many_lines() {
+    for value in ["", "?", "\n", &"x".repeat(ENORMOUS)] {
+        let scene = Scene::new();
+        let mut host = scene.host("returns_status").arg("3");
+        let mut wanted = BTreeSet::new();
+        for variable in VARIABLES {
+            host = host.env(variable.name, value);
+            if !variable.also.contains(&value) {
+                wanted.insert(variable.name);
+            }
+        }
+        let ended = host.run();
+        assert_eq!(ended.status, exited(3));
+        assert_eq!(
+            ended.stderr.lines().count(),
+            wanted.len(),
+            "{}",
+            ended.stderr
+        );
+        let lines = ended.stderr.lines();
+        let named = lines.filter_map(|line| {
+            let (name, _) = line.split_once(".pid: ")?.1.split_once('=')?;
+            VARIABLES
+                .iter()
+                .map(|variable| variable.name)
+                .find(|known| *known == name)
+        });
+        assert_eq!(named.collect::<BTreeSet<_>>(), wanted);
+    }
+}
+
+/// What stands for all the others where it takes longer to see that the default is used.
+fn some() -> [OsString; 4] {
+    [
+        "?".into(),
+        "\n".into(),
+        OsString::from_vec(b"\xff".to_vec()),
+        "x".repeat(ENORMOUS).into(),
+    ]
+}
+
+#[test]
+fn the_default_watch_signal_and_log_are_used() {
+    for name in ["PIDFILE_WATCH", "PIDFILE_SIGNAL", "PIDFILE_LOG"] {
+        for value in some() {
+            let scene = Scene::new();
+            let host = scene
+                .host("waits_for_signal")
+                .env(name, &value)
+                .spawn_owner();
+            assert!(!scene.an_outsider_can_lock());
+            host.wait_until(|host| is_watching(host.pid()), "watching by inotify");
+            let complaint = host.stderr();
+            one_line_about(name, &complaint, &value);
+            scene.remove_pidfile();
+            let ended = host.wait();
+            assert_eq!(ended.status, killed_by(libc::SIGTERM), "{name}");
+            let more = ended.stderr.strip_prefix(&complaint).unwrap_or_default();
+            assert!(more.contains("was deleted"), "{}", ended.stderr);
+            assert_eq!(more.lines().count(), 1, "{}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn by_default_sigkill_does_not_follow() {
+    for value in ["-1", "1e-9", "."] {
+        let scene = Scene::new();
+        let host = scene.host("survives_sigterm");
+        let mut host = host.env("PIDFILE_KILL_AFTER", value).spawn_ready();
+        scene.remove_pidfile();
+        host.wait_until(|host| host.stderr().contains("was deleted"), "told");
+        host.signal(libc::SIGUSR1);
+        let heard = format!("signal {}\n", libc::SIGUSR1);
+        host.wait_until(|host| host.stdout().contains(&heard), "still there");
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0), "{value}");
+    }
+}
+
+#[test]
+fn by_default_a_program_runs_beside_an_owner() {
+    for value in some() {
+        let scene = Scene::new();
+        let owner = scene.host("waits_for_signal").spawn_ready();
+        let host = scene.host("returns_status").arg("3");
+        let Ended { status, stderr, .. } = host.env("PIDFILE_STRICT", &value).run();
+        assert_eq!(status, exited(3), "{stderr}");
+        let (complaint, held) = stderr.split_at(stderr.find('\n').unwrap() + 1);
+        one_line_about("PIDFILE_STRICT", complaint, &value);
+        assert!(
+            held.contains("runs beside it") && held.lines().count() == 1,
+            "{held}"
+        );
+        assert_eq!(scene.content(), owner.pid_line());
+    }
+}
+
+#[test]
+fn by_default_a_session_leader_inherits_and_no_other_child() {
+    for value in ["?", "FORK", "off "] {
+        let settings = [("PIDFILE_FOLLOW", value)];
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let daemon = daemonize_with(&scene, &["fork", "setsid"], &settings);
+        daemon.signal(libc::SIGKILL);
+        daemon.wait();
+
+        let scene = Scene::new();
+        let _orphans = Orphanage::of(&scene);
+        let launcher = scene.host("daemonizes").args(["fork"]);
+        let launcher = launcher.env("PIDFILE_FOLLOW", value).run();
+        assert_eq!(launcher.status, exited(0), "{launcher:?}");
+        one_line_about("PIDFILE_FOLLOW", &launcher.stderr, OsStr::new(value));
+        assert_eq!(scene.leftovers(), NOTHING, "{value}");
+    }
+}
+
+/// Garbage in a path is a path like any other, as long as it fits.
+#[test]
+fn enormous_paths() {
+    for name in ["PIDFILE", "PIDFILE_PATH"] {
+        for value in ["/x", "x", "/", "\n", "\u{e4}/"] {
+            let scene = Scene::new();
+            let host = scene.host("returns_status").arg("3");
+            let value = value.repeat(ENORMOUS / value.len());
+            let ended = host.env(name, &value).run();
+            assert_eq!(ended.status, exited(3));
+            assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+            assert!(ended.stderr.starts_with("libpidfile: "), "{}", ended.stderr);
+            assert!(ended.stderr.contains("too long"), "{}", ended.stderr);
+            assert!(ended.stderr.len() < 2000, "{} bytes", ended.stderr.len());
+            assert_eq!(scene.leftovers(), NOTHING);
+        }
+    }
+}
+
+/// They name no program that there is, so nothing at all is done.
+#[test]
+fn programs_that_there_are_not() {
+    let variable = &VARIABLES[0];
+    let scene = Scene::new();
+    for value in variable.bad_values() {
+        if value.is_empty() {
+            continue;
+        }
+        let host = scene.host("returns_status").arg("3");
+        let ended = host.env("PIDFILE_EXE", &value).run();
+        let what = shown(&value);
+        assert_eq!((ended.status, &*ended.stderr), (exited(3), ""), "{what}");
+        assert!(!scene.directory_has_changed(), "{what}");
+    }
+}
+
+/// What another one than we has left there is no mark.
+#[test]
+fn marks_that_are_none() {
+    let scene = Scene::new();
+    let path = fs::canonicalize(scene.path("run")).unwrap().join("a.pid");
+    let path = path.to_str().unwrap();
+    let mut values = VARIABLES[0].bad_values();
+    let zeros = ":0:0:0:0:0:";
+    values.extend([
+        format!("owner:0{zeros}{path}").into(),
+        format!("owner:-1{zeros}{path}").into(),
+        format!("owner:99999999999{zeros}{path}").into(),
+        format!("king:1{zeros}{path}").into(),
+        format!("owner:1:::::::{path}").into(),
+        format!("owner:1{zeros}").into(),
+        format!("owner:1{zeros}{path}x").into(),
+        format!("aside:1:{}:0:0:0:0:{path}", "f".repeat(17)).into(),
+    ]);
+    for value in values {
+        let host = scene.host("returns_status").arg("3");
+        let ended = host.env("LIBPIDFILE_MARK", &value).run();
+        let what = shown(&value);
+        assert_eq!((ended.status, &*ended.stderr), (exited(3), ""), "{what}");
+        assert!(scene.directory_has_changed(), "no file: {what}");
+        assert_eq!(scene.leftovers(), NOTHING, "{what}");
+    }
+}
+
+/// On the command line of anything but Erlang it may mean anything: it is passed over without a word.
+#[test]
+fn parameters_that_are_no_path() {
+    let scene = Scene::new();
+    for value in VARIABLES[0].bad_values() {
+        for [flag, name] in [
+            ["-kernel", "pidfile"],
+            ["-kernel", ""],
+            ["pidfile", "-kernel"],
+        ] {
+            let host = scene.host("returns_status").args(["3", flag, name]);
+            let ended = host.arg(&value).run();
+            let what = shown(&value);
+            assert_eq!((ended.status, &*ended.stderr), (exited(3), ""), "{what}");
+            assert!(scene.directory_has_changed(), "no file: {what}");
+        }
+    }
+}

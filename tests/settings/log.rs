@@ -1,0 +1,277 @@
+//! `PIDFILE_LOG=stderr`: what happens to the file, in words and in order. And no message ever holds the program up.
+
+use crate::common::{
+    Host, Lab, NOTHING, Orphan, Orphanage, Process, Scene, exited, is_at_work, killed_by, library,
+    recipes, said, status_line, wait_for,
+};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::ExitStatus;
+
+/// What is said about the file: the lines without what all of them begin with.
+#[track_caller]
+fn events(scene: &Scene, stderr: &str) -> Vec<String> {
+    let head = format!("libpidfile: {}: ", scene.pidfile().display());
+    let event = |line: &str| match line.strip_prefix(&head) {
+        Some(event) => event.to_owned(),
+        None => panic!("what line is this? {line:?}"),
+    };
+    stderr.lines().map(event).collect()
+}
+
+fn logged<'scene>(scene: &'scene Scene, host: &str) -> Host<'scene> {
+    scene.host(host).env("PIDFILE_LOG", "stderr")
+}
+
+/// What comes to an end, and how.
+type End = fn(&Scene, &mut Process);
+
+const END_OF_INPUT: End = |_, host| host.close_stdin();
+const SIGINT: End = |_, host| host.signal(libc::SIGINT);
+const DELETION: End = |scene, _| scene.remove_pidfile();
+
+const CLAIMED: &str = "names PID N now";
+const DELETED: &str = "was deleted: terminating PID N with SIGTERM";
+const REMOVED: &str = "removed: the program ends";
+
+/// Ends a host that has been started. What has been said of it, with N for its PID.
+#[track_caller]
+fn life(scene: &Scene, mut host: Process, end: End, status: ExitStatus) -> Vec<String> {
+    end(scene, &mut host);
+    let pid = format!("PID {}", host.pid());
+    let ended = host.wait();
+    assert_eq!(ended.status, status);
+    events(scene, &ended.stderr.replace(&pid, "PID N"))
+}
+
+#[track_caller]
+fn started(host: Host) -> Process {
+    host.spawn_ready()
+}
+
+#[test]
+fn an_end_by_itself() {
+    for watch in ["auto", "poll", "off"] {
+        let scene = Scene::new();
+        let host = started(logged(&scene, "waits_for_eof").env("PIDFILE_WATCH", watch));
+        let said = life(&scene, host, END_OF_INPUT, exited(0));
+        assert_eq!(said, [CLAIMED, REMOVED], "{watch}");
+    }
+}
+
+#[test]
+fn an_end_by_a_signal() {
+    for watch in ["auto", "off"] {
+        let scene = Scene::new();
+        let host = started(logged(&scene, "waits_for_signal").env("PIDFILE_WATCH", watch));
+        let said = life(&scene, host, SIGINT, killed_by(libc::SIGINT));
+        assert_eq!(said, [CLAIMED, REMOVED], "{watch}");
+    }
+}
+
+#[test]
+fn a_deletion() {
+    let scene = Scene::new();
+    let host = started(logged(&scene, "waits_for_signal"));
+    let said = life(&scene, host, DELETION, killed_by(libc::SIGTERM));
+    assert_eq!(said, [CLAIMED, DELETED]);
+}
+
+#[test]
+fn a_deletion_that_takes_more_than_a_signal() {
+    let scene = Scene::new();
+    let host = started(logged(&scene, "survives_sigterm").env("PIDFILE_KILL_AFTER", "1"));
+    let said = life(&scene, host, DELETION, killed_by(libc::SIGKILL));
+    let killed = "was deleted, and PID N has not ended by SIGTERM: killing it with SIGKILL";
+    assert_eq!(said, [CLAIMED, DELETED, killed]);
+}
+
+fn shell_that_execs<'scene>(scene: &'scene Scene, program: &str) -> Host<'scene> {
+    let shell = scene.program("sh").env("PIDFILE_LOG", "stderr");
+    let shell = shell.args(["-c", "exec \"$0\""]);
+    shell.arg(scene.host_path(program))
+}
+
+#[test]
+fn an_exec() {
+    let scene = Scene::new();
+    let host = started(shell_that_execs(&scene, "waits_for_eof"));
+    let said = life(&scene, host, END_OF_INPUT, exited(0));
+    assert_eq!(said, [CLAIMED, "names PID N as before exec", REMOVED]);
+}
+
+/// Then nobody says that it names anybody.
+#[test]
+fn a_deletion_in_the_middle_of_an_exec() {
+    let scene = Scene::new();
+    let host = shell_that_execs(&scene, "stops_before_constructors").spawn();
+    host.wait_until(
+        |host| status_line(host.pid(), "State").starts_with('T'),
+        "stopped",
+    );
+    let deletion: End = |scene, host| {
+        scene.remove_pidfile();
+        host.signal(libc::SIGCONT);
+    };
+    let said = life(&scene, host, deletion, killed_by(libc::SIGTERM));
+    assert_eq!(said, [CLAIMED, DELETED]);
+}
+
+/// From the launcher to the daemon, which calls exec, and up to its end: as the README shows it.
+#[test]
+fn a_daemons_life() {
+    let scene = Scene::new();
+    let _orphans = Orphanage::of(&scene);
+    let launcher = logged(&scene, "daemonizes")
+        .args(["wait for", "pipe", "fork", "setsid"])
+        .spawn();
+    let (first, log) = (launcher.pid(), scene.path("out/1.stderr"));
+    assert_eq!(launcher.wait().status, exited(0));
+    let logged = || fs::read_to_string(&log).unwrap();
+    let is_logged = |what: &str| {
+        wait_for(
+            || logged().contains(what),
+            &format!("{what:?} in the log:\n{}", logged()),
+        );
+    };
+
+    is_logged("now: handed over\n");
+    let daemon = Orphan::new(said(&scene, "process")[0]);
+    let pid = daemon.pid;
+    daemon.signal(libc::SIGHUP);
+    is_logged("exec\n");
+    wait_for(|| is_at_work(pid), "the daemon is back");
+    daemon.signal(libc::SIGINT);
+    assert_eq!(daemon.wait(), exited(0));
+
+    let mut events = events(&scene, &logged());
+    // Each of the two speaks for itself, and who is first is chance.
+    events[2..4].sort();
+    let promised = recipes("See it work")[1]
+        .replace("libpidfile: /run/legacy.pid: ", "")
+        .replace("4711", "LAUNCHER")
+        .replace("4712", "DAEMON")
+        .replace("LAUNCHER", &first.to_string())
+        .replace("DAEMON", &pid.to_string());
+    assert_eq!(events, promised.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn rights_that_have_gone() {
+    for (watch, what) in [
+        (
+            "auto",
+            "emptied, since it cannot be removed: the program ends",
+        ),
+        (
+            "off",
+            "stays behind, since it can neither be removed nor emptied: the program ends",
+        ),
+    ] {
+        let scene = Scene::new();
+        let host = started(logged(&scene, "changes_user").env("PIDFILE_WATCH", watch));
+        let said = life(&scene, host, END_OF_INPUT, exited(0));
+        assert_eq!(said, [CLAIMED, what]);
+        assert_eq!(scene.leftovers(), ["a.pid"]);
+    }
+}
+
+/// A host whose messages go to a FIFO. It starts when it gets a line. Also the FIFO's other end.
+fn host_at_fifo(scene: &Scene, host: &str, watch: &str) -> (Process, File) {
+    let fifo = scene.fifo("data/log");
+    let reader = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(&fifo)
+        .unwrap();
+    let script = "exec 2>\"$1\"; echo open; read line; \
+                  exec env LD_PRELOAD=\"$2\" PIDFILE=\"$3\" PIDFILE_LOG=stderr PIDFILE_WATCH=$4 \"$5\"";
+    let shell = scene.program("sh").plain().args(["-c", script, "sh"]);
+    let shell = shell.arg(fifo).arg(library()).arg(scene.pidfile());
+    let shell = shell.arg(watch).arg(scene.host_path(host)).spawn();
+    shell.wait_until(|shell| shell.stdout() == "open\n", "at its FIFO");
+    (shell, reader)
+}
+
+/// Nothing waits for whoever reads the messages, and nothing comes of it.
+fn nobody_minds(readers_way: fn(File) -> Option<File>) {
+    for watch in ["auto", "off"] {
+        for (host, end, status) in [
+            ("waits_for_eof", END_OF_INPUT, exited(0)),
+            ("waits_for_signal", SIGINT, killed_by(libc::SIGINT)),
+            ("waits_for_signal", DELETION, killed_by(libc::SIGTERM)),
+        ] {
+            if watch == "off" && status == killed_by(libc::SIGTERM) {
+                continue;
+            }
+            let scene = Scene::new();
+            let (mut host, fifo) = host_at_fifo(&scene, host, watch);
+            let fifo = readers_way(fifo);
+            host.write_stdin(b"\n");
+            host.wait_until_ready();
+            assert_eq!(scene.content(), host.pid_line());
+            end(&scene, &mut host);
+            assert_eq!(host.wait().status, status, "PIDFILE_WATCH={watch}");
+            assert_eq!(scene.leftovers(), NOTHING);
+            if let Some(mut fifo) = fifo {
+                let mut unread = Vec::new();
+                // Until it is empty: it has no end, since we may write to it.
+                let error = fifo.read_to_end(&mut unread).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                assert!(unread.iter().all(|byte| *byte == b'.'));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_does_not_read() {
+    nobody_minds(|mut fifo| {
+        while fifo.write(&[b'.'; 4096]).is_ok() {}
+        Some(fifo)
+    });
+}
+
+#[test]
+fn a_reader_that_has_gone() {
+    nobody_minds(|_fifo| None);
+}
+
+/// The same lines, in the system log.
+#[test]
+fn the_system_log() {
+    for watch in ["auto", "off"] {
+        let lab = Lab::get();
+        let name = format!("log-{watch}");
+        let unit = lab.unit(
+            &name,
+            &format!(
+                "Environment=LD_PRELOAD=/lab/libpidfile.so PIDFILE=/run/%N/a.pid PIDFILE_LOG=syslog PIDFILE_WATCH={watch}\n\
+                 RuntimeDirectory=%N\nExecStart=/lab/c-tests/is_a_service\n"
+            ),
+        );
+        unit.systemctl("start");
+        wait_for(|| unit.stdout().contains("ready\n"), "it is up");
+        let pid = unit.property("MainPID");
+        unit.systemctl("stop");
+        let journal = || {
+            let log = lab.run(&["journalctl", "--identifier=libpidfile", "--output=cat"]);
+            let log = String::from_utf8_lossy(&log.stdout).into_owned();
+            log.lines()
+                .filter_map(|line| line.strip_prefix(&format!("/run/{name}/a.pid: ")))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let lines = [
+            format!("names PID {pid} now"),
+            "removed: the program ends".to_owned(),
+        ];
+        wait_for(
+            || journal() == lines,
+            &format!("{lines:?}, not {:?}", journal()),
+        );
+        assert_eq!(unit.stderr(), "");
+    }
+}

@@ -1,0 +1,368 @@
+//! What is said, where it is said, and that nobody waits for it.
+
+use crate::common::{Ended, Host, NOTHING, Process, Scene, exited, is_watching, killed_by};
+use std::fs::{self, File};
+use std::io::{Read, Write, pipe};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::symlink;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+
+/// The system's log, as the programs of one scene see it.
+struct SystemLog(UnixDatagram);
+
+/// Only they have it at /dev/log.
+const HAS_LOG: &str = "mount -t tmpfs tmpfs /dev
+                       mknod -m 666 /dev/null c 1 3
+                       ln -s \"${pidfile%/run/*}/out/log\" /dev/log";
+
+impl SystemLog {
+    fn of(scene: &Scene) -> SystemLog {
+        let log = UnixDatagram::bind(scene.path("out/log")).unwrap();
+        log.set_nonblocking(true).unwrap();
+        SystemLog(log)
+    }
+
+    /// What has come since the last time.
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = [0; 1000];
+        while let Ok(size) = self.0.recv(&mut line) {
+            lines.push(String::from_utf8_lossy(&line[..size]).into_owned());
+        }
+        lines
+    }
+
+    fn fill(&self, scene: &Scene) {
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.set_nonblocking(true).unwrap();
+        while sender.send_to(b"<13>busy", scene.path("out/log")).is_ok() {}
+    }
+}
+
+/// A program that has a system log.
+fn host<'scene>(scene: &'scene Scene, name: &str, setting: &str) -> Host<'scene> {
+    scene.host_after(HAS_LOG, name).env("PIDFILE_LOG", setting)
+}
+
+fn deleted(host: Process, scene: &Scene) -> Ended {
+    host.wait_until_ready();
+    assert_eq!(scene.content(), host.pid_line());
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    scene.remove_pidfile();
+    let ended = host.wait();
+    assert_eq!(ended.status, killed_by(libc::SIGTERM), "{ended:?}");
+    assert_eq!(scene.leftovers(), NOTHING);
+    ended
+}
+
+/// The lines that stderr and the system's log get when these things happen.
+fn said(scene: &Scene, pid: i32, what: &[&str]) -> (Vec<String>, Vec<String>) {
+    let path = scene.pidfile();
+    let [stderr, log] = [
+        "libpidfile: ".to_owned(),
+        format!("<28>libpidfile[{pid}]: "),
+    ]
+    .map(|start| {
+        let lines = what
+            .iter()
+            .map(|what| format!("{start}{}: {what}", path.display()));
+        lines.collect()
+    });
+    (stderr, log)
+}
+
+fn lines_of(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn went_where_it_was_to_go(
+    setting: &str,
+    stderr: &str,
+    log: Vec<String>,
+    what: (Vec<String>, Vec<String>),
+) {
+    let expected = match setting {
+        "off" => (Vec::new(), Vec::new()),
+        "syslog" => (Vec::new(), what.1),
+        _ => (what.0, Vec::new()),
+    };
+    assert_eq!((lines_of(stderr), log), expected, "{setting}");
+}
+
+const SETTINGS: [&str; 4] = ["auto", "stderr", "syslog", "off"];
+
+#[test]
+fn a_life_without_trouble() {
+    for setting in SETTINGS {
+        let scene = Scene::new();
+        let log = SystemLog::of(&scene);
+        let mut host = host(&scene, "waits_for_eof", setting).spawn_ready();
+        let pid = host.pid();
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(0));
+        let names = format!("names PID {pid} now");
+        let all = [names.as_str(), "removed: the program ends"];
+        let what = if setting == "auto" { &[] } else { &all[..] };
+        let what = said(&scene, pid, what);
+        went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
+    }
+}
+
+#[test]
+fn a_deletion() {
+    for setting in SETTINGS {
+        let scene = Scene::new();
+        let log = SystemLog::of(&scene);
+        let host = host(&scene, "waits_for_eof", setting).spawn();
+        let pid = host.pid();
+        let ended = deleted(host, &scene);
+        let names = format!("names PID {pid} now");
+        let end = format!("was deleted: terminating PID {pid} with SIGTERM");
+        let all = [names.as_str(), end.as_str()];
+        let what = if setting == "auto" { &all[1..] } else { &all };
+        let what = said(&scene, pid, what);
+        went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_had() {
+    for setting in SETTINGS {
+        let scene = Scene::new();
+        let log = SystemLog::of(&scene);
+        symlink("/", scene.pidfile()).unwrap();
+        let host = host(&scene, "returns_status", setting).arg("3").spawn();
+        let pid = host.pid();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(3));
+        let what = "is a symbolic link; this program runs without a PID file";
+        let what = said(&scene, pid, &[what]);
+        went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
+    }
+}
+
+/// The deletion of such a program is in the system's log.
+#[track_caller]
+fn is_in_the_log(scene: &Scene, host: Process, log: &SystemLog) {
+    let pid = host.pid();
+    let ended = deleted(host, scene);
+    assert_eq!(ended.stderr, "");
+    let what = format!("was deleted: terminating PID {pid} with SIGTERM");
+    assert_eq!(log.lines(), said(scene, pid, &[&what]).1);
+}
+
+#[test]
+fn stderr_that_was_closed_or_led_nowhere_at_the_start() {
+    for script in ["exec 2>&-", "exec 2>/dev/null"] {
+        let scene = Scene::new();
+        let log = SystemLog::of(&scene);
+        let script = format!("{HAS_LOG}\n{script}");
+        let host = scene.host_after(&script, "waits_for_eof").spawn();
+        is_in_the_log(&scene, host, &log);
+    }
+}
+
+#[test]
+fn stderr_that_the_host_closes() {
+    let scene = Scene::new();
+    let log = SystemLog::of(&scene);
+    let host = host(&scene, "changes_stderr", "auto").spawn();
+    is_in_the_log(&scene, host, &log);
+}
+
+/// Whether that is a log or the host's data, nobody can know.
+#[test]
+fn stderr_that_the_host_makes_another_file() {
+    let scene = Scene::new();
+    let other = scene.path("data/other");
+    File::create(&other).unwrap();
+    for path in ["/dev/null", other.to_str().unwrap()] {
+        let scene = Scene::new();
+        let log = SystemLog::of(&scene);
+        let host = host(&scene, "changes_stderr", "auto").arg(path).spawn();
+        is_in_the_log(&scene, host, &log);
+    }
+    assert_eq!(fs::read_to_string(&other).unwrap(), "");
+}
+
+/// As after the rotation of a log by copying.
+#[test]
+fn stderr_that_the_host_opens_anew() {
+    let scene = Scene::new();
+    let log = SystemLog::of(&scene);
+    let path = scene.path("data/log");
+    let file = File::create(&path).unwrap();
+    let host = host(&scene, "changes_stderr", "auto")
+        .arg(&path)
+        .stderr(file);
+    let host = host.spawn();
+    let pid = host.pid();
+    deleted(host, &scene);
+    let what = format!("was deleted: terminating PID {pid} with SIGTERM");
+    assert_eq!(
+        lines_of(&fs::read_to_string(&path).unwrap()),
+        said(&scene, pid, &[&what]).0
+    );
+    assert_eq!(log.lines(), [""; 0]);
+}
+
+/// systemd gives services a socket.
+#[test]
+fn stderr_that_is_a_socket() {
+    let scene = Scene::new();
+    let log = SystemLog::of(&scene);
+    let (mut reader, writer) = UnixStream::pair().unwrap();
+    let host = host(&scene, "waits_for_eof", "auto").stderr(OwnedFd::from(writer));
+    let host = host.spawn();
+    let pid = host.pid();
+    deleted(host, &scene);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    let what = format!("was deleted: terminating PID {pid} with SIGTERM");
+    assert_eq!(lines_of(&text), said(&scene, pid, &[&what]).0);
+    assert_eq!(log.lines(), [""; 0]);
+}
+
+fn set_nonblocking(fd: i32, nonblocking: bool) {
+    let flags = if nonblocking { libc::O_NONBLOCK } else { 0 };
+    // SAFETY: plain call on a descriptor that the caller keeps open.
+    assert_eq!(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }, 0);
+}
+
+/// Until not a byte more goes in.
+fn fill(stream: impl Into<OwnedFd>) -> OwnedFd {
+    let mut stream = File::from(stream.into());
+    set_nonblocking(stream.as_raw_fd(), true);
+    for size in [4096, 1] {
+        while stream.write(&vec![b'x'; size]).is_ok() {}
+    }
+    set_nonblocking(stream.as_raw_fd(), false);
+    stream.into()
+}
+
+fn full_pipe() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = pipe().unwrap();
+    (reader.into(), fill(writer))
+}
+
+fn full_socket() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = UnixStream::pair().unwrap();
+    (reader.into(), fill(writer))
+}
+
+/// A terminal on which somebody has pressed ^S.
+fn stopped_terminal() -> (OwnedFd, OwnedFd) {
+    let (mut ours, mut theirs) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: room for both descriptors, which are new; the rest may be null.
+    let (ours, theirs) = unsafe {
+        let opened = libc::openpty(
+            &raw mut ours,
+            &raw mut theirs,
+            none,
+            none.cast(),
+            none.cast(),
+        );
+        assert_eq!(opened, 0);
+        assert_eq!(libc::tcflow(theirs, libc::TCOOFF), 0);
+        (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs))
+    };
+    (ours, theirs)
+}
+
+/// Nobody reads what the host is about to say, neither there nor in the system's log.
+#[track_caller]
+fn waits_for_nobody(what: &str, stderr: fn() -> (OwnedFd, OwnedFd)) {
+    for setting in SETTINGS {
+        let scene = Scene::new();
+        let log = SystemLog::of(&scene);
+        log.fill(&scene);
+        let (_reader, writer) = stderr();
+        let host = host(&scene, "waits_for_eof", setting)
+            .stderr(writer)
+            .spawn();
+        deleted(host, &scene);
+
+        symlink("/", scene.pidfile()).unwrap();
+        let (_reader, writer) = stderr();
+        let host = host_with(&scene, setting, writer);
+        assert_eq!(host.run().status, exited(3), "{what}, {setting}");
+        let lines = log.lines();
+        assert!(lines.len() > 1, "{what}: the log was full");
+        assert!(lines.iter().all(|line| line == "<13>busy"), "{what}");
+    }
+}
+
+fn host_with<'scene>(scene: &'scene Scene, setting: &str, stderr: OwnedFd) -> Host<'scene> {
+    let host = host(scene, "returns_status", setting).arg("3");
+    host.stderr(stderr)
+}
+
+#[test]
+fn a_full_pipe() {
+    waits_for_nobody("pipe", full_pipe);
+}
+
+#[test]
+fn a_full_socket() {
+    waits_for_nobody("socket", full_socket);
+}
+
+#[test]
+fn a_terminal_that_was_stopped() {
+    waits_for_nobody("terminal", stopped_terminal);
+}
+
+/// What stderr has no room for goes to the system's log.
+#[test]
+fn a_full_pipe_and_a_system_log() {
+    let scene = Scene::new();
+    let log = SystemLog::of(&scene);
+    let (_reader, writer) = full_pipe();
+    let host = host(&scene, "waits_for_eof", "auto").stderr(writer);
+    is_in_the_log(&scene, host.spawn(), &log);
+}
+
+/// Writing there costs a signal too, SIGPIPE.
+#[test]
+fn a_pipe_that_nobody_reads() {
+    for watch in ["auto", "off"] {
+        let scene = Scene::new();
+        let log = SystemLog::of(&scene);
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        if watch == "auto" {
+            let host = host(&scene, "waits_for_eof", "auto");
+            is_in_the_log(
+                &scene,
+                host.stderr(writer.try_clone().unwrap()).spawn(),
+                &log,
+            );
+        }
+        symlink("/", scene.pidfile()).unwrap();
+        let host = host_with(&scene, "auto", writer.into()).env("PIDFILE_WATCH", watch);
+        assert_eq!(host.run().status, exited(3));
+        assert_eq!(log.lines().len(), 1);
+    }
+}
+
+/// The one who listened has gone, and left the socket behind; or there is none.
+#[test]
+fn no_system_log() {
+    for exists in [true, false] {
+        for setting in ["auto", "syslog"] {
+            let scene = Scene::new();
+            drop(SystemLog::of(&scene));
+            if !exists {
+                fs::remove_file(scene.path("out/log")).unwrap();
+            }
+            let (_reader, writer) = full_pipe();
+            let host = host(&scene, "waits_for_eof", setting)
+                .stderr(writer)
+                .spawn();
+            deleted(host, &scene);
+        }
+    }
+}

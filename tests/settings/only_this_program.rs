@@ -1,0 +1,338 @@
+//! `PIDFILE_EXE`: only the one program that it names may own the file. Whatever launches it does nothing at all.
+
+use crate::common::{
+    Host, NOTHING, Process, SHELLS, Scene, children_of, exited, is_watching, killed_by, library,
+    status_line, tasks_of, wait_for,
+};
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::PathBuf;
+
+const NOBODY: u32 = 65534;
+const LEGACY: &str = "waits_for_eof";
+
+/// A scene in which nobody may write a PID file, and read the library and the program.
+struct Place {
+    scene: Scene,
+    legacy: PathBuf,
+    library: PathBuf,
+}
+
+impl Place {
+    fn new() -> Place {
+        let scene = Scene::new();
+        chown(scene.path("run"), Some(NOBODY), None).unwrap();
+        let legacy = scene.copy(&scene.host_path(LEGACY), "755");
+        let library = scene.copy(&library(), "755");
+        Place {
+            scene,
+            legacy,
+            library,
+        }
+    }
+
+    /// A launcher that gets the path of the program as its last argument.
+    fn launcher(&self, words: &[&str]) -> Host<'_> {
+        self.scene
+            .program(words[0])
+            .args(&words[1..])
+            .arg(&self.legacy)
+            .env("LD_PRELOAD", &self.library)
+            .env("PIDFILE_EXE", LEGACY)
+    }
+}
+
+/// The process, among this one and its descendants, that runs the program.
+fn find(root: i32, program: &PathBuf) -> Option<i32> {
+    let runs =
+        |pid: i32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == *program);
+    let mut open = vec![root];
+    while let Some(pid) = open.pop() {
+        if runs(pid) {
+            return Some(pid);
+        }
+        open.extend(children_of(pid));
+    }
+    None
+}
+
+/// From the launcher down to the program, which is not in the list.
+fn wrappers_around(program: i32, root: i32) -> Vec<i32> {
+    let mut wrappers = Vec::new();
+    let mut pid = program;
+    while pid != root {
+        pid = status_line(pid, "PPid").parse().unwrap();
+        wrappers.push(pid);
+    }
+    wrappers
+}
+
+/// Starts a launcher; the program below it must own the file, and each wrapper have nothing of it.
+fn starts_the_owner(place: &Place, launcher: Host, what: &str) -> (Process, i32) {
+    let process = launcher.spawn_ready();
+    let program = find(process.pid(), &place.legacy).expect("the program runs");
+    assert_eq!(place.scene.content(), format!("{program}\n"), "{what}");
+    assert!(!place.scene.an_outsider_can_lock(), "{what}");
+    for wrapper in wrappers_around(program, process.pid()) {
+        let comm = status_line(wrapper, "Name");
+        let wrapper_tasks = tasks_of(wrapper);
+        assert_eq!(wrapper_tasks, [wrapper], "{what}: {comm}");
+        let environment = fs::read(format!("/proc/{wrapper}/environ")).unwrap();
+        let environment = String::from_utf8_lossy(&environment);
+        assert!(!environment.contains("LIBPIDFILE"), "{what}: {comm}");
+    }
+    (process, program)
+}
+
+fn works_below(words: &[&str]) {
+    let what = words.join(" ");
+    let place = Place::new();
+    let (mut process, _) = starts_the_owner(&place, place.launcher(words), &what);
+    process.close_stdin();
+    let ended = process.wait();
+    assert_eq!(ended.status, exited(0), "{what}");
+    assert_eq!(ended.stderr, "", "{what}");
+    assert_eq!(place.scene.leftovers(), NOTHING, "{what}");
+
+    let place = Place::new();
+    let (process, program) = starts_the_owner(&place, place.launcher(words), &what);
+    wait_for(|| is_watching(program), "the program is watching");
+    place.scene.remove_pidfile();
+    wait_for(
+        || find(process.pid(), &place.legacy).is_none(),
+        "the program has ended",
+    );
+    process.wait();
+    assert_eq!(place.scene.leftovers(), NOTHING, "{what}");
+}
+
+#[test]
+fn the_program_itself() {
+    works_below(&["env"]);
+}
+
+#[test]
+fn below_shells() {
+    for shell in SHELLS {
+        for script in [
+            "\"$0\"; exit $?",
+            "exec \"$0\"",
+            "(\"$0\"); exit $?",
+            "/bin/true; env \"$0\"; exit $?",
+        ] {
+            let mut words: Vec<&str> = shell.split(' ').collect();
+            words.extend(["-c", script]);
+            works_below(&words);
+        }
+    }
+}
+
+#[test]
+fn below_su() {
+    works_below(&["su", "--shell=/bin/sh", "root", "-c", "exec \"$0\"", "--"]);
+    works_below(&[
+        "su",
+        "--shell=/bin/sh",
+        "nobody",
+        "-c",
+        "\"$0\"; exit $?",
+        "--",
+    ]);
+}
+
+#[test]
+fn below_a_shell_and_su_and_a_shell() {
+    works_below(&[
+        "bash",
+        "-c",
+        "su --shell=/bin/sh nobody -c '\"$0\"; exit $?' -- \"$0\"; exit $?",
+    ]);
+}
+
+#[test]
+fn below_runuser() {
+    works_below(&["runuser", "--user=nobody", "--"]);
+    works_below(&[
+        "runuser",
+        "--shell=/bin/sh",
+        "nobody",
+        "-c",
+        "\"$0\"; exit $?",
+        "--",
+    ]);
+}
+
+#[test]
+fn below_setpriv() {
+    works_below(&[
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ]);
+}
+
+#[test]
+fn below_sudo() {
+    works_below(&[
+        "sudo",
+        "--preserve-env=LD_PRELOAD,PIDFILE,PIDFILE_EXE",
+        "--user=nobody",
+        "--",
+    ]);
+}
+
+#[test]
+fn below_start_stop_daemon() {
+    works_below(&[
+        "start-stop-daemon",
+        "--start",
+        "--chuid=65534:65534",
+        "--exec",
+    ]);
+}
+
+#[test]
+fn by_its_path() {
+    let place = Place::new();
+    let script = "\"$0\"; exit $?";
+    let launcher = place.launcher(&["dash", "-c", script]);
+    let launcher = launcher.env("PIDFILE_EXE", &place.legacy);
+    let (mut process, _) = starts_the_owner(&place, launcher, "path");
+    process.close_stdin();
+    let ended = process.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(place.scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn any_other_program_does_nothing_at_all() {
+    for other in [
+        "legacy",
+        "waits_for",
+        "waits_for_eof2",
+        "for_eof",
+        "/usr/bin/waits_for_eof",
+        "/",
+    ] {
+        for strict in ["0", "1"] {
+            let scene = Scene::new();
+            let mut host = scene
+                .host(LEGACY)
+                .env("PIDFILE_EXE", other)
+                .env("PIDFILE_STRICT", strict)
+                .spawn_ready();
+            assert_eq!(scene.leftovers(), NOTHING, "{other}");
+            assert_eq!(tasks_of(host.pid()), [host.pid()], "{other}");
+            assert_eq!(
+                status_line(host.pid(), "SigCgt"),
+                "0000000000000000",
+                "{other}"
+            );
+            host.close_stdin();
+            let ended = host.wait();
+            assert_eq!(
+                (ended.status, ended.stderr.as_str()),
+                (exited(0), ""),
+                "{other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn it_leaves_a_stale_file_and_an_unusable_path_alone() {
+    let scene = Scene::new();
+    fs::write(scene.pidfile(), "1\n").unwrap();
+    let before = scene.identity();
+    let start = || {
+        scene
+            .host("returns_status")
+            .env("PIDFILE_EXE", "legacy")
+            .arg("3")
+    };
+    let ended = start().run();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(3), ""));
+    assert_eq!(scene.identity(), before);
+    let ended = start()
+        .env("PIDFILE", scene.path("run/missing/a.pid"))
+        .env("PIDFILE_SIGNAL", "nonsense")
+        .run();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(3), ""));
+}
+
+/// The name says who may become the owner. It stays the owner of its process when it goes on as another program.
+#[test]
+fn what_the_program_executes_in_its_place_goes_on_as_the_owner() {
+    for by_deletion in [false, true] {
+        let scene = Scene::new();
+        let mut host = scene
+            .program("dash")
+            .args(["-c", "exec \"$0\""])
+            .arg(scene.host_path(LEGACY))
+            .env("PIDFILE_EXE", "dash")
+            .spawn_owner();
+        wait_for(|| !scene.an_outsider_can_lock(), "it has the lock again");
+        if by_deletion {
+            wait_for(|| is_watching(host.pid()), "it is watching");
+            scene.remove_pidfile();
+        } else {
+            host.close_stdin();
+        }
+        let expected = if by_deletion {
+            killed_by(libc::SIGTERM)
+        } else {
+            exited(0)
+        };
+        assert_eq!(host.wait().status, expected);
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+#[test]
+fn an_empty_name_is_any_program() {
+    let scene = Scene::new();
+    let mut host = scene.host(LEGACY).env("PIDFILE_EXE", "").spawn_owner();
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// What it starts itself is its child, even if it is the same program.
+#[test]
+fn the_first_one_stays_the_owner() {
+    let scene = Scene::new();
+    let script = "read line; dash -c 'cat \"$PIDFILE\"; exit 7'; echo \"status $?\"; exit 5";
+    let mut host = scene
+        .program("dash")
+        .args(["-c", script])
+        .env("PIDFILE_EXE", "dash")
+        .spawn();
+    host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+    host.write_stdin(b"\n");
+    let owner = host.pid_line();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(5), ""));
+    assert_eq!(ended.stdout, format!("{owner}status 7\n"));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn a_launcher_that_is_ended_takes_nothing_along() {
+    let place = Place::new();
+    let launcher = place.launcher(&["dash", "-c", "\"$0\"; exit $?"]);
+    let (mut process, program) = starts_the_owner(&place, launcher, "dash");
+    let before = place.scene.identity();
+    let stdin = process.take_stdin();
+    process.signal(libc::SIGTERM);
+    assert_eq!(process.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(place.scene.identity(), before);
+    assert_eq!(place.scene.content(), format!("{program}\n"));
+    assert!(!place.scene.an_outsider_can_lock());
+    drop(stdin);
+    wait_for(
+        || place.scene.leftovers() == NOTHING,
+        "the program has ended",
+    );
+}

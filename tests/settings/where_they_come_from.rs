@@ -1,0 +1,140 @@
+//! Which setting counts, and how little happens without one.
+
+use crate::common::{Mode, NOTHING, Process, Scene, calls_in, exited, library, tasks_of, trace};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Starts a host, and tells which of the files that it could have taken hold its PID.
+fn owned_by(host: &Process, candidates: &[&Path]) -> Vec<PathBuf> {
+    host.wait_until_ready();
+    candidates
+        .iter()
+        .filter(|path| fs::read_to_string(path).is_ok_and(|content| content == host.pid_line()))
+        .map(PathBuf::from)
+        .collect()
+}
+
+#[test]
+fn pidfile_path_beats_pidfile() {
+    let scene = Scene::new();
+    let other = scene.path("run/other.pid");
+    let mut host = scene
+        .host("waits_for_eof")
+        .env("PIDFILE_PATH", &other)
+        .spawn();
+    assert_eq!(owned_by(&host, &[&scene.pidfile(), &other]), [other]);
+    assert_eq!(scene.leftovers(), ["other.pid"]);
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn pidfile_path_is_enough() {
+    let scene = Scene::new();
+    let host = scene
+        .host("waits_for_eof")
+        .without("PIDFILE")
+        .env("PIDFILE_PATH", scene.pidfile())
+        .spawn();
+    assert_eq!(owned_by(&host, &[&scene.pidfile()]), [scene.pidfile()]);
+}
+
+#[test]
+fn the_command_line_beats_both() {
+    let scene = Scene::new();
+    let other = scene.path("run/other.pid");
+    let third = scene.path("run/third.pid");
+    let mut host = scene
+        .host("waits_for_eof")
+        .env("PIDFILE_PATH", &other)
+        .args(["-noshell", "-kernel", "pidfile"])
+        .arg(format!("{third:?}"))
+        .arg("-extra")
+        .spawn();
+    assert_eq!(
+        owned_by(&host, &[&scene.pidfile(), &other, &third]),
+        [third]
+    );
+    assert_eq!(scene.leftovers(), ["third.pid"]);
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn the_command_line_is_enough() {
+    let scene = Scene::new();
+    let host = scene
+        .host("waits_for_eof")
+        .inert()
+        .args(["-kernel", "pidfile"])
+        .arg(format!("{:?}", scene.pidfile()))
+        .spawn();
+    assert_eq!(owned_by(&host, &[&scene.pidfile()]), [scene.pidfile()]);
+}
+
+#[test]
+fn without_a_setting_there_is_no_file_and_no_thread() {
+    let nothing_set = |scene: &Scene| scene.host("waits_for_eof").inert().spawn();
+    let set_to_nothing = |scene: &Scene| scene.host("waits_for_eof").env("PIDFILE", "").spawn();
+    for start in [nothing_set, set_to_nothing] {
+        let scene = Scene::new();
+        let mut host = start(&scene);
+        host.wait_until_ready();
+        assert_eq!(tasks_of(host.pid()), [host.pid()]);
+        assert_eq!(scene.leftovers(), NOTHING);
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(0));
+        assert_eq!(ended.stderr, "");
+    }
+}
+
+/// This path runs in every child process of every host.
+#[test]
+fn without_a_setting_there_is_not_one_system_call() {
+    let plain = calls_after_loading(Mode::Plain);
+    assert!(plain.iter().any(|name| name == "writev"), "{plain:?}");
+    assert_eq!(calls_after_loading(Mode::Inert), plain);
+    assert_ne!(calls_after_loading(Mode::Active), plain);
+}
+
+/// The names of the system calls from the first constructor on.
+fn calls_after_loading(mode: Mode) -> Vec<String> {
+    let scene = Scene::new();
+    let host = scene.host("stops_before_constructors").mode(mode);
+    let (ended, log) = trace(&scene, host, &[], Process::close_stdin);
+    assert_eq!(ended.status, exited(7));
+    let calls = calls_in(&log).into_iter();
+    calls.map(|(_, name)| name.to_owned()).collect()
+}
+
+/// A program that got its privileges from a set-user-ID bit must not create files where its caller wants them.
+#[test]
+fn a_setuid_program_is_left_alone() {
+    let scene = Scene::new();
+    let host = scene.copy(&scene.host_path("shows_secure_mode"), "4755");
+    // In secure execution the loader preloads only what lies in a system directory and is setuid itself. So the library
+    // takes the place of one that belongs to libc and that nobody needs, in a mount namespace that ends with the host.
+    let library = scene.copy(&library(), "4755");
+    let place = fs::read_dir("/usr/lib")
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("libpcprofile.so"))
+        .find(|path| path.exists())
+        .expect("libpcprofile.so, which is part of Debian's libc6");
+    let script = "mount --bind \"$1\" \"$2\" && exec setpriv --reuid=65534 --regid=65534 --clear-groups \
+                  env LD_PRELOAD=libpcprofile.so PIDFILE=\"$3\" \"$4\" libpcprofile.so";
+    let ended = scene
+        .program("unshare")
+        .plain()
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .args([&library, &place, &scene.pidfile(), &host])
+        .run();
+    assert_eq!(
+        (ended.stdout.as_str(), ended.stderr.as_str()),
+        ("secure 1, euid 0, loaded 1, threads 1\n", "")
+    );
+    assert_eq!(ended.status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}

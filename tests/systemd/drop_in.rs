@@ -1,0 +1,212 @@
+//! `pidfile-run systemd`: the drop-in that it prints, put in its place as it says, on a real systemd.
+
+use crate::common::{
+    Lab, PIDFILE_RUN, SHELLS, Scene, Unit, base_system, exited, install, is_locked, launcher,
+    library, wait_for,
+};
+use std::fs;
+use std::process::Output;
+use std::sync::OnceLock;
+
+/// A lab in which the launcher is on the PATH.
+fn lab() -> &'static Lab {
+    static READY: OnceLock<()> = OnceLock::new();
+    let lab = Lab::get();
+    READY.get_or_init(|| {
+        install(PIDFILE_RUN.as_ref(), &lab.path("/lab/pidfile-run"), "755");
+    });
+    lab
+}
+
+fn shell(line: &str) -> Output {
+    let path = "PATH=/lab:/usr/sbin:/usr/bin:/sbin:/bin";
+    let library = "LIBPIDFILE=/lab/libpidfile.so";
+    lab().run(&["env", path, library, "sh", "-c", line])
+}
+
+#[track_caller]
+fn output_of(line: &str) -> String {
+    let done = shell(line);
+    assert!(done.status.success(), "{line}: {done:?}");
+    assert!(done.stderr.is_empty(), "{line}: {done:?}");
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// What it says where it refuses.
+#[track_caller]
+fn refusal_of(line: &str) -> String {
+    let done = shell(line);
+    assert!(!done.status.success() && done.stdout.is_empty(), "{done:?}");
+    String::from_utf8(done.stderr).unwrap()
+}
+
+/// The lines of the drop-in that are no comments.
+fn settings(drop_in: &str) -> Vec<&str> {
+    let is_setting = |line: &&str| !line.starts_with('#');
+    drop_in.lines().filter(is_setting).collect()
+}
+
+/// Does what the comment of the drop-in says. The service then has a PID file, and a deletion ends it.
+#[track_caller]
+fn works(unit: &Unit, options: &str) -> String {
+    let name = &unit.name;
+    let command = format!("pidfile-run systemd {name} --pidfile /run/{name}/a.pid{options}");
+    let drop_in = output_of(&command);
+    let steps: Vec<&str> = drop_in
+        .lines()
+        .filter_map(|line| line.strip_prefix("#   "))
+        .collect();
+    assert_eq!(steps.len(), 3, "{drop_in}");
+    for step in steps {
+        assert_eq!(output_of(step), "", "{step}");
+    }
+    let drop_ins = unit.property("DropInPaths");
+    assert!(drop_ins.ends_with("/pidfile.conf"), "{drop_ins}");
+    wait_for(
+        || unit.stdout().contains("ready\n"),
+        &format!("{name} is ready\n{}", unit.log()),
+    );
+    let content = fs::read_to_string(unit.pidfile());
+    let content = content.unwrap_or_else(|error| panic!("{error}\n{}", unit.log()));
+    assert_eq!(content, format!("{}\n", unit.property("MainPID")));
+    assert!(is_locked(&unit.pidfile()), "{}", unit.log());
+    // It has not changed with what the first one has made.
+    assert_eq!(output_of(&command), drop_in);
+    assert_eq!(
+        output_of(&format!("pidfile-run stop /run/{name}/a.pid")),
+        ""
+    );
+    unit.wait_until("ActiveState", "inactive");
+    assert!(!unit.pidfile().exists());
+    drop_in
+}
+
+const FOREGROUND: &str = "ExecStart=/lab/c-tests/is_a_service";
+
+#[test]
+fn a_service_in_the_foreground() {
+    for kind in ["simple", "exec", "notify"] {
+        let name = format!("run-{kind}");
+        let unit = lab().unit(&name, &format!("Type={kind}\n{FOREGROUND}"));
+        let drop_in = works(&unit, "");
+        let expected = [
+            "[Service]",
+            &format!("RuntimeDirectory={name}"),
+            "Environment=\"LD_PRELOAD=/lab/libpidfile.so\"",
+            &format!("Environment=\"PIDFILE_PATH=/run/{name}/a.pid\""),
+        ];
+        assert_eq!(settings(&drop_in), expected);
+    }
+}
+
+#[test]
+fn a_service_that_becomes_a_daemon() {
+    for how in ["fork", "double", "daemon"] {
+        let name = format!("run-forking-{how}");
+        let line = format!("Type=forking\nExecStart=/lab/c-tests/daemonizes_as_a_service {how}");
+        let drop_in = works(&lab().unit(&name, &line), "");
+        let last = settings(&drop_in).pop();
+        assert_eq!(last, Some(format!("PIDFile=/run/{name}/a.pid").as_str()));
+    }
+}
+
+#[test]
+fn a_service_of_a_user_gets_a_directory() {
+    let unit = lab().unit("run-nobody", &format!("User=nobody\n{FOREGROUND}"));
+    works(&unit, "");
+    let told = refusal_of("pidfile-run systemd run-nobody --pidfile /run/a.pid");
+    assert!(told.contains("runs as nobody"), "{told}");
+    assert!(told.contains("--pidfile /run/run-nobody/a.pid"), "{told}");
+}
+
+#[test]
+fn what_the_service_has_stays() {
+    let lines = format!(
+        "RuntimeDirectory=run-has\nEnvironment=A=b LD_PRELOAD=libm.so.6 \"C=d e\"\n{FOREGROUND}"
+    );
+    let drop_in = works(&lab().unit("run-has", &lines), "");
+    let expected = [
+        "[Service]",
+        "RuntimeDirectory=run-has",
+        "Environment=\"LD_PRELOAD=libm.so.6:/lab/libpidfile.so\"",
+        "Environment=\"PIDFILE_PATH=/run/run-has/a.pid\"",
+    ];
+    assert_eq!(settings(&drop_in), expected);
+}
+
+#[test]
+fn options_become_settings_of_the_service() {
+    let unit = lab().unit("run-options", FOREGROUND);
+    let drop_in = works(&unit, " --kill-after=5 --exe 'is_a_service' --strict");
+    for setting in [
+        "Environment=\"PIDFILE_EXE=is_a_service\"",
+        "Environment=\"PIDFILE_KILL_AFTER=5\"",
+        "Environment=\"PIDFILE_STRICT=1\"",
+    ] {
+        assert!(settings(&drop_in).contains(&setting), "{drop_in}");
+    }
+}
+
+/// RuntimeDirectory= would remove it with all that is in it.
+#[test]
+fn a_directory_of_somebody_else_is_left_alone() {
+    lab().unit("run-shared", &format!("User=nobody\n{FOREGROUND}"));
+    let drop_in = output_of("pidfile-run systemd run-shared --pidfile /run/systemd/a.pid");
+    assert!(!drop_in.contains("RuntimeDirectory="), "{drop_in}");
+    assert!(
+        drop_in.contains("nobody must be able to write in it"),
+        "{drop_in}"
+    );
+}
+
+#[test]
+fn an_unknown_service_is_told() {
+    let told = refusal_of("pidfile-run systemd no-such-thing --pidfile /run/x/a.pid");
+    assert!(told.contains("no-such-thing.service"), "{told}");
+    assert!(told.contains("list-unit-files"), "{told}");
+    assert_eq!(told.lines().count(), 1);
+}
+
+/// On a machine that builds images, say.
+#[test]
+fn where_systemd_does_not_run_the_type_is_said() {
+    for name in SHELLS {
+        let scene = Scene::new();
+        let path = base_system(&scene, &[]);
+        let run = |words: &[&str]| {
+            launcher(&scene, &format!("/bin/{name}"))
+                .env("PATH", &path)
+                .env("PIDFILE_LOG", "off")
+                .arg("systemd")
+                .args(words)
+                .run()
+        };
+        let file = "--pidfile=/run/not here/%i \"a\\b\".pid";
+        let ended = run(&["legacy@", file, "--type", "forking"]);
+        assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+        let expected = [
+            "[Service]",
+            "RuntimeDirectory=\"not here\"",
+            &format!("Environment=\"LD_PRELOAD={}\"", library().display()),
+            "Environment=\"PIDFILE_PATH=/run/not here/%i \\\"a\\\\b\\\".pid\"",
+            "PIDFile=/run/not here/%i \"a\\b\".pid",
+        ];
+        assert_eq!(settings(&ended.stdout), expected, "{name}");
+        for (words, status) in [
+            (["legacy", file].as_slice(), 1),
+            (&["legacy"], 2),
+            (&[file, "--type=simple"], 2),
+            (&["legacy.socket", file, "--type=simple"], 2),
+            (&["legacy", file, "--type=nonsense"], 2),
+            (&["legacy", file, "--nonsense"], 2),
+            (&["legacy", file, "--follow"], 2),
+        ] {
+            let ended = run(words);
+            assert_eq!(ended.status, exited(status), "{words:?}: {ended:?}");
+            assert_eq!(
+                (ended.stdout.as_str(), ended.stderr.lines().count()),
+                ("", 1)
+            );
+        }
+    }
+}

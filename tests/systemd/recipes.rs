@@ -1,0 +1,394 @@
+//! What the README and `scripts/examples` tell administrators to do, done as it is written there: the very text, with the very
+//! paths, on a machine of its own (a throw-away systemd) where the library is installed and a program is called legacy.
+
+use crate::common::{Lab, install, is_locked, recipes, wait_for};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const LIBRARY: &str = "/usr/local/lib/libpidfile.so";
+const PROGRAM: &str = "/opt/legacy/bin/legacy";
+
+/// What legacy is.
+const STAYS_IN_THE_FOREGROUND: &str = "is_a_service";
+const PUTS_ITSELF_INTO_THE_BACKGROUND: &str = "daemonizes_as_a_service";
+
+/// A machine on which somebody has installed the library and has that program.
+struct Machine {
+    lab: Lab,
+    pidfile: &'static str,
+    /// How many the shell has been given.
+    commands: AtomicUsize,
+}
+
+impl Machine {
+    fn new(legacy: &str, pidfile: &'static str) -> Machine {
+        let machine = Machine {
+            lab: Lab::boot(),
+            pidfile,
+            commands: AtomicUsize::new(0),
+        };
+        machine.install("/lab/libpidfile.so", LIBRARY);
+        machine.install(&format!("/lab/c-tests/{legacy}"), PROGRAM);
+        machine
+    }
+
+    fn install(&self, file: &str, place: &str) {
+        self.shell(&format!("install -D -m 755 {file} {place}"));
+    }
+
+    /// Puts a text into a file.
+    fn write(&self, path: &str, text: &str, mode: &str) {
+        let draft = self.lab.path("/run/draft");
+        fs::write(&draft, text).unwrap();
+        install(&draft, &self.lab.path(path), mode);
+    }
+
+    /// Has root's shell do this, which has to succeed. Answers what it prints. What it leaves running in the background goes
+    /// on.
+    #[track_caller]
+    fn shell(&self, commands: &str) -> String {
+        match self.try_shell(commands) {
+            (0, said) => said,
+            (status, said) => panic!("status {status}: {commands}\n{said}"),
+        }
+    }
+
+    /// The same, but it may fail.
+    fn try_shell(&self, commands: &str) -> (i32, String) {
+        self.write("/run/commands", commands, "600");
+        // Background commands must not hold the pipe to us open, and go on writing to where they began.
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        let script = format!(". /run/commands >/run/said.{number} 2>&1");
+        let done = self.lab.run(&["sh", "-c", &script]);
+        (done.status.code().unwrap_or(-1), self.said(number))
+    }
+
+    /// What a command has printed until now.
+    fn said(&self, command: usize) -> String {
+        let said = fs::read(self.lab.path(&format!("/run/said.{command}"))).unwrap();
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    fn start_daemon(&self, unit: &str, command: &str) {
+        self.shell(&format!("systemd-run --quiet --unit={unit} {command}"));
+    }
+
+    fn pidfile(&self) -> PathBuf {
+        self.lab.path(self.pidfile)
+    }
+
+    /// The PID in the file, if legacy has it and nobody else can lock the file.
+    fn owner(&self) -> Option<i32> {
+        let pid = fs::read_to_string(self.pidfile()).ok()?;
+        let pid = pid.strip_suffix('\n')?.parse().ok()?;
+        let runs = fs::read_link(self.lab.path(&format!("/proc/{pid}/exe")));
+        (runs.is_ok_and(|exe| exe == Path::new(PROGRAM)) && is_locked(&self.pidfile()))
+            .then_some(pid)
+    }
+
+    #[track_caller]
+    fn wait_until_up(&self) -> i32 {
+        self.wait_until_another_is_up(0)
+    }
+
+    #[track_caller]
+    fn wait_until_another_is_up(&self, than: i32) -> i32 {
+        let mut pid = None;
+        wait_for(
+            || {
+                pid = self.owner().filter(|pid| *pid != than);
+                pid.is_some() && self.running() == 1
+            },
+            "the file names legacy",
+        );
+        pid.unwrap()
+    }
+
+    #[track_caller]
+    fn wait_until_down(&self) {
+        wait_for(|| self.running() == 0, "legacy has ended");
+        assert!(!self.pidfile().exists());
+    }
+
+    fn running(&self) -> usize {
+        let processes = fs::read_dir(self.lab.path("/proc")).unwrap();
+        let programs =
+            processes.filter_map(|entry| fs::read_link(entry.ok()?.path().join("exe")).ok());
+        programs.filter(|exe| exe == Path::new(PROGRAM)).count()
+    }
+
+    fn remove_pidfile(&self) {
+        fs::remove_file(self.pidfile()).unwrap();
+    }
+
+    /// For a person who looks for the reason of a failure.
+    fn log(&self) -> String {
+        let journal = self.lab.run(&["journalctl", "--no-hostname"]);
+        String::from_utf8_lossy(&journal.stdout).into_owned()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+    }
+}
+
+#[test]
+fn a_shell() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
+    let [start, then] = &recipes("Shell")[..] else {
+        panic!("the README has changed");
+    };
+    let started = machine.commands.load(Ordering::Relaxed);
+    machine.shell(start);
+    let pid = machine.wait_until_up();
+    let [alive, signal, stop] = then.lines().collect::<Vec<_>>()[..] else {
+        panic!("the README has changed");
+    };
+    assert_eq!(machine.shell(alive), format!("{pid}\n"));
+    machine.shell(signal);
+    wait_for(
+        || machine.said(started).contains("reloaded\n"),
+        "it was signalled",
+    );
+    assert_eq!(machine.owner(), Some(pid));
+    machine.shell(stop);
+    machine.wait_until_down();
+    assert_ne!(machine.try_shell(alive).0, 0);
+}
+
+#[test]
+fn seeing_it_work() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
+    let command = recipes("See it work").remove(0);
+    let started = machine.commands.load(Ordering::Relaxed);
+    machine.shell(&format!("{} &", command.trim_end()));
+    let pid = machine.wait_until_up();
+    machine.shell(&format!("kill -TERM {pid}"));
+    machine.wait_until_down();
+    let lines: Vec<String> = machine
+        .said(started)
+        .lines()
+        .filter_map(|line| line.strip_prefix("libpidfile: /run/legacy.pid: "))
+        .map(str::to_owned)
+        .collect();
+    let claimed = format!("names PID {pid} now");
+    assert_eq!(lines, [claimed.as_str(), "removed: the program ends"]);
+}
+
+/// A unit that somebody has, with what the README adds to it.
+fn systemd(legacy: &str, drop_in: &str) {
+    let machine = Machine::new(legacy, "/run/legacy/legacy.pid");
+    let unit = format!("[Service]\nExecStart={PROGRAM}\n");
+    machine.write("/etc/systemd/system/legacy.service", &unit, "644");
+    let place = "/etc/systemd/system/legacy.service.d/override.conf";
+    machine.write(place, drop_in, "644");
+    machine.shell("systemctl daemon-reload");
+    let property = |name: &str| {
+        let said = machine.shell(&format!("systemctl show --value --property {name} legacy"));
+        said.trim().to_owned()
+    };
+
+    machine.shell("systemctl start legacy");
+    let pid = machine.wait_until_up();
+    assert_eq!(property("MainPID"), pid.to_string());
+    machine.shell("systemctl restart legacy");
+    let pid = machine.wait_until_another_is_up(pid);
+    assert_eq!(property("MainPID"), pid.to_string());
+    machine.shell("rm /run/legacy/legacy.pid");
+    wait_for(
+        || property("ActiveState") == "inactive",
+        "the service has stopped",
+    );
+    assert_eq!(property("Result"), "success");
+    machine.wait_until_down();
+}
+
+#[test]
+fn systemd_in_the_foreground() {
+    systemd(STAYS_IN_THE_FOREGROUND, &recipes("systemd")[0]);
+}
+
+#[test]
+fn systemd_in_the_background() {
+    systemd(PUTS_ITSELF_INTO_THE_BACKGROUND, &recipes("systemd")[1]);
+}
+
+#[test]
+fn monit() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
+    machine.write("/etc/monit/conf.d/legacy", &recipes("monit")[0], "600");
+    // So that `monit stop` and the like can reach it. Most machines have something of that kind.
+    let httpd = "set httpd unixsocket /run/monit.socket\n    allow localhost\n";
+    machine.write("/etc/monit/conf.d/httpd", httpd, "600");
+    machine.shell("monit -t");
+    machine.start_daemon("monit-daemon", "monit -I -d 1");
+    let wait_until_monit_knows = |pid: i32| {
+        let line = format!("process is running with pid {pid}\n");
+        wait_for(|| machine.log().contains(&line), &line);
+    };
+    let pid = machine.wait_until_up();
+    wait_until_monit_knows(pid);
+    // Brought back after a crash, which leaves the file behind, and after a deletion.
+    machine.shell(&format!("kill -KILL {pid}"));
+    let pid = machine.wait_until_another_is_up(pid);
+    wait_until_monit_knows(pid);
+    machine.remove_pidfile();
+    let pid = machine.wait_until_another_is_up(pid);
+    wait_until_monit_knows(pid);
+    machine.shell("monit stop legacy");
+    machine.wait_until_down();
+    machine.shell("monit start legacy");
+    machine.wait_until_up();
+}
+
+#[test]
+fn supervisord() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
+    let place = "/etc/supervisor/conf.d/legacy.conf";
+    machine.write(place, &recipes("supervisord")[0], "644");
+    machine.start_daemon("supervisor-daemon", "supervisord --nodaemon");
+    let wait_until = |state: &str| {
+        let says = || machine.try_shell("supervisorctl status legacy").1;
+        wait_for(
+            || says().contains(state),
+            &format!("{state}, not {}", says()),
+        );
+    };
+    wait_until("RUNNING");
+    let pid = machine.wait_until_up();
+    let said = machine.shell("supervisorctl pid legacy");
+    assert_eq!(said.trim(), pid.to_string());
+    machine.remove_pidfile();
+    wait_until("EXITED");
+    machine.wait_until_down();
+    machine.shell("supervisorctl start legacy");
+    machine.wait_until_another_is_up(pid);
+    machine.shell("supervisorctl stop legacy");
+    machine.wait_until_down();
+}
+
+#[test]
+fn an_init_script() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/examples/legacy.init");
+    let script = fs::read_to_string(example).unwrap();
+    machine.write("/etc/init.d/legacy", &script, "755");
+    let order = |what: &str| machine.try_shell(&format!("/etc/init.d/legacy {what}")).0;
+
+    assert_eq!(order("status"), 3);
+    assert_eq!(order("start"), 0);
+    let content = fs::read_to_string(machine.pidfile()).unwrap();
+    let pid = machine.wait_until_up();
+    assert_eq!(content, format!("{pid}\n"), "when the script had ended");
+    assert_eq!(order("status"), 0);
+    assert_eq!(order("start"), 0);
+    assert_eq!(machine.wait_until_up(), pid);
+    assert_eq!(order("restart"), 0);
+    let pid = machine.wait_until_another_is_up(pid);
+    machine.shell(&format!("kill -KILL {pid}"));
+    wait_for(|| machine.running() == 0, "it is dead");
+    assert_eq!(order("status"), 1, "dead, and the file is there");
+    assert_eq!(order("start"), 0);
+    machine.wait_until_another_is_up(pid);
+    assert_eq!(order("stop"), 0);
+    machine.wait_until_down();
+    assert_eq!(order("stop"), 0);
+    assert_eq!(order("status"), 3);
+}
+
+/// cron runs the first line at once. For the second one it would take up to a minute: its command is run as cron does.
+#[test]
+fn cron() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
+    let crontab = recipes("cron").remove(0);
+    machine.write("/etc/cron.d/legacy", &crontab, "644");
+    machine.start_daemon("cron-daemon", "cron -f");
+    let pid = machine.wait_until_up();
+
+    let line = crontab.lines().nth(1).unwrap();
+    let command = line.strip_prefix("* * * * * root ").unwrap();
+    machine.write("/run/minute", command, "600");
+    let minute = "env -i HOME=/root LOGNAME=root PATH=/usr/bin:/bin SHELL=/bin/sh /bin/sh -c \"$(cat /run/minute)\"";
+    assert_eq!(machine.shell(minute), "");
+    assert_eq!(machine.wait_until_up(), pid);
+    machine.remove_pidfile();
+    machine.wait_until_down();
+    machine.shell(&format!("{minute} &"));
+    let pid = machine.wait_until_another_is_up(pid);
+    machine.shell(&format!("kill -KILL {pid}"));
+    wait_for(|| machine.running() == 0, "it is dead");
+    machine.shell(&format!("{minute} &"));
+    machine.wait_until_another_is_up(pid);
+}
+
+/// A program as the first process of a container, and its end by a deletion outside.
+fn container(machine: &Machine, command: &str) {
+    machine.shell("mkdir -p /run/legacy");
+    let unit = "container";
+    machine.write("/run/container", command, "700");
+    machine.start_daemon(unit, "sh /run/container");
+    wait_for(
+        || fs::read_to_string(machine.pidfile()).is_ok_and(|pid| pid == "1\n"),
+        "the file names the first process",
+    );
+    wait_for(|| machine.running() == 1, "legacy runs");
+    assert!(is_locked(&machine.pidfile()));
+    machine.remove_pidfile();
+    machine.wait_until_down();
+    let result = "systemctl is-failed container.service";
+    wait_for(
+        || machine.try_shell(result).1 == "inactive\n",
+        "it has ended well",
+    );
+}
+
+/// Stands in for docker: the options are given to bubblewrap, which runs the program as the image would.
+const DOCKER: &str = r#"#!/bin/sh
+set -e
+[ "$1" = run ]
+shift
+options=
+while getopts v:e: option; do
+    case $option in
+        v) options="$options --bind $(echo "$OPTARG" | cut -d : -f 1,2 | tr : ' ')" ;;
+        e) options="$options --setenv ${OPTARG%%=*} ${OPTARG#*=}" ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ "$*" = IMAGE ]
+exec bwrap --unshare-pid --as-pid-1 --bind / / --dev /dev --proc /proc --tmpfs /run $options /opt/legacy/bin/legacy
+"#;
+
+#[test]
+fn a_container_that_is_told_from_outside() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy/legacy.pid");
+    machine.write("/usr/local/bin/docker", DOCKER, "755");
+    container(&machine, &recipes("Containers")[0]);
+}
+
+#[test]
+fn a_container_with_an_entry_point() {
+    let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy/legacy.pid");
+    machine.write("/entrypoint", &recipes("Containers")[1], "755");
+    container(
+        &machine,
+        "exec bwrap --unshare-pid --as-pid-1 --bind / / --dev /dev --proc /proc /entrypoint",
+    );
+}
+
+#[test]
+fn a_start_script() {
+    let machine = Machine::new(PUTS_ITSELF_INTO_THE_BACKGROUND, "/run/legacy.pid");
+    let script = "#!/bin/bash\nid >/dev/null\n/opt/legacy/bin/legacy\necho started\n";
+    machine.write("/opt/legacy/start.sh", script, "755");
+    let start = &recipes("A launcher that starts the real program")[0];
+    assert!(machine.shell(start).ends_with("started\n"));
+    machine.wait_until_up();
+    machine.remove_pidfile();
+    machine.wait_until_down();
+}

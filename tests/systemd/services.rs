@@ -1,0 +1,276 @@
+//! Services of a real systemd behave as they do without us, have the right file, and stop when it is deleted.
+
+use crate::common::{Lab, Twins, Unit, WITH_US, is_locked, wait_for};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+const SERVICE: &str = "ExecStart=/lab/c-tests/is_a_service\n";
+
+#[test]
+fn type_simple() {
+    Twins::new("simple", &format!("Type=simple\n{SERVICE}")).live();
+}
+
+#[test]
+fn type_exec() {
+    Twins::new("exec", &format!("Type=exec\n{SERVICE}")).live();
+}
+
+/// systemd says that such a service is up only when it has said so itself: then the file is there too.
+#[test]
+fn type_notify() {
+    let twins = Twins::new("notify", &format!("Type=notify\n{SERVICE}"));
+    twins.live();
+    twins.active.systemctl("start");
+    twins.file_is_right();
+}
+
+/// It says so through another program, which has the library and the setting too.
+#[test]
+fn type_notify_by_another_program() {
+    let script = "/usr/bin/systemd-notify --ready; exec /lab/c-tests/is_a_service";
+    let lines = format!("Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c '{script}'\n");
+    Twins::new("notify-script", &lines).live();
+}
+
+#[test]
+fn a_service_that_sigterm_ends_by_default() {
+    Twins::new("default", "ExecStart=/lab/c-tests/waits_for_signal\n").live();
+}
+
+#[test]
+fn a_shell_as_the_main_process() {
+    Twins::new(
+        "shell",
+        "ExecStart=sh -c '/bin/true; exec /lab/c-tests/is_a_service'\n",
+    )
+    .live();
+}
+
+#[test]
+fn a_service_that_ends_by_itself() {
+    for (name, status) in [("ends-well", "0"), ("ends-badly", "3")] {
+        let start = format!("ExecStart=/lab/c-tests/returns_status {status}\n");
+        let twins = Twins::new(name, &start);
+        twins.both("start", |unit| {
+            unit.systemctl("start");
+            wait_for(
+                || ["inactive", "failed"].contains(&unit.property("ActiveState").as_str()),
+                "it has ended",
+            );
+        });
+        twins.file_is_gone();
+    }
+}
+
+/// systemd gives the environment of a unit to each of its commands, and all of them run in the course of this.
+#[test]
+fn the_other_commands_of_a_unit() {
+    for (name, reload) in [
+        ("reload-by-pid", "/bin/kill -HUP $MAINPID"),
+        (
+            "reload-by-file",
+            "/bin/sh -c 'if [ -e /run/%N/a.pid ]; then kill -HUP $(cat /run/%N/a.pid); else kill -HUP $MAINPID; fi'",
+        ),
+    ] {
+        let lines = format!(
+            "Type=notify\n\
+             ExecStartPre=/bin/sh -c '/bin/true; ls /run/%N >/dev/null'\n\
+             {SERVICE}\
+             ExecStartPost=/bin/sh -c 'kill -0 $MAINPID'\n\
+             ExecReload={reload}\n\
+             ExecStop=/bin/sh -c '/bin/true; kill -TERM $MAINPID'\n\
+             ExecStopPost=/bin/true\n"
+        );
+        let twins = Twins::new(name, &lines);
+        twins.start();
+        for round in 1..=3 {
+            let before = twins.active.property("MainPID");
+            twins.both("reload", |unit| {
+                unit.systemctl("reload");
+                wait_for(
+                    || unit.stdout().matches("reloaded\n").count() == round,
+                    &format!("{} has reloaded\n{}", unit.name, unit.log()),
+                );
+            });
+            assert_eq!(twins.active.property("MainPID"), before);
+            twins.file_is_right();
+        }
+        twins.stop();
+        twins.start();
+        twins.stop_by_deletion();
+    }
+}
+
+/// Deleting the file is a way to stop a service.
+#[test]
+fn exec_stop_by_deletion() {
+    let lines = format!(
+        "Type=notify\n{SERVICE}\
+         ExecStop=/bin/sh -c 'rm /run/%N/a.pid || kill $MAINPID; while kill -0 $MAINPID; do sleep 0.01; done' \n"
+    );
+    let twins = Twins::new("stop-by-deletion", &lines);
+    twins.start();
+    twins.stop();
+}
+
+#[test]
+fn a_restart_after_deletion() {
+    let lines = format!("Type=notify\n{SERVICE}Restart=always\nRestartSec=0\n");
+    let twins = Twins::new("restart", &lines);
+    twins.start();
+    for round in 1..=3 {
+        twins.restart_by_deletion();
+        assert_eq!(twins.active.property("NRestarts"), round.to_string());
+    }
+    twins.stop();
+}
+
+#[test]
+fn systemctl_restart() {
+    let twins = Twins::new("restart-verb", &format!("Type=notify\n{SERVICE}"));
+    twins.start();
+    for _ in 0..3 {
+        twins.both("restart", |unit| unit.systemctl("restart"));
+        twins.file_is_right();
+    }
+    twins.stop();
+}
+
+/// What systemd does not wait for is a stale file, for it and for us.
+#[test]
+fn a_service_that_was_killed_starts_again() {
+    let lines = format!("Type=notify\n{SERVICE}RuntimeDirectoryPreserve=yes\n");
+    let twins = Twins::new("killed", &lines);
+    twins.start();
+    twins.both("SIGKILL", |unit| {
+        Lab::get().run(&["systemctl", "kill", "--signal=KILL", &unit.name]);
+        unit.wait_until("ActiveState", "failed");
+    });
+    assert!(!is_locked(&twins.active.pidfile()));
+    twins.start();
+    twins.stop();
+}
+
+#[test]
+fn another_user() {
+    Twins::new("user", &format!("Type=notify\nUser=nobody\n{SERVICE}")).live();
+}
+
+#[test]
+fn a_user_made_for_it() {
+    let lines = format!("Type=notify\nDynamicUser=yes\n{SERVICE}");
+    let twins = Twins::new("dynamic", &lines);
+    twins.live();
+    twins.start();
+    let owner = fs::metadata(twins.active.pidfile()).unwrap().uid();
+    assert_ne!(owner, 0);
+}
+
+#[test]
+fn sandboxes() {
+    let all = [
+        ("private-tmp", "PrivateTmp=yes\n"),
+        ("protect-system", "ProtectSystem=strict\n"),
+        ("no-new-privileges", "NoNewPrivileges=yes\n"),
+        ("syscall-filter", "SystemCallFilter=@system-service\n"),
+        (
+            "syscall-filter-errno",
+            "SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\n",
+        ),
+        (
+            "memory",
+            "MemoryDenyWriteExecute=yes\nLockPersonality=yes\nRestrictRealtime=yes\n",
+        ),
+        (
+            "namespaces",
+            "RestrictNamespaces=yes\nPrivateDevices=yes\nProtectProc=invisible\nProcSubset=pid\n",
+        ),
+        (
+            "capabilities",
+            "CapabilityBoundingSet=\nRestrictAddressFamilies=AF_UNIX\n",
+        ),
+    ];
+    let together: String = all.iter().map(|(_, lines)| *lines).collect();
+    let together =
+        format!("{together}DynamicUser=yes\nProtectHome=yes\nProtectKernelTunables=yes\n");
+    for (name, sandbox) in all
+        .into_iter()
+        .chain([("all-sandboxes", together.as_str())])
+    {
+        let lines = format!("Type=notify\n{sandbox}{SERVICE}");
+        Twins::new(name, &lines).live();
+    }
+}
+
+/// The deletion is told even where not every system call is allowed.
+#[test]
+fn the_reason_is_in_the_log() {
+    for (name, sandbox) in [
+        ("reason", ""),
+        ("reason-filtered", "SystemCallFilter=@system-service\n"),
+        ("reason-dynamic", "DynamicUser=yes\nProtectSystem=strict\n"),
+    ] {
+        let lines = format!(
+            "{WITH_US}RuntimeDirectory=%N\nType=notify\n{sandbox}{SERVICE}StandardOutput=journal\nStandardError=journal\n"
+        );
+        let unit = Lab::get().unit(name, &lines);
+        unit.systemctl("start");
+        fs::remove_file(unit.pidfile()).unwrap();
+        unit.wait_until("ActiveState", "inactive");
+        assert_eq!(unit.property("Result"), "success", "{}", unit.log());
+        let reason = format!("/run/{name}/a.pid: was deleted");
+        wait_for(
+            || {
+                let journal = Lab::get().run(&["journalctl", "--sync"]);
+                assert!(journal.status.success());
+                unit.log().contains(&reason)
+            },
+            &format!("{name}: the journal has the reason"),
+        );
+    }
+}
+
+/// The file in a place that only the service sees.
+#[test]
+fn a_file_in_a_private_tmp() {
+    let lines = format!(
+        "Environment=LD_PRELOAD=/lab/libpidfile.so PIDFILE=/tmp/a.pid\nType=notify\nPrivateTmp=yes\n{SERVICE}"
+    );
+    let lab = Lab::get();
+    let unit = lab.unit("private", &lines);
+    unit.systemctl("start");
+    let pid = unit.property("MainPID");
+    let pidfile = lab.path(&format!("/proc/{pid}/root/tmp/a.pid"));
+    assert_eq!(fs::read_to_string(&pidfile).unwrap(), format!("{pid}\n"));
+    assert!(is_locked(&pidfile));
+    assert!(!lab.path("/tmp/a.pid").exists());
+    fs::remove_file(&pidfile).unwrap();
+    unit.wait_until("ActiveState", "inactive");
+    assert_eq!(unit.property("Result"), "success");
+}
+
+/// A main process and a worker; what is left of them after each end is systemd's business and must not change.
+#[test]
+fn kill_modes() {
+    for mode in ["control-group", "mixed", "process", "none"] {
+        let lines = format!(
+            "KillMode={mode}\n\
+             ExecStart=bash -c '/lab/c-tests/waits_for_signal & exec /lab/c-tests/is_a_service'\n"
+        );
+        let twins = Twins::new(&format!("kill-mode-{mode}"), &lines);
+        let compare_processes = |what: &str| {
+            let [plain, active] = [&twins.plain, &twins.active].map(Unit::processes);
+            assert_eq!(active, plain, "{mode}, after {what}");
+        };
+        twins.start();
+        compare_processes("start");
+        twins.stop_by_deletion();
+        compare_processes("deletion");
+        if mode != "none" {
+            twins.start();
+            twins.stop();
+            compare_processes("stop");
+        }
+    }
+}

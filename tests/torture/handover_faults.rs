@@ -1,0 +1,288 @@
+//! A hand-over that goes wrong: somebody is killed in the middle of it, or the heir cannot take over. It ends in a bounded
+//! time, and what it leaves behind misleads nobody: no file, a file of a living process that has its lock, or one whose lock
+//! is free. Whoever starts next gets the file.
+
+use crate::common::{
+    NOTHING, Orphan, Orphanage, Process, Scene, exited, extra_tasks_of, is_alive, is_at_work,
+    is_watching, killed_by, status_line, tasks_of, wait_for,
+};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+const SHAPES: [&[&str]; 2] = [&["fork", "setsid"], &["fork", "setsid", "fork"]];
+
+/// Whether a process is what the launcher was to leave behind, and not on its way to that.
+type IsDaemon = fn(i32) -> bool;
+
+/// What a stranger makes of the file.
+#[derive(Debug, PartialEq)]
+enum Sight {
+    Absent,
+    /// Somebody has the lock, and this is in it.
+    Held(String),
+    Free,
+}
+
+fn look(scene: &Scene) -> Sight {
+    // Not by flock(1), which creates what is not there.
+    let Ok(file) = File::open(scene.pidfile()) else {
+        return Sight::Absent;
+    };
+    // SAFETY: the descriptor is open; the lock goes with it.
+    let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
+    match (locked, scene.content()) {
+        (true, _) => Sight::Free,
+        (false, content) if content.is_empty() && !scene.pidfile().exists() => Sight::Absent,
+        (false, content) => Sight::Held(content),
+    }
+}
+
+fn held_by(scene: &Scene) -> Option<i32> {
+    match look(scene) {
+        Sight::Held(content) => content.trim().parse().ok().filter(|pid| is_alive(*pid)),
+        _ => None,
+    }
+}
+
+/// After the launcher has ended, however it did: waits until nothing moves any more, ends the owner, if there is one, and
+/// starts another host.
+fn aftermath(scene: &Scene, orphans: &Orphanage, at_once: bool, is_daemon: IsDaemon) {
+    let mut owner = None;
+    wait_for(
+        || {
+            let children = orphans.children();
+            owner = held_by(scene).filter(|owner| children.contains(owner));
+            let has_given_up = |pid: &i32| at_once || extra_tasks_of(*pid).is_empty();
+            let is_right = owner.is_some()
+                || !matches!(look(scene), Sight::Held(_)) && children.iter().all(has_given_up);
+            is_right && children.into_iter().all(&is_daemon)
+        },
+        "the file is right, and nothing moves",
+    );
+    if let Some(owner) = owner {
+        let owner = Orphan::new(owner);
+        owner.signal(libc::SIGTERM);
+        let status = owner.wait();
+        let then = look(scene);
+        if status == killed_by(libc::SIGTERM) {
+            assert_eq!(then, Sight::Absent);
+        } else {
+            assert_eq!(status, killed_by(libc::SIGKILL));
+            assert!(!matches!(then, Sight::Held(_)), "{then:?}");
+        }
+    }
+    let others = orphans.children();
+    let others: Vec<Orphan> = others.into_iter().map(Orphan::new).collect();
+    let mut next = scene.host("waits_for_eof").spawn_ready();
+    if at_once && next.stderr().contains("is held by a live owner") {
+        // An heir that had not noticed yet was faster.
+        drop(next);
+        return aftermath(scene, orphans, false, is_daemon);
+    }
+    assert_eq!(
+        (scene.content(), next.stderr()),
+        (next.pid_line(), String::new()),
+        "beside {} others",
+        others.len()
+    );
+    assert!(matches!(look(scene), Sight::Held(_)));
+    next.close_stdin();
+    let ended = next.wait();
+    assert_eq!((ended.status, &*ended.stderr), (exited(0), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+    for other in others {
+        wait_for(
+            || extra_tasks_of(other.pid).is_empty(),
+            "nobody waits for the file",
+        );
+        // It may only have been its turn to be killed.
+        if other.has_ended() {
+            let pid = other.pid;
+            assert_eq!(other.wait(), killed_by(libc::SIGKILL), "{pid}");
+        }
+    }
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// Has this happen to every process of the host, and what it forks, at the `when`th of these system calls of one of its
+/// threads.
+fn inject(host: &Process, call: &str, what: &str, when: usize) -> Child {
+    let strace = Command::new("strace")
+        .args(["--follow-forks", "--signal=none", "--quiet=all"])
+        .arg(format!("--trace={call}"))
+        .arg(format!("--inject={call}:{what}:when={when}"))
+        .args(["--output", "/dev/null"])
+        .arg(format!("--attach={}", host.pid()))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("strace");
+    let is_traced = |task: &i32| status_line(*task, "TracerPid") != "0";
+    // It may be killed as soon as the first of its threads is traced.
+    wait_for(
+        || !host.is_running() || tasks_of(host.pid()).iter().all(is_traced),
+        "it is traced by strace",
+    );
+    strace
+}
+
+const KILLED: &str = "signal=KILL";
+
+/// Whether somebody was killed.
+fn one_injection(call: &str, what: &str, when: usize, steps: &[&str]) -> bool {
+    let scene = Scene::new();
+    let orphans = Orphanage::of(&scene);
+    let steps = [&["be told"], steps].concat();
+    let mut host = scene.host("daemonizes").args(&steps).spawn();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    let mut strace = inject(&host, call, what, when);
+    host.close_stdin();
+    let launcher = host.wait();
+    let before = orphans.children().len();
+    aftermath(&scene, &orphans, when.is_multiple_of(2), is_at_work);
+    let hit = what == KILLED && (launcher.status == killed_by(libc::SIGKILL) || before == 0);
+    assert!(hit || launcher.status == exited(0), "{launcher:?}");
+    drop(orphans);
+    wait_for(
+        || strace.try_wait().unwrap().is_some(),
+        "strace ends with what it traces",
+    );
+    hit
+}
+
+fn sweep(calls: &[&str], what: &str, last: usize) {
+    let mut cases = Vec::new();
+    for shape in SHAPES {
+        for waiting in ["", "pipe"] {
+            for call in calls {
+                for when in 1..=last {
+                    let steps = [&["wait for", waiting], shape].concat();
+                    cases.push((*call, when, steps));
+                }
+            }
+        }
+    }
+    let (next, hits) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        while let Some((call, when, steps)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match catch_unwind(AssertUnwindSafe(|| one_injection(call, what, *when, steps))) {
+                Ok(hit) => _ = hits.fetch_add(usize::from(hit), Ordering::Relaxed),
+                Err(_) => failures
+                    .lock()
+                    .unwrap()
+                    .push(format!("{call}, {what}, {when}, {steps:?}")),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(work);
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    println!(
+        "{calls:?}, {what}: {} injections, {} of them killed somebody early, {} harmed",
+        cases.len(),
+        hits.into_inner(),
+        failures.len()
+    );
+    assert!(
+        failures.is_empty(),
+        "{} of {} failed:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
+}
+
+#[test]
+fn somebody_is_killed_at_a_call_of_the_hand_over() {
+    let calls = ["pwrite64", "flock", "ftruncate", "futex"];
+    sweep(&calls, KILLED, 6);
+    sweep(&["exit_group", "clone3", "openat"], KILLED, 3);
+}
+
+/// Whatever call that is.
+#[test]
+fn somebody_is_killed_at_any_call() {
+    sweep(&["all"], KILLED, 60);
+}
+
+/// Of the library's calls those that the heir does not need for its own end. (For that: `faults`.)
+#[test]
+fn a_call_of_the_hand_over_fails() {
+    let last = if cfg!(feature = "torture") { 6 } else { 1 };
+    for (call, errors) in [
+        ("flock", &["ENOLCK", "EINTR"][..]),
+        ("pwrite64", &["ENOSPC", "EIO"]),
+        ("ftruncate", &["EIO"]),
+        ("close_range", &["ENOSYS", "EPERM"]),
+        ("madvise", &["EINVAL"]),
+        ("mprotect", &["ENOMEM"]),
+    ] {
+        for error in errors {
+            sweep(&[call], &format!("error={error}"), last);
+        }
+    }
+}
+
+/// Lets a launcher become a daemon by these steps, which keep the daemon from taking over.
+fn cannot_take_over(scene: &Scene, steps: &[&str], at_once: bool, is_daemon: IsDaemon) {
+    let orphans = Orphanage::of(scene);
+    let mut host = scene.host("daemonizes").args(steps).spawn();
+    let _input = host.take_stdin();
+    let ended = host.wait();
+    assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
+    wait_for(
+        || orphans.children().len() == 1,
+        &format!("it goes on: {steps:?}"),
+    );
+    aftermath(scene, &orphans, at_once, is_daemon);
+}
+
+#[test]
+fn an_heir_that_has_become_another_program() {
+    for shape in SHAPES {
+        let scene = Scene::new();
+        let still = scene.host_path("waits_for_eof_static");
+        let steps = [shape, &["exec", still.to_str().unwrap()]].concat();
+        let steps = [&["wait for", "pipe"], &steps[..]].concat();
+        cannot_take_over(&scene, &steps, shape.len() == 2, |pid| {
+            status_line(pid, "Name") == "waits_for_eof_s"
+        });
+
+        let scene = Scene::new();
+        // It keeps nothing but what the test knows it by.
+        let mark = format!("SCENE={}", scene.path("").display());
+        let exec = ["exec", "/usr/bin/env", "-i", &mark, "sleep", "1000"];
+        let steps = [&["wait for", "pipe"], shape, &exec].concat();
+        cannot_take_over(&scene, &steps, shape.len() == 2, |pid| {
+            status_line(pid, "Name") == "sleep"
+        });
+    }
+}
+
+/// It has a fork behind it and no session yet when it loses what its keeper would need.
+#[test]
+fn an_heir_that_can_have_no_keeper() {
+    for at_once in [false, true] {
+        for way in ["thread", "memory", "descriptor", "path"] {
+            let scene = Scene::new();
+            let data = scene.path("data");
+            let way: &[&str] = match way {
+                // Root may have as many as it likes.
+                "thread" => &["drop root", "no more processes"],
+                "memory" => &["no more memory"],
+                "descriptor" => &["no more descriptors"],
+                _ => &["chroot", data.to_str().unwrap()],
+            };
+            let steps = [&["wait for", "pipe", "fork"], way, &["setsid"]].concat();
+            cannot_take_over(&scene, &steps, at_once, is_at_work);
+        }
+    }
+}

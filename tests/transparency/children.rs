@@ -1,0 +1,242 @@
+//! Only the owner acts: whatever its children are and however they end, the file stays what it was.
+
+use crate::common::{
+    Mode, NOTHING, Process, Scene, calls_in, children_of, exited, is_alive, is_watching, killed_by,
+    library, status_line, tasks_of, wait_for,
+};
+use std::fs;
+use std::path::Path;
+
+const FORKS: [&str; 3] = ["fork", "_Fork", "clone"];
+const COMMANDS: [&str; 4] = ["posix_spawn", "posix_spawn as started", "system", "popen"];
+
+/// Each way to start a child, with each end that such a child can come to.
+fn children() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let ends_of_forks = [
+        "exit",
+        "_exit",
+        "quick_exit",
+        "abort",
+        "crash",
+        "SIGTERM",
+        "SIGKILL",
+        "exec",
+        "exec that fails",
+    ];
+    // What else a child does that shares the owner's memory would harm the owner with or without us.
+    let ends_of_vforks = [
+        "_exit",
+        "crash",
+        "SIGTERM",
+        "SIGKILL",
+        "exec",
+        "exec that fails",
+    ];
+    let ends_of_commands = ["exit", "crash", "SIGKILL"];
+    let each = |ways: &'static [&str], ends: Vec<&'static str>| {
+        ways.iter()
+            .flat_map(move |way| ends.clone().into_iter().map(move |end| (*way, end)))
+    };
+    each(&FORKS, ends_of_forks.to_vec())
+        .chain(each(&["vfork"], ends_of_vforks.to_vec()))
+        .chain(each(&COMMANDS, ends_of_commands.to_vec()))
+}
+
+/// Starts a host and lets it have its child. Returns once the host says that this has been.
+fn has_a_child(scene: &Scene, mode: Mode, how: &str, end: &str) -> Process {
+    let mut host = scene
+        .host("starts_a_child")
+        .mode(mode)
+        .args([how, end])
+        .spawn();
+    let before = (mode == Mode::Active).then(|| {
+        host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+        // Arming the watch is not a change either, but a test that it disturbs would be hard to read.
+        host.wait_until(|host| is_watching(host.pid()), "watching");
+        scene.identity()
+    });
+    host.write_stdin(b"\n");
+    host.wait_until_ready();
+    if before.is_some() {
+        let why = format!("{how}, {end}");
+        assert_eq!(Some(scene.identity()), before, "{why}");
+        assert_eq!(scene.content(), host.pid_line(), "{why}");
+        assert_eq!(scene.leftovers(), ["a.pid"], "{why}");
+        assert!(!scene.an_outsider_can_lock(), "{why}");
+    }
+    host
+}
+
+#[test]
+fn a_child_that_ends_changes_nothing() {
+    for (how, end) in children() {
+        let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
+            let scene = Scene::new();
+            let mut host = has_a_child(&scene, mode, how, end);
+            host.close_stdin();
+            let ended = host.wait();
+            assert_eq!(scene.leftovers(), NOTHING, "{how}, {end}, {mode:?}");
+            ended
+        });
+        assert_eq!(plain.status, exited(0), "{how}, {end}");
+        assert_eq!(active, plain, "{how}, {end}");
+    }
+}
+
+#[test]
+fn the_file_still_counts_after_a_child_has_ended() {
+    for (how, end) in children() {
+        let scene = Scene::new();
+        let host = has_a_child(&scene, Mode::Active, how, end);
+        scene.remove_pidfile();
+        assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}, {end}");
+    }
+}
+
+/// Go hands its children the environment that the kernel gave it, in which libc and we have never been. Such a child is
+/// known by its ancestor, even where a second instance must not run.
+#[test]
+fn a_child_without_our_mark_runs_in_silence() {
+    let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
+        let scene = Scene::new();
+        let host = scene.host("starts_a_child").mode(mode);
+        let host = host.args(["posix_spawn as started", "exit"]);
+        let mut host = host.env("PIDFILE_STRICT", "1").spawn();
+        host.write_stdin(b"\n");
+        host.wait_until_ready();
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(scene.leftovers(), NOTHING, "{mode:?}");
+        ended
+    });
+    assert_eq!(active, plain);
+}
+
+/// Children that live on hold nothing of ours, neither the file nor its lock.
+#[test]
+fn a_child_that_outlives_the_owner_leaves_the_file_alone() {
+    for how in ["fork", "_Fork", "clone", "posix_spawn", "system"] {
+        for signal in [libc::SIGTERM, libc::SIGKILL] {
+            let scene = Scene::new();
+            let mut host = has_a_child(&scene, Mode::Active, how, "outlives us");
+            let owner = host.pid_line();
+            let child = child_left_by(&host);
+            // The end of this pipe is what the child waits for.
+            let stdin = host.take_stdin();
+            host.signal(signal);
+            assert_eq!(host.wait().status, killed_by(signal), "{how}");
+            let left = scene.content();
+            if signal == libc::SIGKILL {
+                assert_eq!(left, owner, "{how}");
+                assert!(scene.an_outsider_can_lock(), "{how}");
+            } else {
+                assert_eq!(scene.leftovers(), NOTHING, "{how}");
+            }
+            assert!(is_alive(child), "{how}");
+            drop(stdin);
+            wait_for(|| !is_alive(child), "the child has ended too");
+            assert_eq!(scene.content(), left, "{how}");
+        }
+    }
+}
+
+fn child_left_by(host: &Process) -> i32 {
+    let said = host.stdout();
+    let left = said.lines().find_map(|line| line.strip_prefix("left "));
+    left.unwrap_or_else(|| panic!("it left no child: {said}"))
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn a_program_that_the_owner_runs_gets_no_thread() {
+    let scene = Scene::new();
+    let script = "read line; \"$1\"; exit 5";
+    let mut host = scene
+        .program("dash")
+        .args(["-c", script, "sh"])
+        .arg(scene.host_path("waits_for_eof"))
+        .spawn();
+    host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+    host.write_stdin(b"\n");
+    host.wait_until_ready();
+    let child = children_of(host.pid())[0];
+    assert_eq!(tasks_of(child), [child]);
+    assert_eq!(status_line(child, "SigCgt"), "0000000000000000");
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(5), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// What such a program is slowed by is the loading, and the question who it is.
+#[test]
+fn a_program_that_the_owner_runs_makes_no_system_call_but_getpid() {
+    let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
+        let scene = Scene::new();
+        let log = scene.path("out/strace");
+        let ended = scene
+            .program("strace")
+            .plain()
+            .args(["--follow-forks", "--signal=none", "--quiet=all"])
+            .arg("--output")
+            .arg(&log)
+            .args(environment_of(&scene, mode))
+            .args(["dash", "-c", "\"$1\" 4; exit $?", "sh"])
+            .arg(scene.host_path("returns_status"))
+            .run();
+        assert_eq!((ended.status, ended.stderr.as_str()), (exited(4), ""));
+        calls_of_the_child(&fs::read_to_string(log).unwrap())
+    });
+    assert_eq!(plain, ["exit_group"]);
+    assert_eq!(active, ["getpid", "exit_group"]);
+}
+
+/// Nor does a child of its own touch more pages than it would with a library that does nothing. Where the kernel puts the
+/// libraries makes a difference of some pages, so it is asked more than once.
+#[test]
+fn a_program_that_the_owner_runs_forks_as_with_an_empty_library() {
+    let fewest_pages = |library: &Path, is_active: bool| {
+        let pages = (0..20).map(|_| -> i32 {
+            let scene = Scene::new();
+            let mut host = scene
+                .program("dash")
+                .inert()
+                .args(["-c", "\"$1\"; exit $?", "sh"])
+                .arg(scene.host_path("counts_pages_of_children"))
+                .env("LD_PRELOAD", library);
+            if is_active {
+                host = host.env("PIDFILE", scene.pidfile());
+            }
+            let ended = host.run();
+            assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+            ended.stdout.trim().parse().unwrap()
+        });
+        pages.min().unwrap()
+    };
+    let theirs = fewest_pages(&Scene::new().host_path("is_an_empty_library"), false);
+    let ours = fewest_pages(&library(), true);
+    assert!(theirs > 0 && ours <= theirs + 1, "{ours} pages, {theirs}");
+}
+
+/// strace is to run as ever, only what it traces is to have the library.
+fn environment_of(scene: &Scene, mode: Mode) -> Vec<String> {
+    match mode {
+        Mode::Active => vec![
+            format!("--env=LD_PRELOAD={}", library().display()),
+            format!("--env=PIDFILE={}", scene.pidfile().display()),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// The calls of the process that was started last, once its libraries were loaded: the loader's last work is to give back
+/// the index of all libraries.
+fn calls_of_the_child(log: &str) -> Vec<String> {
+    let calls = calls_in(log);
+    let (child, _) = calls.iter().rfind(|(_, name)| *name == "execve").unwrap();
+    let names = calls.iter().filter(|(task, _)| task == child);
+    let names: Vec<String> = names.map(|(_, name)| (*name).to_owned()).collect();
+    let loaded = names.iter().rposition(|name| name == "munmap").unwrap();
+    names[loaded + 1..].to_vec()
+}

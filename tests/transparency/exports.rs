@@ -1,0 +1,102 @@
+//! The finished file: what it brings into a process, and what it needs there.
+
+use crate::common::library;
+use std::process::Command;
+
+/// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
+const INTERPOSED: [&str; 29] = [
+    "_Exit",
+    "__sysv_signal",
+    "_exit",
+    "abort",
+    "bsd_signal",
+    "daemon",
+    "flock",
+    "initgroups",
+    "remove",
+    "rename",
+    "renameat",
+    "setegid",
+    "seteuid",
+    "setgid",
+    "setgroups",
+    "setregid",
+    "setresgid",
+    "setresuid",
+    "setreuid",
+    "setsid",
+    "setuid",
+    "sigaction",
+    "siginterrupt",
+    "signal",
+    "sigset",
+    "ssignal",
+    "sysv_signal",
+    "unlink",
+    "unlinkat",
+];
+
+/// What a tool of binutils says about the library.
+fn says(tool: &str, options: &[&str]) -> String {
+    let output = Command::new(tool)
+        .args(options)
+        .arg(library())
+        .output()
+        .unwrap_or_else(|error| panic!("{tool}, from Debian's binutils: {error}"));
+    assert!(output.status.success(), "{tool}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The part in brackets of each line of the dynamic section with this tag.
+fn dynamic(tag: &str) -> Vec<String> {
+    says("readelf", &["--wide", "--dynamic"])
+        .lines()
+        .filter(|line| line.contains(tag))
+        .map(|line| line.rsplit_once(['[', ':']).expect(tag).1.replace(']', ""))
+        .collect()
+}
+
+#[test]
+fn it_exports_what_it_interposes_and_nothing_else() {
+    let symbols = says(
+        "nm",
+        &["--dynamic", "--defined-only", "--format=just-symbols"],
+    );
+    let mut names: Vec<&str> = symbols.lines().collect();
+    names.sort_unstable();
+    assert_eq!(names, INTERPOSED);
+}
+
+/// Before glibc 2.34, threads and dlopen(3) are in files of their own, and who asks for nothing newer has to name them.
+#[test]
+fn it_needs_libc_and_the_loader_only() {
+    let mut libc = vec!["libc.so.6"];
+    if !says("readelf", &["--wide", "--version-info"]).contains("GLIBC_2.34") {
+        libc.extend(["libpthread.so.0", "libdl.so.2"]);
+    }
+    let needed = dynamic("(NEEDED)");
+    assert!(needed.iter().any(|name| name == libc[0]), "{needed:?}");
+    let is_expected = |name: &String| libc.contains(&name.as_str()) || name.starts_with("ld-linux");
+    assert!(needed.iter().all(is_expected), "{needed:?}");
+}
+
+/// Every process of every host maps it, and an image of a container may carry it.
+#[test]
+fn it_is_small() {
+    let size = std::fs::metadata(library()).unwrap().len();
+    assert!(size <= 600 * 1024, "{size} bytes");
+}
+
+#[test]
+fn it_can_never_be_unloaded() {
+    let flags = dynamic("(FLAGS_1)").concat();
+    assert!(flags.contains("NODELETE"), "{flags}");
+}
+
+#[test]
+fn its_stack_is_not_executable_and_its_code_not_writable() {
+    let segments = says("readelf", &["--wide", "--segments"]);
+    assert!(segments.contains("GNU_STACK"), "{segments}");
+    assert!(!segments.contains("RWE"), "{segments}");
+    assert_eq!(dynamic("(TEXTREL)"), [""; 0]);
+}

@@ -1,0 +1,12 @@
+//! What the program, its children and its operator see of the library: nothing but the file.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod children;
+mod descriptors;
+mod exports;
+mod instruction_counts;
+mod threads;
+mod valgrind;
+mod visibility;

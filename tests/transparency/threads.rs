@@ -1,0 +1,118 @@
+//! What an owner looks like from outside: a host that cannot tell that it is one, and that sleeps when it sleeps.
+
+use crate::common::{
+    Mode, Process, Scene, address_space, blocked_signals, context_switches, extra_tasks_of, fds_of,
+    is_watching, private_dirty, processor_time, tasks_of, wait_until_idle,
+};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+fn start(scene: &Scene, mode: Mode) -> Process {
+    scene.host("waits_for_signal").mode(mode).spawn_ready()
+}
+
+/// An owner for which everything has happened that happens before a deletion.
+fn settled_owner(scene: &Scene) -> Process {
+    let owner = start(scene, Mode::Active);
+    owner.wait_until(|owner| is_watching(owner.pid()), "watching");
+    wait_until_idle(&owner);
+    owner
+}
+
+#[test]
+fn the_host_has_no_descriptor_of_ours() {
+    let scene = Scene::new();
+    let plain: Vec<i32> = fds_of(start(&scene, Mode::Plain).pid())
+        .into_keys()
+        .collect();
+    let owner = settled_owner(&scene);
+    let fds = fds_of(owner.pid());
+    let numbers: Vec<i32> = fds.keys().copied().collect();
+    assert_eq!(numbers, plain, "{fds:?}");
+}
+
+#[test]
+fn none_of_our_threads_holds_a_descriptor_of_the_host() {
+    let scene = Scene::new();
+    let owner = settled_owner(&scene);
+    let of_the_host: Vec<_> = fds_of(owner.pid()).into_values().collect();
+    assert_eq!(of_the_host.len(), 3, "{of_the_host:?}");
+    let ours: Vec<_> = extra_tasks_of(owner.pid())
+        .into_iter()
+        .flat_map(fds_of)
+        .collect();
+    for (fd, leads_to) in &ours {
+        assert!(!of_the_host.contains(leads_to), "{fd}: {leads_to:?}");
+    }
+    // So these are the right ones.
+    let is_the_watch = |leads_to: &PathBuf| leads_to == Path::new("anon_inode:inotify");
+    assert!(ours.iter().any(|(_, to)| is_the_watch(to)), "{ours:?}");
+}
+
+#[test]
+fn two_threads_at_most() {
+    let scene = Scene::new();
+    let owner = settled_owner(&scene);
+    let ours = extra_tasks_of(owner.pid());
+    assert!((1..=2).contains(&ours.len()), "{ours:?}");
+}
+
+#[test]
+fn our_threads_block_every_signal() {
+    // Nobody can block SIGKILL and SIGSTOP. glibc keeps 32 and 33 for itself and lets nobody block them: with 33 it asks
+    // every thread to change its user when the host calls setuid.
+    let can_be_blocked = !(1_u64 << 8 | 1 << 18 | 1 << 31 | 1 << 32);
+    let scene = Scene::new();
+    let owner = settled_owner(&scene);
+    let ours = extra_tasks_of(owner.pid());
+    assert!(!ours.is_empty());
+    for task in ours {
+        let blocked = blocked_signals(task);
+        assert_eq!(
+            blocked & can_be_blocked,
+            can_be_blocked,
+            "thread {task} blocks {blocked:016x}"
+        );
+    }
+    assert_eq!(blocked_signals(owner.pid()), 0, "the host blocked none");
+}
+
+#[test]
+fn little_address_space() {
+    let scene = Scene::new();
+    let plain = address_space(start(&scene, Mode::Plain).pid());
+    let owner = settled_owner(&scene);
+    let active = address_space(owner.pid());
+    assert!(
+        0 < plain && plain < active && active <= plain + 8 * 1024,
+        "{plain} KiB without us, {active} KiB with us"
+    );
+}
+
+/// What a host under `mlockall` pays for, and one of a thousand.
+#[test]
+fn little_memory() {
+    let scene = Scene::new();
+    let plain = start(&scene, Mode::Plain);
+    wait_until_idle(&plain);
+    let owner = settled_owner(&scene);
+    let [plain, active] = [plain, owner].map(|host| private_dirty(host.pid()));
+    assert!(
+        0 < plain && plain < active && active <= plain + 400,
+        "{plain} KiB without us, {active} KiB with us"
+    );
+}
+
+#[test]
+fn nobody_wakes_up_while_nothing_happens() {
+    let scene = Scene::new();
+    let owner = settled_owner(&scene);
+    let tasks = tasks_of(owner.pid());
+    let before = (context_switches(&tasks), processor_time(&tasks));
+    // Not a wait for something: these seconds are what is measured.
+    sleep(Duration::from_secs(5));
+    let after = (context_switches(&tasks), processor_time(&tasks));
+    assert_eq!(after, before);
+    assert_eq!(tasks_of(owner.pid()), tasks);
+}

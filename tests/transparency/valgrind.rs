@@ -1,0 +1,32 @@
+//! A program that an administrator runs under valgrind has its PID file too, and valgrind finds no fault with us.
+
+use crate::common::{NOTHING, Process, Scene, beside_valgrind, exited, killed_by};
+
+fn under_valgrind(scene: &Scene, host: &str) -> Process {
+    let host = scene
+        .program("valgrind")
+        .args(["--quiet", "--error-exitcode=99"])
+        .arg(scene.host_path(host))
+        .spawn_owner();
+    assert!(!scene.an_outsider_can_lock());
+    host
+}
+
+#[test]
+fn it_has_its_file_until_it_ends() {
+    let scene = Scene::new();
+    let mut host = under_valgrind(&scene, "waits_for_eof");
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, beside_valgrind(&ended)), (exited(0), ""));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn a_deletion_ends_it() {
+    let scene = Scene::new();
+    let host = under_valgrind(&scene, "waits_for_signal");
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
