@@ -20,7 +20,7 @@ use crate::ending::{self, How};
 use crate::sys::fs::unlink_by_kernel;
 use crate::sys::next_symbol::LibcFunction;
 use crate::sys::sigset::{INTERNAL, bit};
-use crate::sys::{self, guard::guarded, sigset};
+use crate::sys::{self, Errno, guard::guarded, sigset};
 use crate::{credentials, hooks, own_hands, signals};
 
 // ---- the process ends ----
@@ -93,7 +93,7 @@ fn redirect_streams() -> c_int {
         let stat = stat.assume_init();
         if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != libc::makedev(1, 3) {
             libc::close(null);
-            sys::set_errno(libc::ENODEV);
+            sys::set_errno(Errno(libc::ENODEV));
             return -1;
         }
         for stream in 0..3 {
@@ -144,7 +144,7 @@ pub unsafe extern "C-unwind" fn remove(path: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
         let result = unlink(path);
-        if result != 0 && sys::errno() == libc::EISDIR {
+        if result != 0 && sys::errno() == Errno(libc::EISDIR) {
             return libc::rmdir(path);
         }
         result
@@ -445,7 +445,7 @@ fn disposition_of(signal: c_int) -> sighandler_t {
 }
 
 fn refuse<T>(answer: T) -> T {
-    sys::set_errno(libc::EINVAL);
+    sys::set_errno(Errno(libc::EINVAL));
     answer
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use crate::signals;
 use crate::sys::procfs::Stat;
-use crate::sys::{self, futex, sigset};
+use crate::sys::{self, Errno, futex, sigset};
 
 /// Where libc keeps the number of the main thread: in memory that stays as long as the process. After
 /// a fork(2) by another thread it holds a number that does not change any more.
@@ -51,7 +51,7 @@ pub fn wait_beside(mailbox: &AtomicU32) -> bool {
     }
     // SAFETY: asks. The filter may have come since.
     let filtered = unsafe { libc::prctl(libc::PR_GET_SECCOMP) } != 0;
-    if filtered || futex::wait_either((mailbox, 0), (word, main)) == Err(libc::ENOSYS) {
+    if filtered || futex::wait_either((mailbox, 0), (word, main)) == Err(Errno(libc::ENOSYS)) {
         IS_OVER.store(true, Ordering::SeqCst);
     }
     false

@@ -7,6 +7,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::sys::Errno;
 use crate::sys::check;
 use crate::sys::fs::numbers_in;
 
@@ -24,7 +25,7 @@ pub fn is_entered() -> bool {
 ///
 /// The errno, where the kernel or a sandbox refuses: the table is then still the host's, and
 /// nothing may be opened.
-pub fn enter() -> Result<(), c_int> {
+pub fn enter() -> Result<(), Errno> {
     // Linux 5.9. By number: glibc has the function only since 2.34.
     // SAFETY: only the calling thread's view of descriptors changes.
     let closed = unsafe {

@@ -1,7 +1,6 @@
 //! The handlers around fork(2), and what makes a forked child a candidate.
 
 use std::cell::Cell;
-use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use crate::handover::{choose, receive};
@@ -11,7 +10,7 @@ use crate::mark::{self, Role};
 use crate::ownership::shared::{self, Page, kind, page};
 use crate::settings::Follow;
 use crate::settings::config::Config;
-use crate::sys::{self, guard::guarded, sigset::SignalsBlocked};
+use crate::sys::{self, Errno, guard::guarded, sigset::SignalsBlocked};
 
 static CONFIG: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
 /// This process, as far as fork(2) handlers have seen it: in a vfork child, or after a raw
@@ -24,7 +23,7 @@ thread_local! {
     /// The place of the child that is forked.
     static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
     /// The host's errno, while a child is forked that has a place.
-    static ERRNO: Cell<c_int> = const { Cell::new(0) };
+    static ERRNO: Cell<Errno> = const { Cell::new(Errno(0)) };
 }
 
 fn config() -> Option<&'static Config> {
@@ -71,17 +70,17 @@ unsafe extern "C" fn before_fork() {
     // Nobody tells the handlers that a fork has failed. But libc sets errno before it calls them.
     if PLACE.get().is_some() {
         ERRNO.set(sys::errno());
-        sys::set_errno(0);
+        sys::set_errno(Errno(0));
     }
 }
 
 /// Right after a fork: its errno, or 0. Puts back the host's where there was no failure.
-fn errno_of_fork() -> c_int {
+fn errno_of_fork() -> Errno {
     if PLACE.get().is_none() {
-        return 0;
+        return Errno(0);
     }
     let errno = sys::errno();
-    if errno == 0 {
+    if errno == Errno(0) {
         sys::set_errno(ERRNO.get());
     }
     errno
@@ -98,7 +97,7 @@ unsafe extern "C" fn after_fork_parent() {
                 crate::heap_unlock();
             }
             match (page(), place) {
-                (Some(page), Some(place)) if errno != 0 => page.expect_no_child(place),
+                (Some(page), Some(place)) if errno != Errno(0) => page.expect_no_child(place),
                 _ => choose::count_child(),
             }
         }

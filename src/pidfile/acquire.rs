@@ -13,7 +13,7 @@ use crate::pidfile::PidFile;
 use crate::pidfile::content::{Content, read_pid, replace, write};
 use crate::pidfile::location::Home;
 use crate::sys::fs::{FileId, directory_of, flock, fstat, lstat, open, parent, stat, unlink};
-use crate::sys::{self, check, clock, describe, futex, procfs};
+use crate::sys::{self, Errno, check, clock, futex, procfs};
 
 /// Between two attempts.
 const MOMENT: Duration = Duration::from_millis(2);
@@ -33,7 +33,7 @@ pub enum Refusal {
     /// It is nothing that may be replaced.
     Unsafe(&'static str),
     /// A system call failed: what we wanted, and the errno.
-    Failed(&'static str, c_int),
+    Failed(&'static str, Errno),
     /// It was ours, and was deleted while this process called exec(2).
     Deleted,
     /// It was ours, and something else is there now.
@@ -46,7 +46,7 @@ impl fmt::Display for Refusal {
             Self::Held(Some(pid)) => write!(to, "is held by a live owner, PID {pid}"),
             Self::Held(None) => write!(to, "is held by a live owner"),
             Self::Unsafe(what) => write!(to, "{what}"),
-            Self::Failed(what, errno) => write!(to, "cannot {what}: {}", describe(*errno)),
+            Self::Failed(what, errno) => write!(to, "cannot {what}: {}", errno),
             Self::Deleted => write!(to, "was deleted"),
             Self::Lost => write!(to, "does not name this process any more"),
         }
@@ -102,7 +102,9 @@ impl PidFile {
         loop {
             let fd = match open(path, libc::O_RDWR).or_else(|_| open(path, libc::O_RDONLY)) {
                 Ok(fd) => fd,
-                Err(libc::ENOENT) if home.proves_absence(path) => return Err(Refusal::Deleted),
+                Err(Errno(libc::ENOENT)) if home.proves_absence(path) => {
+                    return Err(Refusal::Deleted);
+                }
                 Err(errno) => return Err(Refusal::Failed("open it", errno)),
             };
             let stat = fstat(&fd).map_err(|errno| Refusal::Failed("look at it", errno))?;
@@ -134,7 +136,7 @@ impl PidFile {
 /// everything is to be looked at again.
 fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>, Refusal> {
     let found = match lstat(path) {
-        Err(libc::ENOENT) => return publish(path),
+        Err(Errno(libc::ENOENT)) => return publish(path),
         Err(errno) => return Err(Refusal::Failed("look at it", errno)),
         Ok(found) => found,
     };
@@ -143,8 +145,8 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
     }
     let (fd, writable) = match open(path, libc::O_RDWR) {
         Ok(fd) => (fd, true),
-        Err(libc::ENOENT | libc::ELOOP) => return Ok(None),
-        Err(libc::EACCES | libc::EPERM | libc::EROFS) => match open(path, libc::O_RDONLY) {
+        Err(Errno(libc::ENOENT | libc::ELOOP)) => return Ok(None),
+        Err(Errno(libc::EACCES | libc::EPERM | libc::EROFS)) => match open(path, libc::O_RDONLY) {
             Ok(fd) => (fd, false),
             Err(errno) => return Err(Refusal::Failed("open it", errno)),
         },
@@ -152,7 +154,7 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
     };
     match flock(&fd) {
         Ok(()) => {}
-        Err(libc::EWOULDBLOCK) => match read_pid(&fd) {
+        Err(Errno(libc::EWOULDBLOCK)) => match read_pid(&fd) {
             // It is ours from before an exec(2), and somebody is just trying its lock.
             Some(pid) if pid == sys::getpid() && waited < CONTENTION => return Ok(None),
             Some(pid) if procfs::is_running(pid) => return Err(Refusal::Held(Some(pid))),
@@ -257,12 +259,12 @@ fn is_of_kernel(path: &CStr) -> bool {
 /// Puts a new, whole and locked file at a free path; `None` if the path is not free.
 fn publish(path: &CStr) -> Result<Option<OwnedFd>, Refusal> {
     let published = match publish_unnamed(path) {
-        Err(Refusal::Failed(_, errno)) if errno != libc::EEXIST => publish_named(path),
+        Err(Refusal::Failed(_, errno)) if errno != Errno(libc::EEXIST) => publish_named(path),
         other => other,
     };
     match published {
         Ok(fd) => Ok(Some(fd)),
-        Err(Refusal::Failed(_, libc::EEXIST)) => Ok(None),
+        Err(Refusal::Failed(_, Errno(libc::EEXIST))) => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }
@@ -277,7 +279,7 @@ fn publish_unnamed(path: &CStr) -> Result<OwnedFd, Refusal> {
     // The kernel gives a name to a bare descriptor for who has CAP_DAC_READ_SEARCH, and for
     // whoever has opened it (Linux 6.10).
     let linked = match link(fd.as_raw_fd(), c"", path, libc::AT_EMPTY_PATH) {
-        Err(libc::EEXIST) => Err(libc::EEXIST),
+        Err(Errno(libc::EEXIST)) => Err(Errno(libc::EEXIST)),
         Ok(()) => Ok(()),
         Err(_) => link(
             libc::AT_FDCWD,
@@ -290,7 +292,7 @@ fn publish_unnamed(path: &CStr) -> Result<OwnedFd, Refusal> {
     Ok(fd)
 }
 
-fn link(at: c_int, from: &CStr, to: &CStr, flags: c_int) -> Result<(), c_int> {
+fn link(at: c_int, from: &CStr, to: &CStr, flags: c_int) -> Result<(), Errno> {
     // SAFETY: both are C strings.
     check(unsafe { libc::linkat(at, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags) }).map(drop)
 }
@@ -310,7 +312,7 @@ fn publish_named(path: &CStr) -> Result<OwnedFd, Refusal> {
 
 /// renameat2(2) with RENAME_NOREPLACE, by number (glibc has it only since 2.28); link(2) where the
 /// kernel or the file system does not know it.
-fn rename_to_free(from: &CStr, to: &CStr) -> Result<(), c_int> {
+fn rename_to_free(from: &CStr, to: &CStr) -> Result<(), Errno> {
     // SAFETY: both are C strings.
     let renamed = unsafe {
         libc::syscall(
@@ -324,7 +326,7 @@ fn rename_to_free(from: &CStr, to: &CStr) -> Result<(), c_int> {
     };
     match check(renamed as c_int) {
         Ok(_) => Ok(()),
-        Err(libc::ENOSYS | libc::EINVAL) => {
+        Err(Errno(libc::ENOSYS | libc::EINVAL)) => {
             // SAFETY: both are C strings.
             check(unsafe { libc::link(from.as_ptr(), to.as_ptr()) })?;
             unlink(from)

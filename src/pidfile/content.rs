@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::sys::fs::{fstat, open};
-use crate::sys::{self, check};
+use crate::sys::{self, Errno, check};
 
 /// A PID in decimal and a newline.
 pub struct Content([u8; 12], usize);
@@ -61,17 +61,17 @@ pub fn read_pid(fd: &OwnedFd) -> Option<libc::pid_t> {
     parse_pid(content.get(..usize::try_from(size).ok()?)?)
 }
 
-pub fn write(fd: &OwnedFd, content: &[u8]) -> Result<(), c_int> {
+pub fn write(fd: &OwnedFd, content: &[u8]) -> Result<(), Errno> {
     write_at(fd, content, 0)
 }
 
-fn write_at(fd: &OwnedFd, content: &[u8], offset: usize) -> Result<(), c_int> {
+fn write_at(fd: &OwnedFd, content: &[u8], offset: usize) -> Result<(), Errno> {
     let (start, length, offset) = (content.as_ptr(), content.len(), offset as libc::off_t);
     // SAFETY: reads at most the size of `content`.
     let size = unsafe { libc::pwrite(fd.as_raw_fd(), start.cast(), length, offset) };
     match check(size as c_int) {
         Ok(size) if size as usize == length => Ok(()),
-        Ok(_) => Err(libc::ENOSPC),
+        Ok(_) => Err(Errno(libc::ENOSPC)),
         Err(errno) => Err(errno),
     }
 }
@@ -80,7 +80,7 @@ fn write_at(fd: &OwnedFd, content: &[u8], offset: usize) -> Result<(), c_int> {
 /// first instant, and after it there is never more than empty lines. Who has read a shorter one to its
 /// end, and then asks for more, gets what the new one has beyond it: a second newline, where the PID
 /// has grown by a digit.
-pub fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), c_int> {
+pub fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), Errno> {
     let content = Content::naming(pid);
     let length = content.bytes().len();
     let before = usize::try_from(fstat(fd)?.st_size).unwrap_or(0);

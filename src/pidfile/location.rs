@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+use crate::sys::Errno;
 use crate::sys::fs::{FileId, directory_of, parent, stat};
 
 /// Where a file was put: what the path then led through.
@@ -26,7 +27,9 @@ impl Home {
     pub fn proves_absence(&self, path: &CStr) -> bool {
         match stat(&directory_of(path)) {
             Ok(directory) => FileId::from(&directory) == self.directory,
-            Err(libc::ENOENT) => stat(c"/").is_ok_and(|root| FileId::from(&root) == self.root),
+            Err(Errno(libc::ENOENT)) => {
+                stat(c"/").is_ok_and(|root| FileId::from(&root) == self.root)
+            }
             Err(_) => false,
         }
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::pidfile::content::{names_us_at, read_pid, replace};
 use crate::sys::fs::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
 use crate::sys::futex::POLL_INTERVAL;
-use crate::sys::{self, clock, futex, procfs};
+use crate::sys::{self, Errno, clock, futex, procfs};
 
 /// What a look at the path has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl PidFile {
             Ok(_) if links == Some(0) || self.is_home() => Sight::Replaced,
             Ok(_) => Sight::Present,
             Err(_) if links == Some(0) => Sight::Deleted,
-            Err(libc::ENOENT) if self.is_home() => Sight::Deleted,
+            Err(Errno(libc::ENOENT)) if self.is_home() => Sight::Deleted,
             Err(_) => Sight::Present,
         }
     }

@@ -1,13 +1,13 @@
 //! The file of another process, which this one may inherit.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use crate::pidfile::PidFile;
 use crate::pidfile::content::read_pid;
 use crate::pidfile::fd_passing::Bequest;
 use crate::sys::fs::{FileId, flock_by_kernel, fstat, open, parent, unlock};
-use crate::sys::{self, procfs};
+use crate::sys::{self, Errno, procfs};
 
 /// A PID file that another process owns, and that this one may inherit.
 pub struct Baton {
@@ -49,11 +49,11 @@ impl Baton {
     }
 
     /// Blocks until the lock is free, and takes it.
-    pub fn wait(&self) -> Result<Found, c_int> {
+    pub fn wait(&self) -> Result<Found, Errno> {
         let fd = &self.fd;
         // Interrupted when the host changes its user (nptl/setxid).
         while let Err(errno) = flock_by_kernel(fd, libc::LOCK_EX) {
-            if errno != libc::EINTR {
+            if errno != Errno(libc::EINTR) {
                 return Err(errno);
             }
         }

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use super::{check, errno};
+use super::{Errno, check, errno};
 
 /// What a path leads to: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +16,12 @@ impl From<&libc::stat64> for FileId {
     }
 }
 
-pub fn flock(fd: &OwnedFd) -> Result<(), c_int> {
+pub fn flock(fd: &OwnedFd) -> Result<(), Errno> {
     flock_by_kernel(fd, libc::LOCK_EX | libc::LOCK_NB).map(|_| ())
 }
 
 /// The function of that name is the host's (interpose.rs).
-pub fn flock_by_kernel(fd: &OwnedFd, operation: c_int) -> Result<c_int, c_int> {
+pub fn flock_by_kernel(fd: &OwnedFd, operation: c_int) -> Result<c_int, Errno> {
     // SAFETY: the descriptor is ours.
     check(unsafe { libc::syscall(libc::SYS_flock, fd.as_raw_fd(), operation) } as c_int)
 }
@@ -31,7 +31,7 @@ pub fn unlock(fd: &OwnedFd) {
 }
 
 /// Never follows a link, never blocks, never becomes a controlling terminal, is never inherited.
-pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, c_int> {
+pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     // A directory is opened only for O_TMPFILE, where its own path may well be a link.
     let flags = if flags & libc::O_TMPFILE == libc::O_TMPFILE {
@@ -48,7 +48,7 @@ pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, c_int> {
 
 /// By this name, as std does it (on 64 bits there is but one size of files): another one for the same
 /// function is one more symbol that the loader has to look up in every process.
-pub type Stat = Result<libc::stat64, c_int>;
+pub type Stat = Result<libc::stat64, Errno>;
 
 pub fn filled_in(call: impl FnOnce(*mut libc::stat64) -> c_int) -> Stat {
     let mut stat = MaybeUninit::<libc::stat64>::zeroed();
@@ -65,7 +65,7 @@ pub fn lstat(path: &CStr) -> Stat {
 /// Which file a path leads to. On its own, so that a signal handler with a small stack pays for the
 /// kernel's structure no longer than it takes.
 #[inline(never)]
-pub fn file_at(path: &CStr) -> Result<FileId, c_int> {
+pub fn file_at(path: &CStr) -> Result<FileId, Errno> {
     lstat(path)
         .as_ref()
         .map(FileId::from)
@@ -73,7 +73,7 @@ pub fn file_at(path: &CStr) -> Result<FileId, c_int> {
 }
 
 /// The function of that name is the host's (interpose.rs).
-pub fn unlink(path: &CStr) -> Result<(), c_int> {
+pub fn unlink(path: &CStr) -> Result<(), Errno> {
     // SAFETY: a C string.
     check(unsafe { unlink_by_kernel(path.as_ptr()) } as c_int).map(|_| ())
 }
@@ -104,7 +104,7 @@ pub fn fstat(fd: &OwnedFd) -> Stat {
 
 /// Reads a file of the kernel's, or as much of it as there is room for, in one piece: it is written
 /// when it is read. Answers how many bytes these are.
-pub fn read_once(path: &CStr, into: &mut [u8]) -> Result<usize, c_int> {
+pub fn read_once(path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {
     let fd = open(path, libc::O_RDONLY)?;
     // SAFETY: the descriptor is ours; room for as many bytes as are asked for.
     let length = unsafe { libc::read(fd.as_raw_fd(), into.as_mut_ptr().cast(), into.len()) };
@@ -113,7 +113,7 @@ pub fn read_once(path: &CStr, into: &mut [u8]) -> Result<usize, c_int> {
 
 /// The entries of a directory that are numbers, as in /proc. By the system call: opendir(3)
 /// allocates, from the host's malloc.
-pub fn numbers_in(directory: &CStr) -> Result<Vec<c_int>, c_int> {
+pub fn numbers_in(directory: &CStr) -> Result<Vec<c_int>, Errno> {
     /// In front of a name: inode, offset, length of the entry, type (getdents64(2)).
     const HEADER: usize = 8 + 8 + 2 + 1;
     const LENGTH: usize = 8 + 8;
@@ -179,7 +179,7 @@ mod tests {
         found.sort_unstable();
         wanted.sort_unstable();
         assert_eq!(found, wanted);
-        assert_eq!(numbers_in(c"/proc/self/stat"), Err(libc::ENOTDIR));
+        assert_eq!(numbers_in(c"/proc/self/stat"), Err(Errno(libc::ENOTDIR)));
     }
 
     #[test]

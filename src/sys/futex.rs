@@ -5,8 +5,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::check;
 use super::clock::now;
+use super::{Errno, check};
 
 /// How long a wait that nothing ends by a wake-up sleeps between two looks.
 pub const POLL_INTERVAL: Duration = Duration::from_micros(200);
@@ -48,7 +48,7 @@ pub fn wait_shared(word: &AtomicU32, expected: u32, bound: Duration) {
 /// # Errors
 ///
 /// ENOSYS: before Linux 5.16.
-pub fn wait_either(private: (&AtomicU32, u32), shared: (&AtomicU32, u32)) -> Result<(), c_int> {
+pub fn wait_either(private: (&AtomicU32, u32), shared: (&AtomicU32, u32)) -> Result<(), Errno> {
     /// futex(2), FUTEX2_SIZE_U32.
     const WORD: u32 = 2;
     /// include/uapi/linux/futex.h, struct futex_waitv.
@@ -74,8 +74,8 @@ pub fn wait_either(private: (&AtomicU32, u32), shared: (&AtomicU32, u32)) -> Res
     // SAFETY: the places and their words outlive the call. Every caller checks its condition again.
     let woken = unsafe { libc::syscall(libc::SYS_futex_waitv, at, number, 0, no_bound, 0) };
     match check(woken as c_int) {
-        Err(libc::EAGAIN | libc::EINTR) | Ok(_) => Ok(()),
-        Err(_) => Err(libc::ENOSYS),
+        Err(Errno(libc::EAGAIN | libc::EINTR)) | Ok(_) => Ok(()),
+        Err(_) => Err(Errno(libc::ENOSYS)),
     }
 }
 

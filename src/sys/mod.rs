@@ -14,30 +14,45 @@ pub mod sigset;
 pub mod text;
 
 use std::ffi::c_int;
-use std::io;
+use std::{fmt, io};
 
-pub fn errno() -> c_int {
-    // SAFETY: always a valid pointer to the calling thread's errno.
-    unsafe { *libc::__errno_location() }
+/// An error number of errno(3), as a system call has left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub c_int);
+
+impl fmt::Display for Errno {
+    /// Writes what strerror(3) says of it.
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        io::Error::from(*self).fmt(to)
+    }
 }
 
-pub fn set_errno(value: c_int) {
-    // SAFETY: as in `errno`.
-    unsafe { *libc::__errno_location() = value }
+impl From<Errno> for io::Error {
+    fn from(Errno(number): Errno) -> Self {
+        Self::from_raw_os_error(number)
+    }
+}
+
+/// Returns the calling thread's errno.
+pub fn errno() -> Errno {
+    // SAFETY: __errno_location(3) returns a valid, aligned pointer to an int of the calling thread,
+    // which no other thread uses.
+    Errno(unsafe { *libc::__errno_location() })
+}
+
+/// Sets the calling thread's errno.
+pub fn set_errno(Errno(number): Errno) {
+    // SAFETY: see `errno`.
+    unsafe { *libc::__errno_location() = number }
 }
 
 /// The result of a libc call that answers -1 on failure, as an errno.
-pub fn check(result: c_int) -> Result<c_int, c_int> {
+pub fn check(result: c_int) -> Result<c_int, Errno> {
     if result == -1 {
         Err(errno())
     } else {
         Ok(result)
     }
-}
-
-/// How the C library words an errno.
-pub fn describe(errno: c_int) -> io::Error {
-    io::Error::from_raw_os_error(errno)
 }
 
 pub fn getpid() -> libc::pid_t {

@@ -6,8 +6,8 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::errno;
 use super::fs::{numbers_in, read_once};
+use super::{Errno, errno};
 
 /// A line that the kernel has written of a process or a thread.
 pub struct Stat {
@@ -25,8 +25,10 @@ impl Stat {
     pub fn read(path: &str) -> io::Result<Self> {
         let mut bytes = [0; Self::LONGEST];
         let length = read_once(&CString::new(path)?, &mut bytes);
-        let length = length.map_err(io::Error::from_raw_os_error)?;
-        Ok(Self { bytes, length })
+        Ok(Self {
+            bytes,
+            length: length?,
+        })
     }
 
     fn of(pid: libc::pid_t) -> Option<Self> {
@@ -101,7 +103,7 @@ pub fn record(path: &str, delimiter: u8, name: &[u8]) -> Option<Vec<u8>> {
 /// Whether a process of this PID exists (a zombie does).
 pub fn is_alive(pid: libc::pid_t) -> bool {
     // SAFETY: signal 0 only asks.
-    pid > 0 && (unsafe { libc::kill(pid, 0) } == 0 || errno() == libc::EPERM)
+    pid > 0 && (unsafe { libc::kill(pid, 0) } == 0 || errno() == Errno(libc::EPERM))
 }
 
 /// Whether there is such a process, and it is not only waiting to be reaped. Without /proc a zombie
