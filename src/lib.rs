@@ -30,7 +30,7 @@
 //! | --- | --- |
 //! | [`settings`] | environment and command line → `Config` |
 //! | [`startup`] | from the constructor to the first instruction of the host |
-//! | [`mark`] | what an exec must not make us forget |
+//! | [`settings::exec_state`] | what an exec must not make us forget |
 //! | [`pidfile`] | the file that is ours: look, adopt, pass on, remove, empty |
 //! | [`pidfile::acquire`] | how the file becomes ours |
 //! | [`pidfile::standby`] | the file of another process, which this one may inherit |
@@ -87,7 +87,6 @@ mod kernel_action;
 mod last_thread;
 mod mailbox;
 mod main_thread;
-mod mark;
 mod once;
 mod own_hands;
 mod ownership;

@@ -7,11 +7,11 @@ use once_cell::sync::OnceCell;
 
 use crate::hooks::fork;
 use crate::keeper::Claim;
-use crate::mark::{self, Mark, Role};
 use crate::pidfile::acquire::Refusal;
 use crate::pidfile::location::Home;
 use crate::settings::config::Config;
 use crate::settings::env::Variables;
+use crate::settings::exec_state::{self, ExecState, Role};
 use crate::sys::{self, procfs, sigset::SignalsBlocked};
 use crate::thread_keys::LowKeys;
 use crate::{abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, report, signals};
@@ -55,7 +55,7 @@ pub fn run() {
         let mark = variables.mark_for(setting);
         let may_own = match mark {
             Some(mark) if !mark.is_of_this_process() => false,
-            Some(Mark {
+            Some(ExecState {
                 role: Role::Owner, ..
             }) => true,
             _ => variables.wants_this_program(),
@@ -67,7 +67,7 @@ pub fn run() {
     }
 }
 
-fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
+fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
     // Our threads inherit this mask.
     let _blocked = SignalsBlocked::new();
     let _low_keys = LowKeys::take();
@@ -94,8 +94,8 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
             report::problem(config, &complaint);
         }
     }
-    if let Some(Mark {
-        role: Role::Await,
+    if let Some(ExecState {
+        role: Role::Standby,
         home,
         ..
     }) = mark
@@ -103,7 +103,7 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
         return stand_by_again(config, home);
     }
     let claim = match mark {
-        Some(Mark {
+        Some(ExecState {
             role: Role::Owner,
             home,
             ..
@@ -133,7 +133,7 @@ fn take_part(setting: &[u8], mark: Option<Mark>, variables: &Variables) {
             if mark.is_none()
                 && matches!(refusal, Refusal::Held(Some(pid)) if procfs::descends_from(pid))
             {
-                return leave_mark(config, Role::Aside);
+                return leave_mark(config, Role::Inert);
             }
             let is_known = mark.is_some() && matches!(refusal, Refusal::Held(_));
             stand_aside(config, &refusal, is_known);
@@ -146,7 +146,7 @@ fn stand_by_again(config: &'static Config, home: Home) {
     signals::hook(config.signal);
     own_hands::note_path(&config.path);
     at_the_end();
-    mark::leave(Role::Await, home, config.path.to_bytes());
+    exec_state::leave(Role::Standby, home, config.path.to_bytes());
     fork::register(config);
     fork::resume(config);
 }
@@ -160,7 +160,7 @@ fn at_the_end() {
 
 fn leave_mark(config: &Config, role: Role) {
     if let Some(home) = Home::of(&config.path) {
-        mark::leave(role, home, config.path.to_bytes());
+        exec_state::leave(role, home, config.path.to_bytes());
     }
 }
 
@@ -178,6 +178,6 @@ fn stand_aside(config: &Config, refusal: &Refusal, is_known: bool) {
         sys::exit_group(1);
     }
     if matches!(refusal, Refusal::Held(_)) {
-        leave_mark(config, Role::Aside);
+        leave_mark(config, Role::Inert);
     }
 }

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use crate::mailbox::{self, phase};
-use crate::mark::{self, Role};
 use crate::ownership::shared::{AT_ONCE, page};
 use crate::pidfile::content::names_us_at;
 use crate::pidfile::standby::{Baton, Found};
 use crate::pidfile::{PidFile, Sight};
 use crate::settings::config::Config;
+use crate::settings::exec_state::{self, Role};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
 use crate::{deletion, own_hands, private_table};
@@ -50,7 +50,7 @@ fn is_named() -> bool {
 
 /// The keeper of an heir that has the lock.
 pub fn taken() {
-    mark::rewrite(Role::Owner);
+    exec_state::rewrite(Role::Owner);
     if let Some(page) = page() {
         page.forget(sys::getpid());
         page.taken.store(sys::getpid() as u32, Ordering::SeqCst);

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use crate::handover::{choose, receive};
 use crate::keeper;
 use crate::mailbox;
-use crate::mark::{self, Role};
 use crate::ownership::shared::{self, Page, kind, page};
 use crate::settings::Follow;
 use crate::settings::config::Config;
+use crate::settings::exec_state::{self, Role};
 use crate::sys::{self, Errno, guard::guarded, sigset::SignalsBlocked};
 
 static CONFIG: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
@@ -166,7 +166,7 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
     // Also one for which there is no file any more: its second must learn of the deletion, too.
     mailbox::set_candidate(true);
     if stands_by {
-        mark::rewrite_with_copies(Role::Await);
+        exec_state::rewrite_with_copies(Role::Standby);
         page.add(kind);
     }
     page.decide();

@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use super::env::Variables;
+use super::exec_state::ExecState;
 use super::{Follow, LONGEST_PATH, Log, Watch, values};
-use crate::mark::Mark;
 use crate::sys::text::escaped;
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Config {
     /// Why the path cannot be used.
     pub fn new(
         setting: &[u8],
-        mark: Option<&Mark>,
+        mark: Option<&ExecState>,
         variables: &Variables,
         mut complain: impl FnMut(String),
     ) -> Result<Self, String> {

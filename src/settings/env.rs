@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, c_char};
 
+use super::exec_state::{self, ExecState};
 use super::{LONGEST_PATH, Log, values};
-use crate::mark::{self, Mark};
 
 /// The environment variables, in the order of the README.
 #[derive(Clone, Copy, Default)]
@@ -60,7 +60,7 @@ impl<'a> Variables<'a> {
                 b"PIDFILE_WATCH" => &mut found.watch,
                 b"PIDFILE_STRICT" => &mut found.strict,
                 b"PIDFILE_LOG" => &mut found.log,
-                mark::VARIABLE => &mut found.mark,
+                exec_state::VARIABLE => &mut found.mark,
                 _ => continue,
             };
             // As getenv(3): the first of several counts.
@@ -89,9 +89,9 @@ impl<'a> Variables<'a> {
     }
 
     /// The mark that was left for the file that `setting` names.
-    pub fn mark_for(&self, setting: &[u8]) -> Option<Mark<'a>> {
+    pub fn mark_for(&self, setting: &[u8]) -> Option<ExecState<'a>> {
         self.mark
-            .and_then(Mark::parse)
+            .and_then(ExecState::parse)
             .filter(|mark| mark.concerns(setting))
     }
 

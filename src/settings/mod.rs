@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod env;
+pub mod exec_state;
 #[cfg(test)]
 mod properties;
 mod values;

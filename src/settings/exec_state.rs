@@ -27,9 +27,9 @@ pub enum Role {
     /// The PID in the file is this process's.
     Owner,
     /// It stands by for the file of another process.
-    Await,
+    Standby,
     /// It has found a live owner and told so: neither it nor its children need to say it again.
-    Aside,
+    Inert,
 }
 
 impl Role {
@@ -37,15 +37,15 @@ impl Role {
     fn word(self) -> &'static str {
         match self {
             Self::Owner => "owner",
-            Self::Await => "await",
-            Self::Aside => "aside",
+            Self::Standby => "stdby",
+            Self::Inert => "inert",
         }
     }
 }
 
 /// A mark that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark<'a> {
+pub struct ExecState<'a> {
     pub role: Role,
     pub pid: libc::pid_t,
     /// Where the file was put.
@@ -55,12 +55,12 @@ pub struct Mark<'a> {
     pub path: &'a [u8],
 }
 
-impl<'a> Mark<'a> {
+impl<'a> ExecState<'a> {
     /// Reads the value of the variable; anything that we would not have written is no mark.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let mut fields = value.splitn(8, |&byte| byte == b':');
         let role = fields.next()?;
-        let role = [Role::Owner, Role::Await, Role::Aside]
+        let role = [Role::Owner, Role::Standby, Role::Inert]
             .into_iter()
             .find(|known| known.word().as_bytes() == role)?;
         let pid = std::str::from_utf8(fields.next()?)
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_back() {
-        let mark = Mark::parse(VALUE).unwrap();
+        let mark = ExecState::parse(VALUE).unwrap();
         assert_eq!((mark.role, mark.pid), (Role::Owner, 1234));
         assert_eq!(mark.home.directory, FileId(0xfd00, 0xabc));
         assert_eq!(mark.home.root, FileId(0xfd01, 2));
@@ -227,15 +227,15 @@ mod tests {
             b"owner:1:zz:0:0:0:0:/a",
         ];
         for value in broken {
-            assert_eq!(Mark::parse(value), None, "{value:?}");
+            assert_eq!(ExecState::parse(value), None, "{value:?}");
         }
         for end in 0..VALUE.len() - 12 {
-            assert_eq!(Mark::parse(&VALUE[..end]), None);
+            assert_eq!(ExecState::parse(&VALUE[..end]), None);
         }
     }
 
     fn role() -> impl Strategy<Value = Role> {
-        prop::sample::select(vec![Role::Owner, Role::Await, Role::Aside])
+        prop::sample::select(vec![Role::Owner, Role::Standby, Role::Inert])
     }
 
     fn absolute(length: impl Into<SizeRange>) -> impl Strategy<Value = Vec<u8>> {
@@ -259,7 +259,7 @@ mod tests {
             rewrite(second);
             let after = std::env::var_os(name).unwrap();
             for (text, role) in [(before, first), (after, second)] {
-                let mark = Mark::parse(text.as_bytes()).unwrap();
+                let mark = ExecState::parse(text.as_bytes()).unwrap();
                 prop_assert_eq!((mark.role, mark.pid), (role, sys::getpid()));
                 prop_assert_eq!((mark.home, mark.path), (home, &path[..]));
                 prop_assert!(mark.is_of_this_process());
@@ -268,8 +268,8 @@ mod tests {
         }
 
         #[test]
-        fn a_mark_is_whole_or_none(value in "(owner|await|aside|[a-z]{0,6})(:[0-9a-fx+-]{0,20}){0,8}(:/?\\PC{0,9})?") {
-            if let Some(mark) = Mark::parse(value.as_bytes()) {
+        fn a_mark_is_whole_or_none(value in "(owner|stdby|inert|[a-z]{0,6})(:[0-9a-fx+-]{0,20}){0,8}(:/?\\PC{0,9})?") {
+            if let Some(mark) = ExecState::parse(value.as_bytes()) {
                 let role = value.split(':').next().unwrap();
                 prop_assert_eq!(mark.role.word(), role);
                 prop_assert!(mark.pid > 0);
@@ -280,13 +280,13 @@ mod tests {
 
         #[test]
         fn bytes_that_are_no_text_are_no_mark(value: Vec<u8>) {
-            prop_assert_eq!(Mark::parse(&value), None);
+            prop_assert_eq!(ExecState::parse(&value), None);
         }
     }
 
     #[test]
     fn it_concerns_the_same_file_also_from_elsewhere() {
-        let mark = Mark::parse(VALUE).unwrap();
+        let mark = ExecState::parse(VALUE).unwrap();
         assert!(mark.concerns(b"/run/a:b.pid"));
         assert!(mark.concerns(b"a:b.pid"));
         assert!(!mark.concerns(b"b.pid"));
