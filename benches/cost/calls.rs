@@ -1,7 +1,7 @@
 //! What calls cost that the library sees, and children that have nothing to do with it: in an owner, and in a bystander, which
 //! is a program that an owner has started.
 
-use crate::common::{Scene, exited};
+use crate::common::{TestDir, exited};
 use crate::figure::{Figure, Samples};
 use crate::start_and_end;
 use crate::table::{Row, Table, Target, Unit};
@@ -95,7 +95,7 @@ pub fn measure(table: &mut Table) {
 /// Nanoseconds for one call, of the least disturbed round of each run.
 fn cost(call: &str, calls: usize) -> BTreeMap<Host, Samples> {
     in_turns(RUNS, &HOSTS, |host| {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let preloaded = |name| {
             let library = scene.host_path(name);
             scene

@@ -1,6 +1,6 @@
 //! Many owners of one user.
 
-use crate::common::{Scene, children_of, exited, library, private_dirty, wait_until_idle};
+use crate::common::{TestDir, children_of, exited, library, private_dirty, wait_until_idle};
 use crate::figure::Samples;
 use crate::table::{Row, Table, Target, Unit};
 use crate::ways::{end_of, now};
@@ -69,7 +69,7 @@ impl Crowd {
 }
 
 fn crowd(count: usize) -> (f64, f64, f64) {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let starter = scene
         .host("starts_many")
         .plain()

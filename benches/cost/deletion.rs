@@ -1,6 +1,6 @@
 //! From the deletion of the file to the host's handler of SIGTERM.
 
-use crate::common::{Process, Scene, children_of, is_watching, status_line, wait_for};
+use crate::common::{Process, TestDir, children_of, is_watching, status_line, wait_for};
 use crate::figure::Figure;
 use crate::table::{Row, Table, Target, Unit};
 use crate::ways::{Times, Way, in_turns, now};
@@ -16,7 +16,7 @@ enum Watcher {
 }
 
 pub fn measure(table: &mut Table) {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let watchers = [Watcher::Ours, Watcher::C, Watcher::Shell];
     let latency = in_turns(40, &watchers, |watcher| latency(&scene, watcher));
     let mut add = |against: &str, theirs, target| {
@@ -47,7 +47,7 @@ pub fn measure(table: &mut Table) {
     );
 }
 
-fn latency(scene: &Scene, watcher: Watcher) -> f64 {
+fn latency(scene: &TestDir, watcher: Watcher) -> f64 {
     let way = if watcher == Watcher::Ours {
         Way::Active
     } else {
@@ -76,7 +76,7 @@ fn latency(scene: &Scene, watcher: Watcher) -> f64 {
     times.at("taken") - deleted
 }
 
-fn watch(scene: &Scene, watcher: Watcher, host: i32) -> Process {
+fn watch(scene: &TestDir, watcher: Watcher, host: i32) -> Process {
     fs::write(scene.pidfile(), format!("{host}\n")).unwrap();
     let command = match watcher {
         Watcher::Shell => scene

@@ -1,6 +1,6 @@
 //! A launcher that leaves a daemon: how long its end takes.
 
-use crate::common::Scene;
+use crate::common::TestDir;
 use crate::table::{Row, Table, Target, Unit};
 use crate::ways::{Times, Way, in_turns};
 
@@ -14,7 +14,7 @@ pub fn measure(table: &mut Table) {
         ("at once", "launcher that leaves at once: end → reaped"),
     ] {
         let end = in_turns(80, &[Way::Plain, Way::Active], |way| {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let mut launcher = way.start(&scene, &["leaves_a_daemon", how]);
             // The daemon ends when this does.
             let _input = launcher.take_stdin();

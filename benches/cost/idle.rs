@@ -1,7 +1,7 @@
 //! An owner that has nothing to do, for as long as everything else is measured: its memory, and that it sleeps.
 
 use crate::common::{
-    Process, Scene, address_space, children_of, context_switches, is_watching, library,
+    Process, TestDir, address_space, children_of, context_switches, is_watching, library,
     private_dirty, processor_time, tasks_of, wait_for, wait_until_idle,
 };
 use crate::table::{Row, Table, Target, Unit};
@@ -22,7 +22,7 @@ pub struct Idle {
     /// Context switches, and nanoseconds on a processor.
     before: [u64; 2],
     since: Instant,
-    _scenes: [Scene; 3],
+    _scenes: [TestDir; 3],
 }
 
 fn activity(tasks: &[i32]) -> [u64; 2] {
@@ -31,7 +31,7 @@ fn activity(tasks: &[i32]) -> [u64; 2] {
 
 impl Idle {
     pub fn begin() -> Idle {
-        let scenes = [Scene::new(), Scene::new(), Scene::new()];
+        let scenes = [TestDir::new(), TestDir::new(), TestDir::new()];
         let plain = scenes[0].host("waits_for_signal").plain().spawn();
         let owner = scenes[1].host("waits_for_signal").spawn();
         let wrapper = scenes[2]

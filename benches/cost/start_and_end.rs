@@ -1,6 +1,6 @@
 //! From exec to main, from the return of main to the reaping, and a short life as a whole.
 
-use crate::common::{Scene, is_watching};
+use crate::common::{TestDir, is_watching};
 use crate::figure::Samples;
 use crate::table::{Row, Table, Target, Unit};
 use crate::ways::{Times, Way, in_turns};
@@ -42,7 +42,7 @@ pub fn measure(table: &mut Table) {
         active(against, Target::Below);
     }
 
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let life = in_turns(150, &[Way::Inert, Way::Active], |way| {
         let process = way.start(&scene, &["tells_the_time", "1000"]);
         Times::of(&scene, process).between("exec", "reaped")
@@ -60,7 +60,7 @@ pub fn measure(table: &mut Table) {
 
 /// From exec to main.
 pub fn starts(ways: &[Way]) -> BTreeMap<Way, Samples> {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     in_turns(200, ways, |way| {
         let process = way.start(&scene, &["tells_the_time", "0"]);
         Times::of(&scene, process).between("exec", "main")
@@ -68,7 +68,7 @@ pub fn starts(ways: &[Way]) -> BTreeMap<Way, Samples> {
 }
 
 /// The end of a process that has a watch. The kernel takes its time to close one.
-fn end(table: &mut Table, scene: &Scene) {
+fn end(table: &mut Table, scene: &TestDir) {
     let watched = scene.path("data/watched");
     std::fs::write(&watched, "").unwrap();
     let watched = watched.to_str().unwrap();

@@ -1,6 +1,6 @@
 //! The ways to start a program that are compared, and what programs say of their times.
 
-use crate::common::{Process, Scene, exited, library, wait_for};
+use crate::common::{Process, TestDir, exited, library, wait_for};
 use crate::figure::Samples;
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,7 @@ impl Way {
     }
 
     /// What `execs_timed` has to become.
-    fn words(self, scene: &Scene, program: &[&str]) -> Vec<String> {
+    fn words(self, scene: &TestDir, program: &[&str]) -> Vec<String> {
         let path = scene.host_path(program[0]).display().to_string();
         let file = scene.pidfile().display().to_string();
         let background = scene.path(BACKGROUND).display().to_string();
@@ -63,7 +63,7 @@ impl Way {
     }
 
     /// Starts one of our small programs in this way.
-    pub fn start(self, scene: &Scene, program: &[&str]) -> Process {
+    pub fn start(self, scene: &TestDir, program: &[&str]) -> Process {
         let words = self.words(scene, program);
         scene.host("execs_timed").plain().args(words).spawn()
     }
@@ -74,7 +74,7 @@ pub struct Times(BTreeMap<String, f64>);
 
 impl Times {
     /// Waits for the end of the program, and of what it has put into the background.
-    pub fn of(scene: &Scene, process: Process) -> Times {
+    pub fn of(scene: &TestDir, process: Process) -> Times {
         let reaped = end_of(&process);
         let ended = process.wait();
         assert_eq!(ended.status, exited(0), "{}", ended.stderr);

@@ -1,7 +1,7 @@
 //! Which library `pidfile-run` preloads, and what it says about one that does not fit the system.
 
 use crate::common::{
-    PIDFILE_RUN, SHELLS, Scene, base_system, elf, install, killed_by, launcher, library,
+    PIDFILE_RUN, SHELLS, TestDir, base_system, elf, install, killed_by, launcher, library,
     machine_here, refuses, starter,
 };
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::Command;
 
 #[test]
 fn a_library_that_cannot_be_preloaded_is_told() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let spaced = scene.path("data/a b");
     fs::create_dir(&spaced).unwrap();
     fs::copy(library(), spaced.join("libpidfile.so")).unwrap();
@@ -36,7 +36,7 @@ fn a_library_that_cannot_be_preloaded_is_told() {
 
 #[test]
 fn a_library_for_a_newer_glibc_is_refused() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut bytes = fs::read(library()).unwrap();
     let mut newer = 0;
     for at in 0..bytes.len() - 11 {
@@ -73,7 +73,7 @@ fn on_an_old_system_the_library_is_refused() {
         ("getconf", "echo glibc 2.5"),
         ("ldd", "echo 'ldd (GNU libc) 2.5'; echo 'Copyright 2.99'"),
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let loader = scene.executable("ld.so", "#!/bin/sh\n# GLIBC_PRIVATE\nexit 127\n");
         let program = scene.executable("made", elf(64, false, machine_here(&scene), Some(&loader)));
         scene.executable(name, format!("#!/bin/sh\n{says}\n"));
@@ -90,7 +90,7 @@ fn on_an_old_system_the_library_is_refused() {
 
 #[test]
 fn it_finds_the_library_that_came_with_it() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let root = scene.path("data/root");
     for (script, library_at) in [
         ("usr/local/bin/pidfile-run", "usr/local/lib/libpidfile.so"),
@@ -128,7 +128,7 @@ fn it_finds_the_library_that_came_with_it() {
 
 #[test]
 fn what_is_installed_works() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let root = scene.path("data/root");
     let installed = Command::new("make")
         .args([

@@ -1,6 +1,6 @@
 //! The manual pages, the help, the completion and the README say the same as the code.
 
-use crate::common::{SHELLS, Scene, exited, launcher, library};
+use crate::common::{SHELLS, TestDir, exited, launcher, library};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
@@ -49,7 +49,7 @@ fn they_render_without_warnings() {
 /// A check that lets everything pass would be none.
 #[test]
 fn a_page_with_a_mistake_would_not_pass() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let page = scene.path("data/wrong.7");
     let text = source(LIBRARY_PAGE).replacen(".Bl -bullet", ".Bl -nonsense", 1);
     fs::write(&page, text).unwrap();
@@ -155,7 +155,7 @@ fn an_option_there_is_for_every_setting() {
 // ---- options ----
 
 fn help() -> String {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let ended = launcher(&scene, "dash").arg("--help").run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
     ended.stdout
@@ -228,7 +228,7 @@ fn help_manual_and_completion_have_the_same_sub_commands() {
 #[test]
 fn every_option_of_the_help_is_one() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         for option in options() {
             let long = option
                 .split(' ')
@@ -257,7 +257,7 @@ fn every_option_of_the_help_is_one() {
 #[test]
 fn the_version_is_the_same_everywhere() {
     let version = env!("CARGO_PKG_VERSION");
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for shell in SHELLS {
         let ended = launcher(&scene, shell).arg("--version").run();
         let expected = format!("pidfile-run {version} (libpidfile)\n");

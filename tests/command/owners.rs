@@ -1,15 +1,15 @@
 //! Whom `pidfile-run status`, `signal` and `stop` take for the owner of a PID file, and whom they do not.
 
 use crate::common::{
-    NOTHING, Orphanage, Process, SHELLS, Scene, answer, children_of, daemonize, each_admin, exited,
-    has_ended, is_alive, killed_by, launcher, library, owner,
+    Descendants, NOTHING, Process, SHELLS, TestDir, answer, children_of, daemonize, each_admin,
+    exited, has_ended, is_alive, killed_by, launcher, library, owner,
 };
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 /// Somebody who has nothing to do with the file has the PID that is in it.
-fn file_names_an_innocent(scene: &Scene) -> Process {
+fn file_names_an_innocent(scene: &TestDir) -> Process {
     let innocent = scene.host("waits_for_signal").plain().spawn_ready();
     fs::write(scene.pidfile(), innocent.pid_line()).unwrap();
     innocent
@@ -96,8 +96,8 @@ fn an_owner_that_goes_on_in_a_second_thread_has_not_ended() {
 
 #[test]
 fn a_daemon_is_known_by_the_lock_that_it_got_handed_over() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let daemon = daemonize(&scene, &["fork", "setsid"]);
     let (status, told) = answer(launcher(&scene, "dash").arg("status").arg(scene.pidfile()));
     assert_eq!(status, 0, "{told}");
@@ -142,7 +142,7 @@ fn an_owner_in_a_container_is_known_by_its_own_pid() {
 #[test]
 fn an_owner_that_cannot_be_seen_can_be_stopped_but_not_signalled() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = owner(&scene);
         let ask = |words: &[&str]| {
             let script = "mount -t proc proc /proc && exec \"$@\"";

@@ -1,8 +1,8 @@
 //! `pidfile-run` and programs that the library cannot be preloaded into: it says so beforehand.
 
 use crate::common::{
-    Host, NOTHING, PIDFILE_RUN, SHELLS, Scene, base_system, elf, exited, launcher, library,
-    machine_here, refuses, starter,
+    HostCommand, NOTHING, PIDFILE_RUN, SHELLS, TestDir, base_system, elf, exited, launcher,
+    library, machine_here, refuses, starter,
 };
 use std::fs;
 use std::os::unix::fs::chown;
@@ -12,7 +12,7 @@ use std::process::Command;
 #[test]
 fn a_static_program_is_refused() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let program = scene.host_path("waits_for_eof_static");
         let host = starter(&scene, shell).arg(&program);
         refuses(&scene, host, 125, &["static program", "--force"]);
@@ -22,7 +22,7 @@ fn a_static_program_is_refused() {
 #[test]
 fn with_force_it_is_started_all_the_same() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = launcher(&scene, shell)
             .arg("--force")
             .arg("-p")
@@ -40,7 +40,7 @@ fn with_force_it_is_started_all_the_same() {
 /// A launcher may be anything that hands on the environment.
 #[test]
 fn a_static_launcher_is_fine_where_another_program_is_named() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     launcher(&scene, "dash")
         .args(["-e", "waits_for_eof", "-p"])
         .arg(scene.pidfile())
@@ -63,7 +63,7 @@ fn a_static_launcher_is_fine_where_another_program_is_named() {
 #[test]
 fn a_musl_program_is_refused_in_any_case() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let program = musl_program(&scene);
         // So it is without us: the loader does not find the C library that ours needs.
         let naked = scene.program(&program).run();
@@ -84,7 +84,7 @@ fn a_musl_program_is_refused_in_any_case() {
     }
 }
 
-fn musl_program(scene: &Scene) -> PathBuf {
+fn musl_program(scene: &TestDir) -> PathBuf {
     let source = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/c-tests/plain/returns_status.c"
@@ -100,7 +100,7 @@ fn musl_program(scene: &Scene) -> PathBuf {
 }
 
 /// As nobody, who may read copies of the launcher and the library. `before` is what runs the shell.
-fn as_nobody<'scene>(scene: &'scene Scene, before: &[&str], shell: &str) -> Host<'scene> {
+fn as_nobody<'scene>(scene: &'scene TestDir, before: &[&str], shell: &str) -> HostCommand<'scene> {
     let script = scene.copy(Path::new(PIDFILE_RUN), "755");
     let library = scene.copy(&library(), "755");
     chown(scene.path("run"), Some(65534), None).unwrap();
@@ -123,7 +123,7 @@ fn a_setuid_or_setgid_program_is_refused() {
             ("4755", "setuid", "run it as its owner (user ID 0)"),
             ("2755", "setgid", "(group ID 0)"),
         ] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let program = scene.copy(&scene.host_path("returns_status"), mode);
             let host = as_nobody(&scene, &[], shell).arg(&program).arg("9");
             refuses(&scene, host, 125, &[kind, remedy, "--force"]);
@@ -139,14 +139,14 @@ fn a_setuid_or_setgid_program_is_refused() {
 /// It is not secure mode for whoever has these rights already.
 #[test]
 fn the_owner_of_a_setuid_program_may_start_it() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let program = scene.copy(&scene.host_path("waits_for_eof"), "6755");
     starter(&scene, "dash").arg(&program).spawn_owner();
 }
 
 #[test]
 fn a_program_with_capabilities_is_refused() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let program = scene.copy(&scene.host_path("waits_for_eof"), "755");
     let set = Command::new("setcap")
         .arg("cap_net_bind_service=ep")
@@ -171,7 +171,7 @@ fn a_program_with_capabilities_is_refused() {
 
 #[test]
 fn a_program_for_another_architecture_is_refused() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let loader = scene.copy(&loader(), "755");
     for (bits, big, machine, name) in [
         (32, false, 3, "32-bit x86"),
@@ -198,7 +198,7 @@ fn a_program_for_another_architecture_is_refused() {
 
 #[test]
 fn a_program_for_another_c_library_is_refused() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let loader = scene.executable("linker64", "not the one of glibc\n");
     let program = scene.executable("made", elf(64, false, machine_here(&scene), Some(&loader)));
     for shell in SHELLS {
@@ -220,7 +220,7 @@ fn loader() -> PathBuf {
 
 #[test]
 fn what_is_no_program_is_refused() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let data = scene.copy(&scene.host_path("waits_for_eof"), "644");
     for (command, status, words) in [
         (Path::new("no-such-program"), 127, "on the PATH"),
@@ -237,7 +237,7 @@ fn what_is_no_program_is_refused() {
 
 #[test]
 fn sudo_is_refused() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = starter(&scene, "dash").args(["sudo", "true"]);
     refuses(&scene, host, 125, &["sudo pidfile-run"]);
 }

@@ -1,7 +1,7 @@
 //! `pidfile-run`: starts a program with a PID file, in its own place.
 
 use crate::common::{
-    NOTHING, SHELLS, Scene, base_system, exited, launcher, library, refuses, starter,
+    NOTHING, SHELLS, TestDir, base_system, exited, launcher, library, refuses, starter,
 };
 use std::fs;
 
@@ -15,7 +15,7 @@ fn environment_of(pid: i32) -> Vec<String> {
 #[test]
 fn the_program_runs_in_its_place_and_owns_the_file() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = starter(&scene, shell)
             .arg(scene.host_path("waits_for_eof"))
             .spawn_ready();
@@ -34,7 +34,7 @@ fn the_program_runs_in_its_place_and_owns_the_file() {
 #[test]
 fn arguments_output_and_status_are_the_programs() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let ended = starter(&scene, shell)
             .args(["printf", "<%s>", "a b", "", "--pidfile", "$x*"])
             .run();
@@ -52,7 +52,7 @@ fn arguments_output_and_status_are_the_programs() {
 #[test]
 fn a_base_system_is_enough() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let starter =
             || starter(&scene, &format!("/bin/{shell}")).env("PATH", base_system(&scene, &[]));
         let host = starter().arg(scene.host_path("waits_for_eof_static"));
@@ -84,7 +84,7 @@ fn the_environment_is_otherwise_as_it_was() {
         "LIBPIDFILE_X",
     ];
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut starter = starter(&scene, shell)
             .arg(scene.host_path("waits_for_eof"))
             .env("PWD", scene.path("data"))
@@ -118,7 +118,7 @@ fn the_environment_is_otherwise_as_it_was() {
 #[test]
 fn what_is_preloaded_already_stays() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let old = "/nowhere/libpidfile.so:libm.so.6 libdl.so.2";
         let host = starter(&scene, shell)
             .arg(scene.host_path("waits_for_eof"))
@@ -144,7 +144,7 @@ fn options_are_settings() {
         ("--log=syslog", "PIDFILE_LOG=syslog"),
     ];
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         for separate in [false, true] {
             let mut starter = launcher(&scene, shell);
             for (option, _) in options {
@@ -169,7 +169,7 @@ fn options_are_settings() {
 
 #[test]
 fn a_relative_file_counts_from_the_directory_of_the_start() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let script = scene.executable("moves", "#!/bin/sh\ncd /; exec \"$@\"\n");
     launcher(&scene, "dash")
         .args(["-p", "../run/a.pid", "-e", "waits_for_eof"])
@@ -180,7 +180,7 @@ fn a_relative_file_counts_from_the_directory_of_the_start() {
 
 #[test]
 fn with_trace_it_tells_what_happens() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = launcher(&scene, "dash")
         .arg("--trace")
         .arg("-p")
@@ -196,7 +196,7 @@ fn with_trace_it_tells_what_happens() {
 
 #[test]
 fn the_file_may_come_from_the_environment_or_the_command() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let path = scene.pidfile();
     let program = scene.host_path("waits_for_eof");
     let starter = || launcher(&scene, "dash").arg(&program);
@@ -215,7 +215,7 @@ fn the_file_may_come_from_the_environment_or_the_command() {
 #[test]
 fn wrong_use_is_told_from_the_start() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let wrong: [(&[&str], &str); 5] = [
             (&[], "no command"),
             (&["-p"], "-p wants a value"),
@@ -232,7 +232,7 @@ fn wrong_use_is_told_from_the_start() {
 
 #[test]
 fn a_command_may_have_the_name_of_a_sub_command() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     scene.executable("status", "#!/bin/sh\necho mine\n");
     let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());
     let ended = starter(&scene, "dash")

@@ -1,11 +1,11 @@
 //! `pidfile-run` and scripts: the interpreter is what gets the library.
 
-use crate::common::{SHELLS, Scene, exited, refuses, starter};
+use crate::common::{SHELLS, TestDir, exited, refuses, starter};
 
 #[test]
 fn a_script_is_what_its_interpreter_is() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());
         let program = scene.copy(&scene.host_path("waits_for_eof_static"), "755");
         let direct = format!("#!{}\n", program.display());
@@ -35,7 +35,7 @@ fn a_script_owns_the_file_by_its_interpreter() {
         ("busybox", "#!/bin/busybox sh"),
         ("dash", "#! /usr/bin/env -S dash -u"),
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let script = scene.executable(name, format!("{line}\necho ready\nread -r x\n"));
         let mut host = starter(&scene, "dash").arg(script).spawn_ready();
         assert_eq!(scene.content(), host.pid_line(), "{line}");
@@ -46,7 +46,7 @@ fn a_script_owns_the_file_by_its_interpreter() {
 
 #[test]
 fn a_script_that_cannot_start_is_refused() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let endless = format!("#!{}\n", scene.path("bin/endless").display());
     for (name, text, status, words) in [
         ("gone", "#!/no/such/sh\n", 127, "/no/such/sh is not there"),

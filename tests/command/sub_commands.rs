@@ -1,7 +1,7 @@
 //! What `pidfile-run status`, `signal`, `stop` and `list` do and say.
 
 use crate::common::{
-    NOTHING, SHELLS, Scene, answer, each_admin, exited, has_ended, killed_by, launcher, owner,
+    NOTHING, SHELLS, TestDir, answer, each_admin, exited, has_ended, killed_by, launcher, owner,
     wait_for,
 };
 use std::fs;
@@ -116,7 +116,7 @@ fn stop_says_when_it_does_not_wait_any_longer() {
 
 #[test]
 fn the_time_may_come_before_or_after_the_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for words in [["-t", "5"].as_slice(), &["-t5"]] {
         for before in [true, false] {
             let host = owner(&scene);
@@ -188,7 +188,7 @@ fn list_shows_who_owns_which_file() {
 #[test]
 fn wrong_use_is_told() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let wrong: [(&[&str], i32); 10] = [
             (&["status"], 4),
             (&["status", "a", "b"], 4),

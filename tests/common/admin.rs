@@ -1,26 +1,26 @@
 //! Who asks `pidfile-run` about a PID file, and about whom.
 
-use super::host::Host;
+use super::host::HostCommand;
 use super::launcher::{base_system, launcher};
 use super::process::Process;
 use super::procfs::{is_alive, tasks_of};
-use super::scene::Scene;
+use super::test_dir::TestDir;
 use std::path::PathBuf;
 
 /// Who asks: with one of the shells, on a system that may have flock(1).
 pub struct Admin<'scene> {
-    scene: &'scene Scene,
+    scene: &'scene TestDir,
     pub shell: String,
     pub path: PathBuf,
 }
 
 impl Admin<'_> {
     /// A sub-command on the PID file.
-    pub fn start(&self, words: &[&str]) -> Host<'_> {
+    pub fn start(&self, words: &[&str]) -> HostCommand<'_> {
         self.start_without_file(words).arg(self.scene.pidfile())
     }
 
-    pub fn start_without_file(&self, words: &[&str]) -> Host<'_> {
+    pub fn start_without_file(&self, words: &[&str]) -> HostCommand<'_> {
         launcher(self.scene, &self.shell)
             .env("PATH", &self.path)
             .args(words)
@@ -46,7 +46,7 @@ impl Admin<'_> {
 
 /// The status of a command, and all that it says.
 #[track_caller]
-pub fn answer(host: Host) -> (i32, String) {
+pub fn answer(host: HostCommand) -> (i32, String) {
     let ended = host.run();
     let status = ended.status.code();
     let told = format!("{}{}", ended.stdout, ended.stderr);
@@ -54,14 +54,14 @@ pub fn answer(host: Host) -> (i32, String) {
 }
 
 /// With each of them in turn, and a scene for each.
-pub fn each_admin(does: impl Fn(&Scene, &Admin)) {
+pub fn each_admin(does: impl Fn(&TestDir, &Admin)) {
     for (shell, has_flock) in [
         ("dash", true),
         ("bash", true),
         ("dash", false),
         ("busybox sh", false),
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let path = match has_flock {
             true => "/usr/sbin:/usr/bin:/sbin:/bin".into(),
             false => base_system(&scene, &[]),
@@ -75,7 +75,7 @@ pub fn each_admin(does: impl Fn(&Scene, &Admin)) {
     }
 }
 
-pub fn owner(scene: &Scene) -> Process {
+pub fn owner(scene: &TestDir) -> Process {
     scene.host("waits_for_eof").spawn_owner()
 }
 

@@ -1,9 +1,9 @@
-use super::scene::Scene;
+use super::test_dir::TestDir;
 use std::fs;
 use std::path::Path;
 
 /// What the header of a program for this machine says.
-pub fn machine_here(scene: &Scene) -> u16 {
+pub fn machine_here(scene: &TestDir) -> u16 {
     let header = fs::read(scene.host_path("waits_for_eof")).unwrap();
     u16::from_le_bytes([header[18], header[19]])
 }

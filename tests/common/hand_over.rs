@@ -1,10 +1,10 @@
 //! What `c-tests/handover/daemonizes.c` does, seen from outside.
 
-use super::daemon::Orphan;
-use super::onlooker::Onlooker;
+use super::descendants::Descendant;
+use super::file_observer::FileObserver;
 use super::process::{exited, killed_by};
 use super::procfs::status_line;
-use super::scene::{NOTHING, Scene};
+use super::test_dir::{NOTHING, TestDir};
 use super::wait::wait_for;
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub fn forks(steps: &[&str]) -> usize {
 }
 
 /// Who goes on after a fork says so. What they say, one after the other.
-pub fn said(scene: &Scene, what: &str) -> Vec<i32> {
+pub fn output_pids(scene: &TestDir, what: &str) -> Vec<i32> {
     let mut said = Vec::new();
     for entry in fs::read_dir(scene.path("out")).unwrap() {
         let output = fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -43,24 +43,24 @@ pub fn is_at_work(pid: i32) -> bool {
 
 /// Starts the program, watches the whole hand-over, and returns the daemon, which owns the file now.
 #[track_caller]
-pub fn daemonize(scene: &Scene, steps: &[&str]) -> Orphan {
+pub fn daemonize(scene: &TestDir, steps: &[&str]) -> Descendant {
     daemonize_with(scene, steps, &[])
 }
 
 #[track_caller]
-pub fn daemonize_with(scene: &Scene, steps: &[&str], settings: &[(&str, &str)]) -> Orphan {
+pub fn daemonize_with(scene: &TestDir, steps: &[&str], settings: &[(&str, &str)]) -> Descendant {
     daemonize_while(scene, steps, settings, || ())
 }
 
 /// As the others; `meanwhile` happens between the start and the end of the launcher.
 #[track_caller]
 pub fn daemonize_while(
-    scene: &Scene,
+    scene: &TestDir,
     steps: &[&str],
     settings: &[(&str, &str)],
     meanwhile: impl FnOnce(),
-) -> Orphan {
-    let onlooker = Onlooker::of(scene.pidfile());
+) -> Descendant {
+    let observer = FileObserver::of(scene.pidfile());
     let mut host = scene.host("daemonizes").args(steps);
     for (name, value) in settings {
         host = host.env(name, value);
@@ -72,11 +72,11 @@ pub fn daemonize_while(
     let then = scene.content();
     assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
     wait_for(
-        || said(scene, "process").len() == forks(steps),
+        || output_pids(scene, "process").len() == forks(steps),
         &format!("there is a daemon: {steps:?}"),
     );
-    let chain = said(scene, "process");
-    let daemon = Orphan::new(*chain.last().unwrap());
+    let chain = output_pids(scene, "process");
+    let daemon = Descendant::new(*chain.last().unwrap());
     let does_its_work = || match steps.iter().position(|step| *step == "exec") {
         Some(exec) => {
             let program = Path::new(steps[exec + 1]).file_name().unwrap();
@@ -101,7 +101,7 @@ pub fn daemonize_while(
             || !is_known && chain.iter().any(|pid| then == format!("{pid}\n")),
         "{steps:?}: when the launcher {started} was gone the file held {then:?}, of {chain:?}"
     );
-    let seen = match onlooker.finish() {
+    let seen = match observer.finish() {
         Ok(seen) => seen,
         Err(what) => panic!("{steps:?}: {started}, {chain:?}: {what}"),
     };
@@ -119,7 +119,7 @@ pub fn daemonize_while(
 }
 
 /// Each way in which a daemon's file goes, in turn.
-pub fn end_daemon(scene: &Scene, daemon: Orphan, way: usize, what: &[&str]) {
+pub fn end_daemon(scene: &TestDir, daemon: Descendant, way: usize, what: &[&str]) {
     let expected = match way % 4 {
         0 => {
             scene.remove_pidfile();

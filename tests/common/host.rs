@@ -1,5 +1,5 @@
 use super::process::{Ended, Process};
-use super::scene::{Scene, library};
+use super::test_dir::{TestDir, library};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -18,8 +18,8 @@ pub enum Mode {
 }
 
 /// A program that is about to be started. It is active unless told otherwise.
-pub struct Host<'scene> {
-    scene: &'scene Scene,
+pub struct HostCommand<'scene> {
+    scene: &'scene TestDir,
     command: Command,
     name: String,
     umask: libc::mode_t,
@@ -27,8 +27,8 @@ pub struct Host<'scene> {
     stderr: Option<Stdio>,
 }
 
-impl<'scene> Host<'scene> {
-    pub(super) fn new(scene: &'scene Scene, program: &Path) -> Host<'scene> {
+impl<'scene> HostCommand<'scene> {
+    pub(super) fn new(scene: &'scene TestDir, program: &Path) -> HostCommand<'scene> {
         let mut command = Command::new(program);
         // Whatever the person who runs the tests has in the environment, the program gets this and no more.
         command
@@ -41,7 +41,7 @@ impl<'scene> Host<'scene> {
             .env("LD_PRELOAD", library())
             .env("PIDFILE", scene.pidfile())
             .current_dir(scene.path("data"));
-        Host {
+        HostCommand {
             scene,
             command,
             name: program

@@ -1,7 +1,7 @@
 //! How many instructions a program executes, by valgrind: unlike a time, this is the same each time.
 
 use super::process::{Ended, exited};
-use super::scene::{Scene, library};
+use super::test_dir::{TestDir, library};
 use std::fs;
 
 /// What is preloaded into a program that does nothing but return.
@@ -14,7 +14,7 @@ pub enum Preload {
 
 /// The instructions of all its threads, from the first one of the loader to the last one of the process.
 pub fn instructions(preload: Preload) -> u64 {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene.program("valgrind");
     let host = match preload {
         Preload::Empty => host

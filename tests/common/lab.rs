@@ -1,4 +1,4 @@
-use super::scene::library;
+use super::test_dir::library;
 use super::wait::wait_for;
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,7 @@ impl Lab {
 
     /// Boots one of its own.
     pub fn boot() -> Lab {
-        let host = super::Scene::new().host_path("is_a_service");
+        let host = super::TestDir::new().host_path("is_a_service");
         let hosts = host.parent().unwrap().to_owned();
         let mut script = Command::new(SCRIPT)
             .arg("run")

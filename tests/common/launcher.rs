@@ -1,6 +1,6 @@
-use super::host::Host;
+use super::host::HostCommand;
 use super::process::exited;
-use super::scene::{NOTHING, Scene, library};
+use super::test_dir::{NOTHING, TestDir, library};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub const PIDFILE_RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pidfile-run");
 
 /// `pidfile-run`, run by one of the shells; it itself is not preloaded.
-pub fn launcher<'scene>(scene: &'scene Scene, shell: &str) -> Host<'scene> {
+pub fn launcher<'scene>(scene: &'scene TestDir, shell: &str) -> HostCommand<'scene> {
     scene
         .shell(shell)
         .arg(PIDFILE_RUN)
@@ -17,7 +17,7 @@ pub fn launcher<'scene>(scene: &'scene Scene, shell: &str) -> Host<'scene> {
 }
 
 /// The same with the file of the scene, up to the command.
-pub fn starter<'scene>(scene: &'scene Scene, shell: &str) -> Host<'scene> {
+pub fn starter<'scene>(scene: &'scene TestDir, shell: &str) -> HostCommand<'scene> {
     launcher(scene, shell)
         .arg("-p")
         .arg(scene.pidfile())
@@ -26,7 +26,7 @@ pub fn starter<'scene>(scene: &'scene Scene, shell: &str) -> Host<'scene> {
 
 /// `pidfile-run` ends with this status, leaves no file, and says one line that holds all these words.
 #[track_caller]
-pub fn refuses(scene: &Scene, host: Host, status: i32, words: &[&str]) {
+pub fn refuses(scene: &TestDir, host: HostCommand, status: i32, words: &[&str]) {
     let ended = host.run();
     assert_eq!(ended.status, exited(status), "{ended:?}");
     assert_eq!(ended.stdout, "", "{ended:?}");
@@ -39,7 +39,7 @@ pub fn refuses(scene: &Scene, host: Host, status: i32, words: &[&str]) {
 }
 
 /// For PATH: a directory with what the smallest of base systems has, and with a few commands more.
-pub fn base_system(scene: &Scene, more: &[&str]) -> PathBuf {
+pub fn base_system(scene: &TestDir, more: &[&str]) -> PathBuf {
     const APPLETS: [&str; 22] = [
         "awk", "cat", "cut", "date", "dd", "dirname", "env", "find", "grep", "head", "id", "ls",
         "od", "readlink", "rm", "sed", "sh", "sleep", "sort", "stat", "tail", "tr",

@@ -1,11 +1,11 @@
 //! What the scenarios are told with.
 //!
-//! A scenario sets a [`Scene`] (a private directory with a place for a PID file), starts unmodified programs in it, and
+//! A scenario sets a [`TestDir`] (a private directory with a place for a PID file), starts unmodified programs in it, and
 //! looks at them from outside, as an operator would: the file, the wait status, the output, `/proc`. Nothing here loads
 //! the library into the test itself, and nothing here knows how it works inside.
 //!
 //! ```ignore
-//! let scene = Scene::new();
+//! let scene = TestDir::new();
 //! let mut host = scene.host("waits_for_eof").spawn_owner();
 //! host.close_stdin();
 //! assert_eq!(host.wait().status, exited(0));
@@ -20,8 +20,9 @@
 
 mod admin;
 mod children;
-mod daemon;
+mod descendants;
 mod elf;
+mod file_observer;
 mod hand_over;
 mod host;
 mod install;
@@ -30,40 +31,46 @@ mod lab;
 mod launcher;
 mod lock;
 mod nginx;
-mod onlooker;
+mod paired_run;
+mod probe;
 mod process;
 mod procfs;
 mod race;
 mod reader;
 mod readme;
-mod scene;
+mod test_dir;
 mod trace;
 mod tree;
-mod twins;
 mod wait;
-mod witness;
 
 pub use admin::{Admin, answer, each_admin, has_ended, owner};
 pub use children::Children;
-pub use daemon::{Orphan, Orphanage};
+pub use descendants::{Descendant, Descendants};
 pub use elf::{elf, machine_here};
+pub use file_observer::FileObserver;
 pub use hand_over::*;
-pub use host::{Host, Mode};
+pub use host::{HostCommand, Mode};
 pub use install::install;
 pub use instructions::{Preload, beside_valgrind, instructions};
 pub use lab::{Lab, Unit};
 pub use launcher::{PIDFILE_RUN, base_system, launcher, refuses, starter};
 pub use lock::{is_locked, locked_by};
 pub use nginx::NGINX;
-pub use onlooker::Onlooker;
+pub use paired_run::{PRELOADED, PairedRun};
+pub use probe::Probe;
 pub use process::{Ended, Process, exited, killed_by};
 pub use procfs::*;
-pub use race::{leave_stale, race, reigns_in};
+pub use race::{leave_stale, owners_in_log, race};
 pub use reader::Reader;
 pub use readme::recipes;
-pub use scene::{NOTHING, SHELLS, Scene, library};
+pub use test_dir::{NOTHING, SHELLS, TestDir, library};
 pub use trace::{calls_in, trace};
 pub use tree::tree;
-pub use twins::{Twins, WITH_US};
 pub use wait::wait_for;
-pub use witness::Witness;
+
+// Former names, for tests that still use them.
+pub use {
+    Descendant as Orphan, Descendants as Orphanage, FileObserver as Onlooker, HostCommand as Host,
+    PRELOADED as WITH_US, PairedRun as Twins, Probe as Witness, TestDir as Scene,
+    output_pids as said, owners_in_log as reigns_in,
+};

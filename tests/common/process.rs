@@ -1,5 +1,5 @@
 use super::children::Children;
-use super::daemon::Orphan;
+use super::descendants::Descendant;
 use super::wait::{BOUND, has_ended_within, wait_for};
 use std::fs;
 use std::io::{self, Write};
@@ -76,7 +76,7 @@ impl Process {
 
     /// Waits for the line `ready`: see [`Host::spawn_ready`].
     ///
-    /// [`Host::spawn_ready`]: super::Host::spawn_ready
+    /// [`Host::spawn_ready`]: super::HostCommand::spawn_ready
     #[track_caller]
     pub fn wait_until_ready(&self) {
         self.wait_until(|host| host.stdout().contains("ready\n"), "ready");
@@ -122,9 +122,9 @@ impl Process {
     }
 
     /// Gives it to somebody who treats it as what a launcher leaves behind, and who sees to its end.
-    pub fn into_orphan(mut self) -> Orphan {
+    pub fn into_orphan(mut self) -> Descendant {
         self.reaped = true;
-        Orphan::new(self.pid)
+        Descendant::new(self.pid)
     }
 
     /// Waits until the program has ended by itself.

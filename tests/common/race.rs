@@ -1,9 +1,9 @@
 //! Many starts in one moment.
 
-use super::host::Host;
+use super::host::HostCommand;
 use super::process::{Process, exited};
 use super::reader::Reader;
-use super::scene::{NOTHING, Scene, library};
+use super::test_dir::{NOTHING, TestDir, library};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// Starts so many programs at once for one file, which may hold the PID of a dead one. Each becomes the owner, one after
 /// the other, or says in one line why not. Returns how many were owners.
 #[track_caller]
-pub fn race(scene: &Scene, starts: usize, stale: Option<i32>) -> usize {
+pub fn race(scene: &TestDir, starts: usize, stale: Option<i32>) -> usize {
     let log = scene.path("out/log");
     File::create(&log).unwrap();
     let gate = Gate::shut(scene);
@@ -47,7 +47,7 @@ pub fn race(scene: &Scene, starts: usize, stale: Option<i32>) -> usize {
     assert_eq!(scene.leftovers(), NOTHING);
 
     let log = fs::read_to_string(log).unwrap();
-    let owners = reigns_in(&log);
+    let owners = owners_in_log(&log);
     println!("owners, one after the other: {owners:?}");
     assert!(!owners.is_empty());
     assert_eq!(
@@ -60,7 +60,7 @@ pub fn race(scene: &Scene, starts: usize, stale: Option<i32>) -> usize {
 
 /// The owners in their order. One begins only when the one before has ended.
 #[track_caller]
-pub fn reigns_in(log: &str) -> Vec<&str> {
+pub fn owners_in_log(log: &str) -> Vec<&str> {
     let lines: Vec<&str> = log.lines().collect();
     let reigns = lines.chunks(2).map(|lines| {
         let owner = lines[0].strip_prefix("begin ");
@@ -73,7 +73,7 @@ pub fn reigns_in(log: &str) -> Vec<&str> {
 
 /// What a program that was killed while it owned the file leaves behind. Returns whose it was.
 #[track_caller]
-pub fn leave_stale(scene: &Scene) -> i32 {
+pub fn leave_stale(scene: &TestDir) -> i32 {
     let victim = scene.host("waits_for_signal").spawn_ready();
     victim.signal(libc::SIGKILL);
     let pid = victim.pid();
@@ -89,7 +89,7 @@ struct Gate {
 }
 
 impl Gate {
-    fn shut(scene: &Scene) -> Gate {
+    fn shut(scene: &TestDir) -> Gate {
         let path = scene.path("out/gate");
         let file = File::create(&path).unwrap();
         // SAFETY: plain call on a descriptor that `file` keeps open.
@@ -99,7 +99,7 @@ impl Gate {
     }
 
     /// A program that waits until the gate opens, and only then loads the library, in the same process.
-    fn program_behind_it<'scene>(&self, scene: &'scene Scene) -> Host<'scene> {
+    fn program_behind_it<'scene>(&self, scene: &'scene TestDir) -> HostCommand<'scene> {
         scene
             .program("flock")
             .plain()

@@ -1,7 +1,7 @@
-use super::host::Host;
+use super::host::HostCommand;
 use super::process::{Ended, Process};
 use super::procfs::status_line;
-use super::scene::Scene;
+use super::test_dir::TestDir;
 use super::wait::wait_for;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 /// Runs the host `stops_before_constructors` under strace, from before the first constructor to its end: of all that
 /// the loader does, strace sees nothing. `meanwhile` has to see to it that the host ends. Returns strace's log too.
 pub fn trace(
-    scene: &Scene,
-    host: Host,
+    scene: &TestDir,
+    host: HostCommand,
     options: &[&str],
     meanwhile: impl FnOnce(&mut Process),
 ) -> (Ended, String) {

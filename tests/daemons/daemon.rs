@@ -1,6 +1,6 @@
 //! What has to be told of a daemon so that it can be tried.
 
-use super::common::Orphan;
+use super::common::Descendant;
 use super::place::Place;
 
 /// How to know that a daemon is up, and to use it a little.
@@ -44,7 +44,7 @@ pub struct Daemon {
     /// What to wait for beyond its first answer, before it takes signals as it will later.
     pub settle: fn(i32),
     /// What it goes through once it runs; answers who has the file then.
-    pub renewal: Option<fn(&Place, Orphan) -> Orphan>,
+    pub renewal: Option<fn(&Place, Descendant) -> Descendant>,
     pub file: File,
     /// Whether `make test` tries it too.
     pub is_quick: bool,

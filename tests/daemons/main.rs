@@ -16,7 +16,7 @@ mod storage;
 mod table;
 mod web;
 
-use common::{NOTHING, Orphan, wait_for};
+use common::{Descendant, NOTHING, wait_for};
 use daemon::{Daemon, File, Start};
 use place::{Place, program};
 use std::env;
@@ -98,7 +98,7 @@ fn live(daemon: &Daemon, row: &mut Row) {
 }
 
 /// Starts it, uses it a little, and looks at the file meanwhile.
-fn start(place: &Place, daemon: &Daemon, row: &mut Row) -> Orphan {
+fn start(place: &Place, daemon: &Daemon, row: &mut Row) -> Descendant {
     let life = place.start_with_us();
     row.hand_off = Some(match daemon.start {
         Start::Foreground => "none",
@@ -113,14 +113,14 @@ fn start(place: &Place, daemon: &Daemon, row: &mut Row) -> Orphan {
     active
 }
 
-fn renewed(place: &Place, daemon: &Daemon, life: Orphan) -> Orphan {
+fn renewed(place: &Place, daemon: &Daemon, life: Descendant) -> Descendant {
     match daemon.renewal {
         Some(renew) => renew(place, life),
         None => life,
     }
 }
 
-fn end_of(daemon: Orphan, place: &Place) -> End {
+fn end_of(daemon: Descendant, place: &Place) -> End {
     let pid = daemon.pid;
     let status = daemon.wait();
     // A helper with a session of its own, which ends with it, may have the file for a moment (Erlang's).

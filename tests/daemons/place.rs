@@ -1,8 +1,8 @@
 //! Where one daemon lives one life.
 
 use super::common::{
-    Host, Onlooker, Orphan, Orphanage, Process, Scene, catches, is_alive, library, status_line,
-    wait_for,
+    Descendant, Descendants, FileObserver, HostCommand, Process, TestDir, catches, is_alive,
+    library, status_line, wait_for,
 };
 use super::daemon::{Daemon, Start, Use, User};
 use std::fs::{self, Permissions};
@@ -15,22 +15,22 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub struct Place<'daemon> {
-    orphans: Orphanage,
-    pub scene: Scene,
+    orphans: Descendants,
+    pub scene: TestDir,
     daemon: &'daemon Daemon,
     port: u16,
 }
 
 /// A daemon that runs.
 pub struct Life {
-    pub daemon: Orphan,
+    pub daemon: Descendant,
     /// What was in the file when the launcher had ended.
     pub file_then: String,
 }
 
 impl Place<'_> {
     pub fn new(daemon: &Daemon) -> Place<'_> {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         // Daemons that are not root any more write there too.
         for directory in ["data", "out"] {
             fs::set_permissions(scene.path(directory), Permissions::from_mode(0o777)).unwrap();
@@ -38,7 +38,7 @@ impl Place<'_> {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         let place = Place {
-            orphans: Orphanage::of_all(),
+            orphans: Descendants::of_all(),
             scene,
             daemon,
             port,
@@ -74,7 +74,7 @@ impl Place<'_> {
             .is_ok_and(|status| status.success())
     }
 
-    fn host(&self) -> Host<'_> {
+    fn host(&self) -> HostCommand<'_> {
         let library = self.scene.path("bin").join(library().file_name().unwrap());
         let arguments = self.fill_in(self.daemon.arguments);
         let mut host = self.scene.program(program(self.daemon));
@@ -90,15 +90,15 @@ impl Place<'_> {
         }
     }
 
-    pub fn start_without_us(&self) -> Orphan {
+    pub fn start_without_us(&self) -> Descendant {
         self.start(self.host().plain()).daemon
     }
 
     pub fn start_with_us(&self) -> Life {
-        let onlooker = Onlooker::of(self.scene.pidfile());
+        let observer = FileObserver::of(self.scene.pidfile());
         let life = self.start(self.host());
         self.file_is_right(&life.daemon);
-        let seen = onlooker.finish();
+        let seen = observer.finish();
         if self.daemon.start != Start::LauncherWithForerunner {
             let seen = seen.unwrap_or_else(|what| panic!("{what}"));
             assert!(seen.contains(&life.daemon.pid), "{seen:?}");
@@ -107,7 +107,7 @@ impl Place<'_> {
     }
 
     /// Starts the daemon, and waits until it is one and answers.
-    fn start(&self, host: Host) -> Life {
+    fn start(&self, host: HostCommand) -> Life {
         let mut process = host.spawn();
         process.close_stdin();
         if self.daemon.start == Start::Foreground {
@@ -123,7 +123,7 @@ impl Place<'_> {
         let pid = self.wait_for_the_daemon();
         (self.daemon.settle)(pid);
         Life {
-            daemon: Orphan::new(pid),
+            daemon: Descendant::new(pid),
             file_then,
         }
     }
@@ -184,7 +184,7 @@ impl Place<'_> {
         }
     }
 
-    pub fn file_is_right(&self, daemon: &Orphan) {
+    pub fn file_is_right(&self, daemon: &Descendant) {
         wait_for(
             || self.scene.content() == daemon.pid_line(),
             &format!(
@@ -200,7 +200,7 @@ impl Place<'_> {
     }
 
     /// Uses it a little.
-    pub fn use_it(&self, daemon: &Orphan) {
+    pub fn use_it(&self, daemon: &Descendant) {
         for _ in 0..2 {
             wait_for(|| self.answers(daemon.pid), "it answers");
         }

@@ -1,6 +1,6 @@
 //! Logins, tunnels, mail and file transfer.
 
-use super::common::Orphan;
+use super::common::Descendant;
 use super::daemon::{A_DAEMON, Daemon, File, OWN_DIRECTORY, Use};
 
 pub fn daemons() -> Vec<Daemon> {
@@ -43,7 +43,7 @@ fn sshd_reloaded() -> Daemon {
         renewal: Some(|place, daemon| {
             daemon.signal(libc::SIGHUP);
             daemon.wait();
-            Orphan::new(place.wait_for_the_daemon())
+            Descendant::new(place.wait_for_the_daemon())
         }),
         ..sshd()
     }

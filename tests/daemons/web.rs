@@ -1,7 +1,7 @@
 //! Web servers and proxies.
 
 use super::common::{
-    NGINX, Orphan, catches, children_of, is_alive, wait_for, wait_until_main_thread_is_idle,
+    Descendant, NGINX, catches, children_of, is_alive, wait_for, wait_until_main_thread_is_idle,
 };
 use super::daemon::{A_DAEMON, Daemon, File, HTTP, OWN_DIRECTORY, Start, Use};
 use std::fs;
@@ -51,7 +51,7 @@ fn nginx_upgraded() -> Daemon {
                 &format!("there is a new master\n{}", place.log()),
             );
             assert!(!before.contains(&new));
-            let new = Orphan::new(new);
+            let new = Descendant::new(new);
             old.signal(libc::SIGQUIT);
             old.wait();
             new

@@ -1,7 +1,7 @@
 //! A core file shows where the host was when it ended, and nothing of us: the same frames, the same registers, the same
 //! siginfo as without us.
 
-use crate::common::{Mode, NOTHING, Scene};
+use crate::common::{Mode, NOTHING, TestDir};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const QUESTIONS: [&str; 6] = [
 
 /// Runs the host until it has dumped its core, and asks gdb.
 fn told_by_core(how: &str, mode: Mode, watch: &str, signal: Option<i32>) -> String {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let program = scene.host_path("dumps_core");
     let host = scene
         .program("setarch")

@@ -2,7 +2,7 @@
 //! included, the same output, and the file gone. The cases are generated; the host `ends_by` knows the ways.
 
 use crate::common::{
-    Ended, Mode, NOTHING, Process, Scene, blocked_signals, context_switches, extra_tasks_of,
+    Ended, Mode, NOTHING, Process, TestDir, blocked_signals, context_switches, extra_tasks_of,
     wait_for,
 };
 use std::sync::Mutex;
@@ -83,7 +83,7 @@ fn all_alike_but_for_the_file(cases: &[Case]) {
 fn all_compared(
     cases: &[Case],
     drive: impl Fn(&mut Process) + Sync,
-    is_right: impl Fn(&Scene) -> bool + Sync,
+    is_right: impl Fn(&TestDir) -> bool + Sync,
 ) {
     let next = AtomicUsize::new(0);
     let differences = Mutex::new(Vec::new());
@@ -114,9 +114,9 @@ fn all_compared(
 fn compare(
     case: &Case,
     drive: &impl Fn(&mut Process),
-    is_right: &impl Fn(&Scene) -> bool,
+    is_right: &impl Fn(&TestDir) -> bool,
 ) -> Vec<String> {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut plain: Option<Ended> = None;
     let mut differences = Vec::new();
     for (name, mode, watch) in WAYS_TO_RUN {
@@ -197,7 +197,7 @@ fn the_main_thread_ends_without_a_word() {
     for variant in 0..3 {
         let mut ends = Vec::new();
         for mode in [Mode::Plain, Mode::Inert, Mode::Active] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let host = scene.host("ends_by").mode(mode);
             let mut host = host
                 .args(["raw_exit", "5", &variant.to_string()])

@@ -1,6 +1,6 @@
 //! However a program ends, its parent sees what it would have seen, and the file has gone by then.
 
-use crate::common::{Ended, Mode, NOTHING, Scene, exited};
+use crate::common::{Ended, Mode, NOTHING, TestDir, exited};
 use std::os::unix::process::ExitStatusExt;
 
 /// The signals whose default action leaves a process alive, and the two that nobody can catch.
@@ -27,11 +27,11 @@ fn fatal_signals() -> impl Iterator<Item = i32> {
 }
 
 /// Runs a program to its end in each mode; in all of them it must come to the same end.
-fn ends_alike(what: &str, run: impl Fn(&Scene, Mode) -> Ended) -> Ended {
+fn ends_alike(what: &str, run: impl Fn(&TestDir, Mode) -> Ended) -> Ended {
     // Shown if the scenario fails.
     println!("{what}");
     let [plain, inert, active] = [Mode::Plain, Mode::Inert, Mode::Active].map(|mode| {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let ended = run(&scene, mode);
         // No waiting here: who has seen the end does not see the file.
         assert_eq!(scene.leftovers(), NOTHING, "{what}, {mode:?}");

@@ -1,7 +1,7 @@
 //! PID 1 of a container. The kernel protects it: what has its default action is ignored, even SIGTERM. We must not take
 //! that protection away, but an operator's SIGTERM and the deletion have to end it.
 
-use crate::common::{Mode, NOTHING, Process, Scene, exited, library};
+use crate::common::{Mode, NOTHING, Process, TestDir, exited, library};
 
 /// Every way to run it. Needs the right to make namespaces.
 const RUNS: [(Mode, &str); 4] = [
@@ -13,7 +13,7 @@ const RUNS: [(Mode, &str); 4] = [
 
 /// Starts the host as the first process of a namespace, and waits until it has sent itself every harmless signal. The
 /// process that this returns is the one outside that has started it and waits for it.
-fn start(scene: &Scene, mode: Mode, watch: &str) -> Process {
+fn start(scene: &TestDir, mode: Mode, watch: &str) -> Process {
     let mut host = scene
         .host("is_first_process")
         .plain()
@@ -43,7 +43,7 @@ fn pid_outside(host: &Process) -> i32 {
 
 /// How it ended, as its parent tells.
 #[track_caller]
-fn status_of(scene: &Scene, host: Process, what: &str) -> i32 {
+fn status_of(scene: &TestDir, host: Process, what: &str) -> i32 {
     let ended = host.wait();
     assert_eq!(ended.status, exited(0), "{what}: {}", ended.stderr);
     assert_eq!(scene.leftovers(), NOTHING, "{what}");
@@ -60,7 +60,7 @@ fn what_it_does_to_itself_ends_as_without_us() {
     for letters in ["e", "_", "a", "f", "oe", "se", ""] {
         let statuses = RUNS.map(|(mode, watch)| {
             let what = format!("{letters:?}, {mode:?}, PIDFILE_WATCH={watch}");
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let mut host = start(&scene, mode, watch);
             host.write_stdin(letters.as_bytes());
             host.close_stdin();
@@ -74,7 +74,7 @@ fn what_it_does_to_itself_ends_as_without_us() {
 #[test]
 fn what_is_ignored_interrupts_nothing() {
     for (mode, watch) in RUNS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = start(&scene, mode, watch);
         host.write_stdin(b"e");
         let said = host.wait().stdout;
@@ -85,7 +85,7 @@ fn what_is_ignored_interrupts_nothing() {
 #[test]
 fn an_operators_sigterm_ends_it() {
     for watch in ["auto", "off"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = start(&scene, Mode::Active, watch);
         // SAFETY: plain call; the process is not reaped before its parent, ours, sees it end.
         unsafe { libc::kill(pid_outside(&host), libc::SIGTERM) };
@@ -95,7 +95,7 @@ fn an_operators_sigterm_ends_it() {
 
 #[test]
 fn the_deletion_ends_it() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = start(&scene, Mode::Active, "auto");
     scene.remove_pidfile();
     assert_eq!(status_of(&scene, host, "deletion"), 143 << 8);
@@ -104,7 +104,7 @@ fn the_deletion_ends_it() {
 #[test]
 fn without_us_sigterm_does_not_end_it() {
     for mode in [Mode::Plain, Mode::Inert] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = start(&scene, mode, "auto");
         // SAFETY: as above.
         unsafe { libc::kill(pid_outside(&host), libc::SIGTERM) };
@@ -119,7 +119,7 @@ fn a_forked_child_that_is_one_is_as_well_protected() {
     for letters in ["te", "oe", "se", "a", "f", "e"] {
         let statuses = RUNS.map(|(mode, watch)| {
             let what = format!("{letters:?}, {mode:?}, PIDFILE_WATCH={watch}");
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let host = scene.host("is_first_process").mode(mode);
             let mut host = host.env("PIDFILE_WATCH", watch).arg("-").spawn();
             host.wait_until(

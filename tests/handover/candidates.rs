@@ -1,9 +1,9 @@
 //! Of all that an owner starts only its daemon may inherit the file.
 
 use crate::common::{
-    NOTHING, Onlooker, Orphan, Orphanage, Reader, SHAPES, SHELLS, Scene, blocked_signals,
-    daemonize_while, exited, extra_tasks_of, is_alive, is_at_work, is_watching, killed_by, said,
-    status_line, wait_for, wait_until_idle,
+    Descendant, Descendants, FileObserver, NOTHING, Reader, SHAPES, SHELLS, TestDir,
+    blocked_signals, daemonize_while, exited, extra_tasks_of, is_alive, is_at_work, is_watching,
+    killed_by, output_pids, status_line, wait_for, wait_until_idle,
 };
 use std::os::unix::fs::chown;
 use std::process::ExitStatus;
@@ -22,11 +22,11 @@ fn ends() -> [(i32, ExitStatus); 3] {
 /// A service in the foreground that has these children when it ends. They live on, and have nothing to do with the file.
 #[track_caller]
 fn end_before_the(children: &[&str], signal: i32, status: ExitStatus) {
-    let scene = Scene::new();
-    let orphans = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let orphans = Descendants::of(&scene);
     let host = scene.host("daemonizes").args(children).spawn();
     host.wait_until(|host| is_at_work(host.pid()), "at work");
-    let workers = said(&scene, "worker");
+    let workers = output_pids(&scene, "worker");
     assert_eq!(workers.len(), children.len(), "{children:?}");
     let are_what_they_are = || {
         let mut names = workers.iter().map(|pid| status_line(*pid, "Name"));
@@ -34,9 +34,9 @@ fn end_before_the(children: &[&str], signal: i32, status: ExitStatus) {
     };
     wait_for(are_what_they_are, &format!("there are all: {children:?}"));
     let before = scene.identity();
-    let onlooker = Onlooker::of(scene.pidfile());
+    let observer = FileObserver::of(scene.pidfile());
     assert_eq!(scene.content(), host.pid_line(), "{children:?}");
-    assert_eq!(onlooker.finish(), Ok([host.pid()].into()), "{children:?}");
+    assert_eq!(observer.finish(), Ok([host.pid()].into()), "{children:?}");
     assert_eq!(scene.identity(), before, "{children:?}");
     host.signal(signal);
     assert_eq!(host.wait().status, status, "{children:?}");
@@ -99,7 +99,7 @@ fn are_not_signalled(sessions: &[i32], what: &str) {
             &format!("{session} has understood: {what}"),
         );
         assert!(is_alive(*session), "{session} was ended: {what}");
-        let orphan = Orphan::new(*session);
+        let orphan = Descendant::new(*session);
         orphan.signal(libc::SIGKILL);
         assert_eq!(orphan.wait(), killed_by(libc::SIGKILL), "{what}");
     }
@@ -123,11 +123,11 @@ fn wait_until_it_stands_by(session: i32) {
 fn a_session_outlives_the_owner_that_is_stopped() {
     for child in ["backend", "pane"] {
         for _ in 0..5 {
-            let scene = Scene::new();
-            let _orphans = Orphanage::of(&scene);
+            let scene = TestDir::new();
+            let _orphans = Descendants::of(&scene);
             let host = scene.host("daemonizes").arg(child).spawn();
             host.wait_until(|host| is_at_work(host.pid()), "at work");
-            let sessions = said(&scene, "worker");
+            let sessions = output_pids(&scene, "worker");
             wait_until_it_stands_by(sessions[0]);
             host.signal(libc::SIGTERM);
             assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
@@ -141,22 +141,22 @@ fn a_session_outlives_the_owner_that_is_stopped() {
 #[test]
 fn a_session_outlives_the_file() {
     for child in ["backend", "pane"] {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let steps = [child, "catch SIGTERM"];
         let host = scene.host("daemonizes").args(steps).spawn();
         host.wait_until(|host| is_at_work(host.pid()), "at work");
         host.wait_until(|host| is_watching(host.pid()), "watching");
-        let sessions = said(&scene, "worker");
+        let sessions = output_pids(&scene, "worker");
         wait_until_it_stands_by(sessions[0]);
         scene.remove_pidfile();
-        host.wait_until(|_| !said(&scene, "caught by").is_empty(), "told");
+        host.wait_until(|_| !output_pids(&scene, "caught by").is_empty(), "told");
         wait_until_idle(&host);
         assert!(is_alive(sessions[0]), "{child}");
         host.signal(libc::SIGINT);
         assert_eq!(host.wait().status, exited(0), "{child}");
         are_not_signalled(&sessions, child);
-        assert_eq!(said(&scene, "caught by").len(), 1, "{child}");
+        assert_eq!(output_pids(&scene, "caught by").len(), 1, "{child}");
         assert_eq!(scene.leftovers(), NOTHING, "{child}");
     }
 }
@@ -165,15 +165,15 @@ fn a_session_outlives_the_file() {
 #[test]
 fn one_of_two_sessions_has_ended() {
     for reaped in [true, false] {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let before: &[&str] = if reaped { &["forget children"] } else { &[] };
         let steps = [before, &["backend", "be told", "backend"]].concat();
         let mut host = scene.host("daemonizes").args(&steps).spawn();
         let is_worker = |pid: &i32| status_line(*pid, "Name") == "worker";
         host.wait_until(
             |_| {
-                said(&scene, "worker")
+                output_pids(&scene, "worker")
                     .iter()
                     .filter(|pid| is_worker(pid))
                     .count()
@@ -183,10 +183,10 @@ fn one_of_two_sessions_has_ended() {
         );
         host.close_stdin();
         host.wait_until(|host| is_at_work(host.pid()), "at work");
-        let mut sessions = said(&scene, "worker");
+        let mut sessions = output_pids(&scene, "worker");
         wait_for(|| sessions.iter().all(is_worker), "both are there");
-        let onlooker = Reader::of(scene.pidfile());
-        let ended = Orphan::new(sessions.remove(0));
+        let observer = Reader::of(scene.pidfile());
+        let ended = Descendant::new(sessions.remove(0));
         ended.signal(libc::SIGTERM);
         wait_for(|| ended.has_ended(), "one has ended");
         host.signal(libc::SIGINT);
@@ -195,7 +195,7 @@ fn one_of_two_sessions_has_ended() {
         assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
         are_not_signalled(&sessions, "one of two");
         assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
-        let seen = onlooker.finish();
+        let seen = observer.finish();
         assert!(seen.iter().all(|seen| *seen == pid), "{pid}: {seen:?}");
     }
 }
@@ -213,8 +213,8 @@ fn background_commands_of_shells() {
             "exec sleep 1000",
             "env A=1 nice sleep 1000",
         ] {
-            let scene = Scene::new();
-            let orphans = Orphanage::of(&scene);
+            let scene = TestDir::new();
+            let orphans = Descendants::of(&scene);
             let script = format!("{command} >/dev/null 2>&1 & exit 5");
             let shell = scene.shell(shell).args(["-c", &script]).spawn();
             let pid = shell.pid();
@@ -240,12 +240,12 @@ fn background_commands_of_shells() {
 /// Does it 60 times. Were each held up by as much as one waits for a child that may become the daemon, they would not all end
 /// within the bound.
 #[track_caller]
-fn is_not_held_up(what: &str, does_it: impl Fn(&Scene) + Sync) {
+fn is_not_held_up(what: &str, does_it: impl Fn(&TestDir) + Sync) {
     thread::scope(|scope| {
         let rounds = scope.spawn(|| {
             for _ in 0..60 {
-                let scene = Scene::new();
-                let _orphans = Orphanage::of(&scene);
+                let scene = TestDir::new();
+                let _orphans = Descendants::of(&scene);
                 does_it(&scene);
                 assert_eq!(scene.leftovers(), NOTHING, "{what}");
             }
@@ -280,8 +280,8 @@ fn programs_that_run_others_in_a_session() {
         &["busybox", "setsid", "sh", "-c", "exit 5"],
     ];
     for program in programs {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let ended = scene.program(program[0]).args(&program[1..]).run();
         assert_eq!(ended.status, exited(5), "{program:?}: {ended:?}");
         assert_eq!(scene.leftovers(), NOTHING, "{program:?}");
@@ -293,8 +293,8 @@ fn programs_that_run_others_in_a_session() {
 fn second_instances_during_the_hand_over() {
     for round in 0..6 {
         for shape in SHAPES {
-            let scene = Scene::new();
-            let _orphans = Orphanage::of(&scene);
+            let scene = TestDir::new();
+            let _orphans = Descendants::of(&scene);
             let over = AtomicBool::new(false);
             let daemon = thread::scope(|scope| {
                 let seconds: Vec<_> = (0..2)
@@ -334,12 +334,12 @@ fn second_instances_during_the_hand_over() {
 #[test]
 fn workers_that_end_later() {
     for (signal, status) in ends() {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let steps = ["worker", "worker", "wait for", "pipe", "fork", "setsid"];
         let daemon = daemonize_while(&scene, &steps, &[], || ());
-        for worker in said(&scene, "worker") {
-            let worker = Orphan::new(worker);
+        for worker in output_pids(&scene, "worker") {
+            let worker = Descendant::new(worker);
             worker.signal(libc::SIGTERM);
             assert_eq!(worker.wait(), killed_by(libc::SIGTERM));
         }
@@ -383,32 +383,32 @@ fn another_session_has_ended() {
         ),
     ];
     for (steps, which) in orders {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let mut host = scene.host("daemonizes").args(steps).spawn();
         let backends = steps.iter().filter(|step| **step == "backend").count();
         let are_there = || {
-            let workers = said(&scene, "worker");
+            let workers = output_pids(&scene, "worker");
             let mut names = workers.iter().map(|pid| status_line(*pid, "Name"));
             workers.len() == backends && names.all(|name| name == "worker")
         };
         wait_for(are_there, &format!("all sessions are there: {steps:?}"));
-        let onlooker = Onlooker::of(scene.pidfile());
-        let sessions = said(&scene, "worker");
-        let ended = Orphan::new(sessions[which]);
+        let observer = FileObserver::of(scene.pidfile());
+        let sessions = output_pids(&scene, "worker");
+        let ended = Descendant::new(sessions[which]);
         ended.signal(libc::SIGTERM);
         wait_for(|| ended.has_ended(), "that one has ended");
         let pid = host.pid();
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0), "{steps:?}");
-        let daemon = match said(&scene, "process")[..] {
+        let daemon = match output_pids(&scene, "process")[..] {
             [daemon] => daemon,
             _ => sessions[0],
         };
-        let daemon = Orphan::new(daemon);
+        let daemon = Descendant::new(daemon);
         assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
         assert!(!scene.an_outsider_can_lock(), "{steps:?}");
-        assert_eq!(onlooker.finish(), Ok([pid, daemon.pid].into()), "{steps:?}");
+        assert_eq!(observer.finish(), Ok([pid, daemon.pid].into()), "{steps:?}");
         daemon.signal(libc::SIGTERM);
         assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
         assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
@@ -419,8 +419,8 @@ fn another_session_has_ended() {
 #[test]
 fn a_session_that_has_become_a_program_without_us() {
     for _ in 0..40 {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let still = scene.host_path("waits_for_eof_static");
         let reader = Reader::of(scene.pidfile());
         let exec = ["exec", still.to_str().unwrap()];
@@ -439,7 +439,7 @@ fn a_session_that_has_become_a_program_without_us() {
 #[test]
 fn a_helper_that_ends_with_the_owner_leaves_no_file() {
     for round in 0..200 {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = scene.host("has_a_helper").spawn();
         host.wait_until(
             |host| host.stdout().contains("helper "),

@@ -1,8 +1,9 @@
 //! A program that puts itself into the background: the file follows, before the process that was started is gone.
 
 use crate::common::{
-    NOTHING, Onlooker, Orphan, Orphanage, Process, SHAPES, Scene, daemonize, daemonize_with,
-    end_daemon, exited, forks, is_alive, is_at_work, killed_by, said, status_line, wait_for,
+    Descendant, Descendants, FileObserver, NOTHING, Process, SHAPES, TestDir, daemonize,
+    daemonize_with, end_daemon, exited, forks, is_alive, is_at_work, killed_by, output_pids,
+    status_line, wait_for,
 };
 use std::fs;
 
@@ -12,8 +13,8 @@ const WAITING: [&str; 3] = ["pipe", "socketpair", "SIGUSR1"];
 /// The whole life, from the start in its own scene.
 #[track_caller]
 fn live(steps: &[&str], way: usize) {
-    let scene = Scene::new();
-    let _orphans = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _orphans = Descendants::of(&scene);
     let daemon = daemonize(&scene, steps);
     end_daemon(&scene, daemon, way, steps);
 }
@@ -65,15 +66,15 @@ fn a_launcher_that_waits_for_its_own_child() {
 fn the_process_in_the_middle_is_gone_when_the_launcher_is() {
     let manager = std::process::id().to_string();
     for (round, leaving) in LEAVING.iter().enumerate() {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let ready = ["leave by", leaving, "wait for", "pipe"];
         let steps = [&ready[..], &["fork", "be large", "setsid", "fork"]].concat();
         let ended = scene.host("daemonizes").args(&steps).run();
         let named = scene.content();
         let parent = status_line(named.trim().parse().unwrap(), "PPid");
         assert_eq!(ended.status, exited(0), "{ended:?}");
-        let daemon = Orphan::new(*said(&scene, "process").last().unwrap());
+        let daemon = Descendant::new(*output_pids(&scene, "process").last().unwrap());
         assert_eq!(named, daemon.pid_line(), "{leaving}");
         assert_eq!(parent, manager, "{leaving}");
         end_daemon(&scene, daemon, round, &steps);
@@ -178,8 +179,8 @@ fn daemons_that_are_another_program() {
                 if shape[0].starts_with("daemon") && !waiting.is_empty() {
                     continue;
                 }
-                let scene = Scene::new();
-                let _orphans = Orphanage::of(&scene);
+                let scene = TestDir::new();
+                let _orphans = Descendants::of(&scene);
                 let program = scene.host_path("waits_for_signal");
                 let exec = ["exec", program.to_str().unwrap()];
                 let steps = [&["wait for", waiting], shape, &exec].concat();
@@ -196,11 +197,11 @@ fn daemons_that_are_another_program() {
 fn a_daemon_that_upgrades_itself() {
     for shape in SHAPES {
         for way in 0..4 {
-            let scene = Scene::new();
-            let orphans = Orphanage::of(&scene);
+            let scene = TestDir::new();
+            let orphans = Descendants::of(&scene);
             let mut daemon = daemonize(&scene, shape);
             for round in 0..3 {
-                let onlooker = Onlooker::of(scene.pidfile());
+                let observer = FileObserver::of(scene.pidfile());
                 daemon.signal(libc::SIGHUP);
                 wait_for(
                     || !is_at_work(daemon.pid) || !scene.an_outsider_can_lock(),
@@ -216,11 +217,11 @@ fn a_daemon_that_upgrades_itself() {
                 let [heir] = heirs[..] else {
                     panic!("{shape:?}, round {round}: {heirs:?} are left");
                 };
-                daemon = Orphan::new(heir);
+                daemon = Descendant::new(heir);
                 assert_eq!(then, daemon.pid_line(), "{shape:?}, round {round}");
                 wait_for(|| is_at_work(heir), "the heir is at work");
                 wait_for(|| !scene.an_outsider_can_lock(), "the heir has the lock");
-                let seen = onlooker.finish();
+                let seen = observer.finish();
                 assert_eq!(seen, Ok([old, heir].into()), "{shape:?}, round {round}");
             }
             end_daemon(&scene, daemon, way, shape);
@@ -234,8 +235,8 @@ fn a_daemon_that_upgrades_itself() {
 fn daemons_that_have_moved_their_environment() {
     for shape in SHAPES {
         for way in 0..4 {
-            let scene = Scene::new();
-            let _orphans = Orphanage::of(&scene);
+            let scene = TestDir::new();
+            let _orphans = Descendants::of(&scene);
             let daemon = daemonize(&scene, &[&["move environment"], shape].concat());
             let arguments = || fs::read(format!("/proc/{}/cmdline", daemon.pid)).unwrap();
             let before = arguments();
@@ -258,8 +259,8 @@ fn a_fork_alone_if_told_so() {
         for leaving in LEAVING {
             for waiting in ["", "pipe", "SIGUSR1"] {
                 for more in [&[][..], &["exec itself"], &["close all"]] {
-                    let scene = Scene::new();
-                    let _orphans = Orphanage::of(&scene);
+                    let scene = TestDir::new();
+                    let _orphans = Descendants::of(&scene);
                     let start = ["leave by", leaving, "wait for", waiting, "fork"];
                     let steps = [&start, more].concat();
                     let settings = [("PIDFILE_FOLLOW", "fork")];
@@ -272,8 +273,8 @@ fn a_fork_alone_if_told_so() {
 }
 
 /// Starts the program with what must not follow, and returns what is left of it.
-fn is_left_alone(scene: &Scene, steps: &[&str], follow: &str, status: std::process::ExitStatus) {
-    let orphans = Orphanage::of(scene);
+fn is_left_alone(scene: &TestDir, steps: &[&str], follow: &str, status: std::process::ExitStatus) {
+    let orphans = Descendants::of(scene);
     let launcher = scene
         .host("daemonizes")
         .args(steps)
@@ -283,10 +284,10 @@ fn is_left_alone(scene: &Scene, steps: &[&str], follow: &str, status: std::proce
     assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
     assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
     wait_for(
-        || said(scene, "process").len() == forks(steps),
+        || output_pids(scene, "process").len() == forks(steps),
         "there is a daemon",
     );
-    let daemon = *said(scene, "process").last().unwrap();
+    let daemon = *output_pids(scene, "process").last().unwrap();
     wait_for(|| is_at_work(daemon), "the daemon works");
     assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
     // Its own parent may take a moment longer to leave than the launcher.
@@ -306,7 +307,7 @@ fn nothing_follows_if_told_so() {
             }
             for leaving in LEAVING {
                 let steps = [&["leave by", leaving, "wait for", waiting], shape].concat();
-                is_left_alone(&Scene::new(), &steps, "off", exited(0));
+                is_left_alone(&TestDir::new(), &steps, "off", exited(0));
             }
         }
     }
@@ -322,19 +323,19 @@ fn nothing_follows_a_launcher_that_a_signal_ends() {
             }
             for waiting in ["", "pipe"] {
                 let steps = [&["leave by", "SIGTERM", "wait for", waiting], shape].concat();
-                is_left_alone(&Scene::new(), &steps, "auto", killed_by(libc::SIGTERM));
+                is_left_alone(&TestDir::new(), &steps, "auto", killed_by(libc::SIGTERM));
             }
         }
     }
 }
 
 /// The shapes in which somebody waits for the child that is the daemon, or nobody does.
-fn left_to_a_thread(scene: &Scene, before: &[&str], shape: &[&str]) -> (Process, Orphan) {
+fn left_to_a_thread(scene: &TestDir, before: &[&str], shape: &[&str]) -> (Process, Descendant) {
     let steps = [before, shape, &["leave it to a thread"]].concat();
     let launcher = scene.host("daemonizes").args(&steps).spawn();
-    let all_are_there = || said(scene, "process").len() == forks(&steps);
+    let all_are_there = || output_pids(scene, "process").len() == forks(&steps);
     wait_for(all_are_there, &format!("there is a daemon: {steps:?}"));
-    let daemon = Orphan::new(*said(scene, "process").last().unwrap());
+    let daemon = Descendant::new(*output_pids(scene, "process").last().unwrap());
     let has_left = || status_line(daemon.pid, "State").starts_with('Z');
     wait_for(has_left, &format!("its first thread has left: {steps:?}"));
     (launcher, daemon)
@@ -348,8 +349,8 @@ fn daemons_whose_first_thread_leaves() {
         if shape[0] == "daemon(0, 0)" {
             continue;
         }
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let (launcher, daemon) = left_to_a_thread(&scene, &[], shape);
         let mut launcher = launcher;
         let input = launcher.take_stdin();
@@ -361,8 +362,8 @@ fn daemons_whose_first_thread_leaves() {
         assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
 
         if !shape[0].starts_with("daemon") {
-            let scene = Scene::new();
-            let _orphans = Orphanage::of(&scene);
+            let scene = TestDir::new();
+            let _orphans = Descendants::of(&scene);
             let waiting = ["wait for", "pipe"];
             let (mut launcher, daemon) = left_to_a_thread(&scene, &waiting, shape);
             assert_eq!(scene.content(), launcher.pid_line(), "{shape:?}");

@@ -1,6 +1,6 @@
 //! Descendants of an owner that go on when it is gone never take over its file.
 
-use crate::common::{NOTHING, Process, SHELLS, Scene, exited, is_alive, killed_by, wait_for};
+use crate::common::{NOTHING, Process, SHELLS, TestDir, exited, is_alive, killed_by, wait_for};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ struct Script {
 }
 
 impl Script {
-    fn start(scene: &Scene, shell: &str, launcher: &str, commands: &str) -> Script {
+    fn start(scene: &TestDir, shell: &str, launcher: &str, commands: &str) -> Script {
         let (go, report) = (scene.fifo("data/go"), scene.path("data/report"));
         let leftover = format!(
             "read line <{}; {{ {commands}; }} >>{report} 2>&1; echo done >>{report}",
@@ -82,7 +82,7 @@ fn they_never_create_it() {
     for shell in SHELLS {
         for launcher in ["", "nohup", "nice", "env A=1"] {
             for end in [End::Exit, End::Signal(libc::SIGTERM)] {
-                let scene = Scene::new();
+                let scene = TestDir::new();
                 let script = Script::start(&scene, shell, launcher, COMMANDS);
                 let report = script.outlive(end, || assert_eq!(scene.leftovers(), NOTHING));
                 let what = format!("{shell:?}, {launcher:?}, {end:?}: {report}");
@@ -97,7 +97,7 @@ fn they_never_create_it() {
 #[test]
 fn they_never_take_over_a_stale_one() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let script = Script::start(&scene, shell, "", COMMANDS);
         let stale = script.owner.pid_line();
         let before = scene.identity();
@@ -113,7 +113,7 @@ fn they_never_take_over_a_stale_one() {
 #[test]
 fn they_do_not_disturb_the_next_owner() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let script = Script::start(&scene, shell, "", COMMANDS);
         let mut next = None;
         let report = script.outlive(End::Exit, || {
@@ -133,7 +133,7 @@ fn they_do_not_disturb_the_next_owner() {
 /// A service may well be started by a descendant of another one: then it has a file of its own.
 #[test]
 fn they_may_own_another_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let other = scene.path("run/other.pid");
     let commands = format!(
         "PIDFILE={other} sh -c 'cat {other}; echo $$'",
@@ -150,7 +150,7 @@ fn they_may_own_another_file() {
 /// PIDs are used again. Who happens to have the PID of the owner is not the owner for that.
 #[test]
 fn the_owners_pid_does_not_make_one_of_them_the_owner() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     // In a PID namespace of its own the next PID can be chosen.
     let inner = "
 echo \"owner $$\"

@@ -1,7 +1,8 @@
 //! An Erlang node has the PID file that Distillery's releases have, and the node needs nothing for it: a real `erl`.
 
 use crate::common::{
-    Host, NOTHING, Orphan, Orphanage, Process, Scene, exited, recipes, status_line, wait_for,
+    Descendant, Descendants, HostCommand, NOTHING, Process, TestDir, exited, recipes, status_line,
+    wait_for,
 };
 use std::fs;
 use std::process::{Command, ExitStatus};
@@ -37,8 +38,8 @@ const RESOURCE: &str = "{application, service, [{mod, {service, []}}]}.";
 const START: &str = "ok = application:start(service).";
 
 /// A scene in which the application is installed.
-fn scene() -> Scene {
-    let scene = Scene::new();
+fn scene() -> TestDir {
+    let scene = TestDir::new();
     fs::write(scene.path("data/service.erl"), SERVICE).unwrap();
     fs::write(scene.path("data/service.app"), RESOURCE).unwrap();
     let compiled = Command::new("erlc")
@@ -49,7 +50,7 @@ fn scene() -> Scene {
     scene
 }
 
-fn erl<'scene>(scene: &'scene Scene, options: &[&str]) -> Host<'scene> {
+fn erl<'scene>(scene: &'scene TestDir, options: &[&str]) -> HostCommand<'scene> {
     scene
         .program("/usr/bin/erl")
         .env("HOME", scene.path("data"))
@@ -57,25 +58,25 @@ fn erl<'scene>(scene: &'scene Scene, options: &[&str]) -> Host<'scene> {
         .args(["-eval", START])
 }
 
-fn notes(scene: &Scene) -> String {
+fn notes(scene: &TestDir) -> String {
     fs::read_to_string(scene.path("data/notes")).unwrap_or_default()
 }
 
 /// The PIDs that the node said it had, each time that it was up.
-fn said_ready(scene: &Scene) -> Vec<i32> {
+fn said_ready(scene: &TestDir) -> Vec<i32> {
     let notes = notes(scene);
     let pids = notes.lines().filter_map(|line| line.strip_prefix("ready "));
     pids.map(|pid| pid.parse().unwrap()).collect()
 }
 
-fn wait_until_up(scene: &Scene, node: &Process, times: usize) {
+fn wait_until_up(scene: &TestDir, node: &Process, times: usize) {
     node.wait_until(|_| said_ready(scene).len() == times, "up");
 }
 
 /// The three ways to name the file: the environment, the command line, a file of arguments.
 const WAYS: [&str; 3] = ["environment", "command line", "vm.args"];
 
-fn node<'scene>(scene: &'scene Scene, way: &str) -> Host<'scene> {
+fn node<'scene>(scene: &'scene TestDir, way: &str) -> HostCommand<'scene> {
     let setting = recipes("Erlang and Elixir")[0]
         .replace("/run/legacy.pid", scene.pidfile().to_str().unwrap());
     match way {
@@ -95,7 +96,7 @@ fn node<'scene>(scene: &'scene Scene, way: &str) -> Host<'scene> {
 }
 
 #[track_caller]
-fn file_names(scene: &Scene, pid: i32) {
+fn file_names(scene: &TestDir, pid: i32) {
     assert_eq!(scene.content(), format!("{pid}\n"));
     assert_eq!(status_line(pid, "Name"), "beam.smp");
     assert!(!scene.an_outsider_can_lock());
@@ -192,7 +193,7 @@ fn a_restart_keeps_the_file() {
 #[test]
 fn a_node_in_the_background() {
     let scene = scene();
-    let _orphans = Orphanage::of(&scene);
+    let _orphans = Descendants::of(&scene);
     let launcher = erl(&scene, &["-detached"]).run();
     assert_eq!(launcher.status, exited(0));
     // At every moment from then on, as systemd wants it with Type=forking.
@@ -204,7 +205,7 @@ fn a_node_in_the_background() {
     assert_eq!(then, format!("{pid}\n"));
     wait_for(|| !scene.an_outsider_can_lock(), "the node has the lock");
     file_names(&scene, pid);
-    let node = Orphan::new(pid);
+    let node = Descendant::new(pid);
     scene.remove_pidfile();
     assert_eq!(node.wait(), exited(0));
     assert_eq!(without_pids(&notes(&scene)), "ready \nstopped\n");

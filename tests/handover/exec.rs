@@ -1,7 +1,8 @@
 //! An owner that calls exec stays the owner: the PID is the same, so the file is the same.
 
 use crate::common::{
-    Host, NOTHING, Process, SHELLS, Scene, exited, is_watching, killed_by, library, status_line,
+    HostCommand, NOTHING, Process, SHELLS, TestDir, exited, is_watching, killed_by, library,
+    status_line,
 };
 use std::fs;
 use std::os::unix::fs::chown;
@@ -10,19 +11,23 @@ use std::path::PathBuf;
 const NOBODY: u32 = 65534;
 
 /// A shell that becomes an owner and, once a line of input has come, another program.
-fn shell_that_execs<'scene>(scene: &'scene Scene, shell: &str, program: &str) -> Host<'scene> {
+fn shell_that_execs<'scene>(
+    scene: &'scene TestDir,
+    shell: &str,
+    program: &str,
+) -> HostCommand<'scene> {
     scene
         .shell(shell)
         .args(["-c", &format!("read line; exec {program}"), "sh"])
 }
 
-fn wait_until_owner(scene: &Scene, host: &Process) {
+fn wait_until_owner(scene: &TestDir, host: &Process) {
     host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
 }
 
 /// Lets an owner call exec, and sees that the new image is the owner of the same file.
-fn stays_the_owner(host: impl Fn(&Scene) -> Host<'_>, what: &str) {
-    let scene = Scene::new();
+fn stays_the_owner(host: impl Fn(&TestDir) -> HostCommand<'_>, what: &str) {
+    let scene = TestDir::new();
     let mut process = becomes_another(&scene, host(&scene), what);
     process.close_stdin();
     let ended = process.wait();
@@ -34,20 +39,20 @@ fn stays_the_owner(host: impl Fn(&Scene) -> Host<'_>, what: &str) {
     );
     assert_eq!(scene.leftovers(), NOTHING, "{what}");
 
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let process = becomes_another(&scene, host(&scene), what);
     process.wait_until(|process| is_watching(process.pid()), "watching");
     scene.remove_pidfile();
     assert_eq!(process.wait().status, killed_by(libc::SIGTERM), "{what}");
 
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let process = becomes_another(&scene, host(&scene), what);
     process.signal(libc::SIGKILL);
     process.wait();
     assert!(scene.an_outsider_can_lock(), "{what}");
 }
 
-fn becomes_another(scene: &Scene, host: Host, what: &str) -> Process {
+fn becomes_another(scene: &TestDir, host: HostCommand, what: &str) -> Process {
     let mut process = host.spawn();
     wait_until_owner(scene, &process);
     let before = scene.identity();
@@ -162,7 +167,7 @@ fn from_another_directory_with_a_relative_path() {
 
 #[test]
 fn in_vain() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene.host("fails_to_exec").spawn_owner();
     assert!(!scene.an_outsider_can_lock());
     host.close_stdin();
@@ -179,7 +184,7 @@ fn in_vain() {
 /// Others who want the file see its lock free for a moment each time.
 #[test]
 fn under_the_eyes_of_others() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut owner = shell_that_execs(&scene, "dash", "\"$@\"")
         .arg(scene.host_path("execs_itself"))
         .arg("300")
@@ -208,7 +213,7 @@ fn under_the_eyes_of_others() {
 }
 
 /// An owner that has called exec, held before the library is initialised in its new image.
-fn between_two_images(scene: &Scene) -> Process {
+fn between_two_images(scene: &TestDir) -> Process {
     let mut host = shell_that_execs(scene, "dash", "\"$@\"")
         .arg(scene.host_path("stops_before_constructors"))
         .spawn();
@@ -224,7 +229,7 @@ fn between_two_images(scene: &Scene) -> Process {
 
 #[test]
 fn undisturbed() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = between_two_images(&scene);
     host.signal(libc::SIGCONT);
     let ended = host.wait();
@@ -236,7 +241,7 @@ fn undisturbed() {
     assert_eq!(scene.leftovers(), NOTHING);
 }
 
-type Deletion = fn(&Scene);
+type Deletion = fn(&TestDir);
 
 #[test]
 fn a_deletion_meanwhile_is_not_missed() {
@@ -250,7 +255,7 @@ fn a_deletion_meanwhile_is_not_missed() {
         }),
     ];
     for (what, delete) in deletions {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = between_two_images(&scene);
         delete(&scene);
         host.signal(libc::SIGCONT);
@@ -269,7 +274,7 @@ fn a_deletion_meanwhile_is_not_missed() {
 
 #[test]
 fn a_file_that_names_another_meanwhile_is_left_alone() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let other = scene.host("waits_for_signal").plain().spawn();
     let host = between_two_images(&scene);
     fs::write(scene.path("data/new"), other.pid_line()).unwrap();
@@ -288,7 +293,7 @@ fn a_file_that_names_another_meanwhile_is_left_alone() {
 /// Who finds the lock free for so long takes over; the first one then has lost the file, but not its life.
 #[test]
 fn another_instance_that_took_over_meanwhile_keeps_the_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let first = between_two_images(&scene);
     let mut second = scene.host("waits_for_eof").spawn_owner();
     let before = scene.identity();
@@ -305,7 +310,7 @@ fn another_instance_that_took_over_meanwhile_keeps_the_file() {
 }
 
 /// The new image is without us: the file stays, with the right PID, and nobody holds its lock.
-fn leaves_us_behind(scene: &Scene, host: Host, what: &str) {
+fn leaves_us_behind(scene: &TestDir, host: HostCommand, what: &str) {
     let mut host = host.spawn();
     wait_until_owner(scene, &host);
     let before = scene.identity();
@@ -329,7 +334,7 @@ fn leaves_us_behind(scene: &Scene, host: Host, what: &str) {
 
 #[test]
 fn with_an_empty_environment() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = shell_that_execs(&scene, "dash", "env -i \"$@\"");
     let host = host.arg(scene.host_path("waits_for_eof"));
     leaves_us_behind(&scene, host, "env -i");
@@ -337,7 +342,7 @@ fn with_an_empty_environment() {
 
 #[test]
 fn a_static_program() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = shell_that_execs(&scene, "dash", "\"$@\"");
     let host = host.arg(scene.host_path("waits_for_eof_static"));
     leaves_us_behind(&scene, host, "static");
@@ -345,7 +350,7 @@ fn a_static_program() {
 
 #[test]
 fn a_setuid_program() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     chown(scene.path("run"), Some(NOBODY), None).unwrap();
     let setuid: PathBuf = scene.copy(&scene.host_path("waits_for_eof"), "4755");
     let host = shell_that_execs(&scene, "dash", "\"$@\"")

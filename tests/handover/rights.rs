@@ -1,8 +1,8 @@
 //! Daemons, and launchers, that give up rights on their way: they are root no more, or cannot see the file any more.
 
 use crate::common::{
-    Orphan, Orphanage, SHAPES, Scene, daemonize, end_daemon, exited, killed_by, status_line,
-    tasks_of, wait_for,
+    Descendant, Descendants, SHAPES, TestDir, daemonize, end_daemon, exited, killed_by,
+    status_line, tasks_of, wait_for,
 };
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -19,8 +19,8 @@ fn daemons_that_drop_root() {
                     if shape[0].starts_with("daemon") && !waiting.is_empty() {
                         continue;
                     }
-                    let scene = Scene::new();
-                    let _orphans = Orphanage::of(&scene);
+                    let scene = TestDir::new();
+                    let _orphans = Descendants::of(&scene);
                     chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
                     let steps = [&["wait for", waiting], shape, more].concat();
                     let daemon = daemonize(&scene, &steps);
@@ -36,8 +36,8 @@ fn daemons_that_drop_root() {
 fn daemons_that_are_root_now_and_then() {
     for waiting in ["", "pipe"] {
         for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
-            let scene = Scene::new();
-            let _orphans = Orphanage::of(&scene);
+            let scene = TestDir::new();
+            let _orphans = Descendants::of(&scene);
             chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
             let changes = ["take root", "lend root", "take root", "lend root"];
             let steps = [&["lend root", "wait for", waiting], shape, &changes].concat();
@@ -52,8 +52,8 @@ fn daemons_that_are_root_now_and_then() {
 #[test]
 fn an_heir_that_has_dropped_root_has_no_thread_that_could_take_it_back() {
     for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
         let changes = ["take root", "lend root", "take root", "drop root"];
         let changes = [&changes[..], &["be dumpable"]].concat();
@@ -78,7 +78,7 @@ fn an_heir_that_has_dropped_root_has_no_thread_that_could_take_it_back() {
 
 /// Ends a daemon that cannot remove the file.
 #[track_caller]
-fn leaves_an_empty_file(scene: &Scene, daemon: Orphan, signal: i32, steps: &[&str]) {
+fn leaves_an_empty_file(scene: &TestDir, daemon: Descendant, signal: i32, steps: &[&str]) {
     let expected = match signal {
         libc::SIGINT => exited(0),
         libc::SIGQUIT => exited(3),
@@ -100,8 +100,8 @@ fn daemons_that_lose_sight_of_the_file() {
                     continue;
                 }
                 for way in ["root", "chroot"] {
-                    let scene = Scene::new();
-                    let _orphans = Orphanage::of(&scene);
+                    let scene = TestDir::new();
+                    let _orphans = Descendants::of(&scene);
                     let data = scene.path("data");
                     let more: &[&str] = match way {
                         "root" => &["drop root"],
@@ -126,15 +126,15 @@ fn launchers_that_drop_root_before_they_fork() {
                 if shape[0].starts_with("daemon") && !waiting.is_empty() {
                     continue;
                 }
-                let scene = Scene::new();
-                let orphans = Orphanage::of(&scene);
+                let scene = TestDir::new();
+                let orphans = Descendants::of(&scene);
                 let steps = [&["drop root", "wait for", waiting], shape, more].concat();
                 let mut daemon = daemonize(&scene, &steps);
                 let mut end = signal;
                 if signal == libc::SIGUSR2 {
                     daemon.signal(signal);
                     assert_eq!(daemon.wait(), exited(0), "{steps:?}");
-                    daemon = Orphan::new(orphans.children()[0]);
+                    daemon = Descendant::new(orphans.children()[0]);
                     assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
                     end = libc::SIGTERM;
                 }
@@ -148,8 +148,8 @@ fn launchers_that_drop_root_before_they_fork() {
 #[test]
 fn deletion_ends_daemons_that_lose_sight_of_the_file() {
     for shape in SHAPES {
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let data = scene.path("data");
         let more = ["chroot", data.to_str().unwrap(), "drop root"];
         let daemon = daemonize(&scene, &[shape, &more].concat());

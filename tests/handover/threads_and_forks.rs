@@ -1,6 +1,6 @@
 //! A host with threads that forks, and one that changes its user: nothing hangs, and each child ends as it should.
 
-use crate::common::{Mode, NOTHING, Scene, exited, killed_by};
+use crate::common::{Mode, NOTHING, TestDir, exited, killed_by};
 use std::os::unix::fs::chown;
 use std::thread;
 
@@ -16,7 +16,7 @@ fn two_thousand_children() {
     for (mode, watch) in RUNS {
         // The comparison with the others only has to show that the host itself is right.
         let turns = if mode == Mode::Active { 2000 } else { 200 };
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene.host("forks_a_lot").mode(mode);
         let ended = host
             .env("PIDFILE_WATCH", watch)
@@ -37,7 +37,7 @@ fn two_thousand_children() {
 #[test]
 fn a_child_without_rights_has_no_hold_on_its_parent() {
     for mode in [Mode::Plain, Mode::Active] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let ended = scene.host("has_a_hostile_child").mode(mode).run();
         assert_eq!(ended.status, exited(0), "{mode:?}: {ended:?}");
         assert_eq!(scene.leftovers(), NOTHING, "{mode:?}");
@@ -48,7 +48,7 @@ fn a_child_without_rights_has_no_hold_on_its_parent() {
 fn threads_that_are_cancelled_at_any_time() {
     for call in ["unlink", "rename", "flock"] {
         for (mode, watch) in RUNS {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let host = scene.host("is_cancelled_at_any_time").mode(mode);
             let host = host.env("PIDFILE_WATCH", watch).arg(call);
             let ended = host.arg(scene.path("data/a.lock")).run();
@@ -62,7 +62,7 @@ fn threads_that_are_cancelled_at_any_time() {
 fn all_threads_become_nobody() {
     let mut outputs = Vec::new();
     for (mode, watch) in RUNS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene.host("changes_user").mode(mode);
         let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
         if mode == Mode::Active {
@@ -79,7 +79,7 @@ fn all_threads_become_nobody() {
 
 #[test]
 fn nobody_is_ended_by_the_deletion() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene.host("changes_user").spawn_ready();
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
@@ -87,7 +87,7 @@ fn nobody_is_ended_by_the_deletion() {
 
 /// It keeps the right to change its groups when it gives up its user, as a thread of ours would not: libc ends a program whose
 /// threads get different answers.
-fn drops_root(scene: &Scene, launcher: &[&str], groups: &str) {
+fn drops_root(scene: &TestDir, launcher: &[&str], groups: &str) {
     chown(scene.path("run"), Some(65534), None).unwrap();
     let ids = ["setpriv", "--reuid=65534", "--regid=65534", groups];
     let all = [launcher, &ids, &["id", "-u"]].concat();
@@ -106,7 +106,7 @@ fn programs_that_drop_root_first_thing() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for round in 0..40 {
-                    drops_root(&Scene::new(), &[], GROUPS[round % 3]);
+                    drops_root(&TestDir::new(), &[], GROUPS[round % 3]);
                 }
             });
         }
@@ -116,7 +116,7 @@ fn programs_that_drop_root_first_thing() {
 #[test]
 fn daemons_to_be_that_drop_root() {
     for round in 0..30 {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let daemonizes = scene.host_path("daemonizes");
         let become_one = ["wait for", "waitpid", "fork", "setsid", "exec"];
         let launcher = [&[daemonizes.to_str().unwrap()], &become_one[..]].concat();

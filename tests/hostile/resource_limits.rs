@@ -2,7 +2,7 @@
 //! no room for is said in one line.
 
 use crate::common::{
-    Mode, NOTHING, Process, Scene, exited, is_at_work, is_watching, killed_by, library, wait_for,
+    Mode, NOTHING, Process, TestDir, exited, is_at_work, is_watching, killed_by, library, wait_for,
     wait_until_idle,
 };
 use std::fs;
@@ -12,7 +12,7 @@ use std::process::{self, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A host that gives this up, at work.
-fn start(scene: &Scene, mode: Mode, watch: &str, gives_up: &[&str]) -> Process {
+fn start(scene: &TestDir, mode: Mode, watch: &str, gives_up: &[&str]) -> Process {
     fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
     let host = scene.host("starts_poor").mode(mode).args(gives_up);
     let host = host.env("PIDFILE_WATCH", watch).spawn();
@@ -37,11 +37,11 @@ fn end(mut host: Process, gives_up: &[&str]) -> ExitStatus {
 /// why not.
 #[track_caller]
 fn copes_without(gives_up: &[&str]) {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let usual_end = end(start(&scene, Mode::Plain, "auto", gives_up), gives_up);
     for (watch, is_deleted) in [("auto", false), ("auto", true), ("off", false)] {
         let what = format!("{gives_up:?}, watch {watch}");
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = start(&scene, Mode::Active, watch, gives_up);
         if is_deleted {
             wait_until_idle(&host);
@@ -120,7 +120,7 @@ fn processes() {
 /// Where the kernel lists them, they are more than the library has room for.
 #[test]
 fn many_groups() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = start(&scene, Mode::Active, "auto", &["groups=30000"]);
     wait_until_idle(&host);
     scene.remove_pidfile();
@@ -152,7 +152,7 @@ fn locked_memory() {
 fn file_size() {
     for most in [0, 1, 3] {
         for watch in ["auto", "off"] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let (mut reader, writer) = pipe().unwrap();
             let mut host = scene
                 .host("starts_poor")
@@ -182,7 +182,7 @@ fn lives_and_is_deleted_after(script: &str) {
         ("poll", true),
         ("off", false),
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene.host_after(script, "waits_for_eof");
         let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
         assert_eq!(
@@ -218,7 +218,7 @@ fn proc() {
 #[test]
 fn the_heap_is_never_full() {
     const RESERVE: u64 = 512;
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let garbage = "x".repeat(100_000);
     let run = scene.path("run");
     let long = run.join("./".repeat((4000 - run.as_os_str().len()) / 2) + "a.pid");

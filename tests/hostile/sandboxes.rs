@@ -1,9 +1,9 @@
 //! Old kernels, and sandboxes that refuse what we would like to do.
 
-use crate::common::{Mode, NOTHING, Process, Scene, exited, fds_of, killed_by, library};
+use crate::common::{Mode, NOTHING, Process, TestDir, exited, fds_of, killed_by, library};
 
 /// Starts a host in a sandbox that answers so, and waits until it is ready.
-fn start(scene: &Scene, answers: &[&str], host: &str, mode: Mode) -> Process {
+fn start(scene: &TestDir, answers: &[&str], host: &str, mode: Mode) -> Process {
     let mut launcher = scene.host("under_seccomp").plain().args(answers);
     launcher = launcher.args(["--", "/usr/bin/env"]);
     if mode == Mode::Active {
@@ -25,7 +25,7 @@ enum Degraded {
 #[track_caller]
 fn works(answers: &[&str], degraded: Degraded) {
     for by_deletion in [false, true] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let numbers: Vec<i32> = {
             let plain = start(&scene, answers, "waits_for_eof", Mode::Plain);
             fds_of(plain.pid()).into_keys().collect()
@@ -76,7 +76,7 @@ fn without_a_table_of_our_own() {
 /// Not even the way to the system log, where it has no stderr any more.
 #[test]
 fn nothing_is_opened_in_the_hosts_table() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let answers = ["close_range=EPERM", "unshare=EPERM", "socket=kill"];
     let host = start(&scene, &answers, "changes_stderr", Mode::Active);
     scene.remove_pidfile();
@@ -108,7 +108,7 @@ fn where_signals_cannot_be_sent_on() {
         "tgkill=EPERM",
         "tgkill=ENOSYS",
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let answers = [answer];
         for mode in [Mode::Plain, Mode::Active] {
             let host = start(&scene, &answers, "waits_for_signal", mode);

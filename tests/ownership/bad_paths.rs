@@ -1,7 +1,8 @@
 //! Where the file cannot be had the host runs as it would have, one line says why, and nothing there is touched.
 
 use crate::common::{
-    Ended, Host, NOTHING, Process, Scene, exited, is_watching, trace, tree, wait_until_idle,
+    Ended, HostCommand, NOTHING, Process, TestDir, exited, is_watching, trace, tree,
+    wait_until_idle,
 };
 use std::ffi::{CString, OsStr};
 use std::fs;
@@ -16,16 +17,16 @@ const SOMEBODY: u32 = 65533;
 
 /// Runs a host that owns no file. It ends as usual, and says why in one line with these words.
 #[track_caller]
-fn runs_without(scene: &Scene, pidfile: impl AsRef<Path>, why: &str) {
-    for host in [Scene::host, Scene::host_as_nobody] {
+fn runs_without(scene: &TestDir, pidfile: impl AsRef<Path>, why: &str) {
+    for host in [TestDir::host, TestDir::host_as_nobody] {
         runs_so_without(scene, host, pidfile.as_ref(), why);
     }
 }
 
 #[track_caller]
 fn runs_so_without(
-    scene: &Scene,
-    host: for<'scene> fn(&'scene Scene, &str) -> Host<'scene>,
+    scene: &TestDir,
+    host: for<'scene> fn(&'scene TestDir, &str) -> HostCommand<'scene>,
     pidfile: &Path,
     why: &str,
 ) {
@@ -67,25 +68,25 @@ fn make_node(path: &Path, kind: libc::mode_t, device: libc::dev_t) {
 }
 
 /// What a dead program has left.
-fn leave_a_stale_file(scene: &Scene, user: u32, mode: u32) {
+fn leave_a_stale_file(scene: &TestDir, user: u32, mode: u32) {
     let path = scene.pidfile();
     fs::write(&path, format!("{}\n", i32::MAX)).unwrap();
     chown(&path, Some(user), Some(user)).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn set_mode(scene: &Scene, mode: u32) {
+fn set_mode(scene: &TestDir, mode: u32) {
     fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// By whoever it is run.
-fn everybody_may_write_there(scene: &Scene) {
+fn everybody_may_write_there(scene: &TestDir) {
     set_mode(scene, 0o777);
 }
 
 #[test]
 fn the_directory_is_missing() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     everybody_may_write_there(&scene);
     let missing = scene.path("run/missing");
     runs_without(&scene, missing.join("a.pid"), "no such file or directory");
@@ -95,7 +96,7 @@ fn the_directory_is_missing() {
 
 #[test]
 fn the_directory_is_a_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     everybody_may_write_there(&scene);
     let file = scene.path("run/file");
     fs::write(&file, "").unwrap();
@@ -106,7 +107,7 @@ fn the_directory_is_a_file() {
 
 #[test]
 fn the_path_is_a_directory() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     everybody_may_write_there(&scene);
     fs::create_dir(scene.pidfile()).unwrap();
     for path in ["run/a.pid", "run/a.pid/", "run/", "run/.", "run/.."] {
@@ -117,7 +118,7 @@ fn the_path_is_a_directory() {
 
 #[test]
 fn the_path_is_a_symlink() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     everybody_may_write_there(&scene);
     fs::write(scene.path("data/precious"), "precious").unwrap();
     fs::write(scene.path("run/stale.pid"), "1234567\n").unwrap();
@@ -139,7 +140,7 @@ fn the_path_is_a_symlink() {
 /// Opening a FIFO waits for the other side, and opening a device or a socket may do anything: this must not.
 #[test]
 fn the_path_is_something_else() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     everybody_may_write_there(&scene);
     make_node(&scene.path("run/fifo"), libc::S_IFIFO, 0);
     make_node(&scene.path("run/null"), libc::S_IFCHR, libc::makedev(1, 3));
@@ -161,20 +162,25 @@ fn the_path_is_something_else() {
 
 #[test]
 fn the_file_has_a_second_name() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     everybody_may_write_there(&scene);
     let precious = scene.path("data/precious");
     for content in ["precious", "1234567\n"] {
         fs::write(&precious, content).unwrap();
         fs::hard_link(&precious, scene.pidfile()).unwrap();
-        runs_so_without(&scene, Scene::host, &scene.pidfile(), "more than one link");
+        runs_so_without(
+            &scene,
+            TestDir::host,
+            &scene.pidfile(),
+            "more than one link",
+        );
         fs::remove_file(scene.pidfile()).unwrap();
     }
 }
 
 #[test]
 fn the_path_is_too_long() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let long_name = "x".repeat(256);
     let deep = "./".repeat(3000) + "a.pid";
     for path in [long_name, deep] {
@@ -194,7 +200,7 @@ fn the_path_is_too_long() {
 
 #[test]
 fn who_wants_no_messages_gets_none_of_a_path_that_cannot_be_used() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene.host("exits_with_status").arg("3");
     let host = host.env("PIDFILE", "/".repeat(5000));
     let ended = host.env("PIDFILE_LOG", "off").run();
@@ -204,7 +210,7 @@ fn who_wants_no_messages_gets_none_of_a_path_that_cannot_be_used() {
 
 #[test]
 fn a_message_is_one_line_whatever_the_path() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for name in [&b"two\nlines"[..], b"\x1b[2J", b"\xff\xfe", b"\r", b"\x7f"] {
         let path = scene.path("run/missing").join(OsStr::from_bytes(name));
         let ended = scene.host("returns_status").env("PIDFILE", path).run();
@@ -223,7 +229,7 @@ fn a_message_is_one_line_whatever_the_path() {
 /// What looks like a file there is a switch of the kernel's: with a PID in it, it would do something.
 #[test]
 fn the_path_belongs_to_the_kernel() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for path in [
         "/proc/self/comm",
         "/proc/self/oom_score_adj",
@@ -243,7 +249,7 @@ fn the_path_belongs_to_the_kernel() {
 
 #[test]
 fn the_path_is_a_descriptor() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for path in ["/dev/fd/0", "/dev/stdout", "/proc/self/fd/1", "/proc/self"] {
         runs_without(&scene, path, "is a symbolic link");
     }
@@ -256,8 +262,8 @@ fn the_path_is_a_descriptor() {
 
 #[test]
 fn the_user_may_not_write_there() {
-    let scene = Scene::new();
-    let refused = |why| runs_so_without(&scene, Scene::host_as_nobody, &scene.pidfile(), why);
+    let scene = TestDir::new();
+    let refused = |why| runs_so_without(&scene, TestDir::host_as_nobody, &scene.pidfile(), why);
     refused("permission denied");
     leave_a_stale_file(&scene, 0, 0o644);
     refused("permission denied");
@@ -270,7 +276,7 @@ fn the_user_may_not_write_there() {
 /// An administrator has put it there for this user.
 #[test]
 fn the_user_may_write_to_the_file_alone() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     leave_a_stale_file(&scene, NOBODY, 0o644);
     let mut host = scene.host_as_nobody("waits_for_eof").spawn_owner();
     host.close_stdin();
@@ -283,14 +289,14 @@ fn the_user_may_write_to_the_file_alone() {
 /// As in /tmp.
 #[test]
 fn another_user_s_file_in_a_directory_for_everybody() {
-    let (root, nobody): (for<'a> fn(&'a Scene, &str) -> Host<'a>, _) =
-        (Scene::host, Scene::host_as_nobody);
+    let (root, nobody): (for<'a> fn(&'a TestDir, &str) -> HostCommand<'a>, _) =
+        (TestDir::host, TestDir::host_as_nobody);
     for (host, owner, why) in [
         (root, NOBODY, "belongs to another user"),
         (nobody, SOMEBODY, "belongs to another user"),
         (nobody, 0, "not permitted"),
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         set_mode(&scene, 0o1777);
         leave_a_stale_file(&scene, owner, 0o666);
         if owner == 0 {
@@ -303,7 +309,7 @@ fn another_user_s_file_in_a_directory_for_everybody() {
 
 #[test]
 fn ones_own_stale_file_in_a_directory_for_everybody() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     set_mode(&scene, 0o1777);
     leave_a_stale_file(&scene, NOBODY, 0o644);
     let ended = scene.host_as_nobody("returns_status").run();
@@ -314,7 +320,7 @@ fn ones_own_stale_file_in_a_directory_for_everybody() {
 #[test]
 fn the_file_system_is_read_only() {
     for stale in [false, true] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         if stale {
             leave_a_stale_file(&scene, 0, 0o644);
         }
@@ -334,7 +340,7 @@ fn the_file_system_is_full() {
         ("size=4k", "echo neighbour >\"$run/neighbour\""),
         ("nr_inodes=2", "mkdir \"$run/neighbour\""),
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let script = format!(
             "run=${{pidfile%/*}}
              mount -t tmpfs -o {options} tmpfs \"$run\"
@@ -351,7 +357,7 @@ fn the_file_system_is_full() {
 
 /// Runs a host in which such calls always fail.
 fn with_calls_that_fail(
-    scene: &Scene,
+    scene: &TestDir,
     faults: &[&str],
     meanwhile: impl FnOnce(&mut Process),
 ) -> Ended {
@@ -377,7 +383,7 @@ fn the_quota_is_used_up() {
             "--inject=pwrite64:error=EDQUOT",
         ],
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let ended = with_calls_that_fail(&scene, &faults, Process::close_stdin);
         assert_eq!(ended.status, exited(7));
         says(&ended.stderr, &scene.pidfile(), "quota exceeded");
@@ -388,7 +394,7 @@ fn the_quota_is_used_up() {
 /// As on NFS, when the server has forgotten the file or the directory.
 #[test]
 fn the_file_handle_is_stale() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     // Not what leads to stderr.
     let path = format!("--trace-path={}", scene.pidfile().display());
     let faults = ["--inject=newfstatat:error=ESTALE", &path];
@@ -403,7 +409,7 @@ fn the_file_handle_is_stale() {
 /// It proves nothing, so it is no deletion.
 #[test]
 fn the_file_handle_becomes_stale() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let faults = [
         "--inject=newfstatat:error=ESTALE:when=3+",
         "--inject=fstat:error=ESTALE:when=3+",
@@ -425,7 +431,7 @@ fn the_file_handle_becomes_stale() {
 
 #[test]
 fn the_current_directory_has_been_removed() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let script = "mkdir gone; cd gone; rmdir ../gone; pidfile=a.pid";
     let host = scene.host_after(script, "exits_with_status").arg("3");
     ends_as_usual(&host.run(), Path::new("a.pid"), "no such file or directory");
@@ -435,7 +441,7 @@ fn the_current_directory_has_been_removed() {
 /// Taken away with what it is on (umount -l): the file is still on that, so it is no deletion.
 #[test]
 fn the_file_system_is_taken_away() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mount = "mount -t tmpfs tmpfs \"${pidfile%/*}\"";
     let mut host = scene.host_after(mount, "waits_for_eof").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");

@@ -1,6 +1,6 @@
 //! The file: right before main runs, whole at every moment, and nobody else's.
 
-use crate::common::{NOTHING, Scene, exited, killed_by};
+use crate::common::{NOTHING, TestDir, exited, killed_by};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +9,7 @@ use std::process;
 
 #[test]
 fn the_first_thing_main_does_can_be_to_read_its_pid() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene
         .host("prints_pidfile_then_exits")
         .arg(scene.pidfile())
@@ -25,7 +25,7 @@ fn the_first_thing_main_does_can_be_to_read_its_pid() {
 #[test]
 fn everybody_may_read_the_file_whatever_the_umask() {
     for umask in [0o000, 0o022, 0o077, 0o777] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene.host("waits_for_eof").umask(umask).spawn_ready();
         let mode = fs::metadata(scene.pidfile()).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o644, "under umask {umask:03o}");
@@ -52,7 +52,7 @@ fn a_stale_file_is_taken_over_whatever_is_in_it() {
         ("a number of 8 KiB", &[b'7'; 8192]),
     ];
     for (what, content) in contents {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         fs::write(scene.pidfile(), content).unwrap();
         let host = scene
             .host("prints_pidfile_then_exits")
@@ -68,7 +68,7 @@ fn a_stale_file_is_taken_over_whatever_is_in_it() {
 
 #[test]
 fn a_stale_file_of_another_mode_gets_the_right_one() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     fs::write(scene.pidfile(), "4194304\n").unwrap();
     fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o600)).unwrap();
     let _host = scene.host("waits_for_eof").spawn_ready();
@@ -79,7 +79,7 @@ fn a_stale_file_of_another_mode_gets_the_right_one() {
 #[test]
 fn a_relative_path_means_the_directory_the_host_was_started_in() {
     for path in ["a.pid", "./a.pid", "../run/a.pid"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = scene
             .host("changes_directory")
             .current_dir(scene.path("run"))
@@ -103,7 +103,7 @@ fn the_name_of_the_file_is_bytes() {
         b"two\nlines",
         &[b'x'; 255],
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let path = scene.path("run").join(OsStr::from_bytes(name));
         let mut host = scene
             .host("waits_for_eof")
@@ -120,14 +120,14 @@ fn the_name_of_the_file_is_bytes() {
 
 #[test]
 fn nothing_but_the_file_is_ever_in_the_directory() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let _host = scene.host("waits_for_eof").spawn_ready();
     assert_eq!(scene.leftovers(), ["a.pid"]);
 }
 
 #[test]
 fn the_owner_holds_the_lock_for_as_long_as_it_lives() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     assert!(!scene.an_outsider_can_lock());
     host.close_stdin();
@@ -137,7 +137,7 @@ fn the_owner_holds_the_lock_for_as_long_as_it_lives() {
 
 #[test]
 fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let victim = scene.host("waits_for_signal").spawn_ready();
     let pid_line = victim.pid_line();
     victim.signal(libc::SIGKILL);
@@ -160,7 +160,7 @@ fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
 
 #[test]
 fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut owner = scene.host("waits_for_eof").spawn_ready();
     let before = scene.identity();
 
@@ -186,7 +186,7 @@ fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
 
 #[test]
 fn a_second_program_neither_takes_the_file_nor_removes_it_however_it_ends() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut owner = scene.host("waits_for_eof").spawn_ready();
     let second = scene.host("waits_for_signal").spawn_ready();
     second.signal(libc::SIGTERM);

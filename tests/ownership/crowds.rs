@@ -1,11 +1,11 @@
 //! Many starts: in a row, and all at once.
 
-use crate::common::{NOTHING, Reader, Scene, exited, leave_stale, race};
+use crate::common::{NOTHING, Reader, TestDir, exited, leave_stale, race};
 use std::collections::BTreeSet;
 
 #[test]
 fn five_hundred_starts_and_ends_in_a_row() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let reader = Reader::of(scene.pidfile());
     let mut pids = BTreeSet::new();
     for round in 0..500 {
@@ -24,12 +24,12 @@ fn five_hundred_starts_and_ends_in_a_row() {
 
 #[test]
 fn two_hundred_starts_race_for_one_file() {
-    race(&Scene::new(), 200, None);
+    race(&TestDir::new(), 200, None);
 }
 
 #[test]
 fn two_hundred_starts_race_for_one_stale_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let stale = leave_stale(&scene);
     race(&scene, 200, Some(stale));
 }

@@ -1,20 +1,20 @@
 //! Others write PID files too: another program over ours, or the host itself at the same path.
 
 use crate::common::{
-    NOTHING, Orphan, Orphanage, Process, SHELLS, Scene, context_switches, exited, is_at_work,
-    is_watching, killed_by, said, tasks_of, wait_for, wait_until_idle,
+    Descendant, Descendants, NOTHING, Process, SHELLS, TestDir, context_switches, exited,
+    is_at_work, is_watching, killed_by, output_pids, tasks_of, wait_for, wait_until_idle,
 };
 use std::fs;
 use std::os::fd::AsRawFd;
 
 /// A host that owns the file and watches it.
-fn owner(scene: &Scene) -> Process {
+fn owner(scene: &TestDir) -> Process {
     let host = scene.host("waits_for_eof").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     host
 }
 
-type Change = fn(&Scene, &str);
+type Change = fn(&TestDir, &str);
 
 /// What others may do to the file.
 const FOREIGN_HANDS: [(&str, Change); 3] = [
@@ -50,7 +50,7 @@ const FOREIGN_HANDS: [(&str, Change); 3] = [
 #[test]
 fn a_file_that_names_another_process_is_not_ours() {
     for (what, change) in FOREIGN_HANDS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let other = scene.host("waits_for_signal").plain().spawn();
         let mut host = owner(&scene);
         change(&scene, &other.pid_line());
@@ -70,7 +70,7 @@ fn a_file_that_names_another_process_is_not_ours() {
 fn it_is_not_removed_by_an_owner_that_ends_at_once() {
     for (what, change) in FOREIGN_HANDS {
         for round in 0..20 {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let other = scene.host("waits_for_signal").plain().spawn();
             let mut host = owner(&scene);
             change(&scene, &other.pid_line());
@@ -83,7 +83,7 @@ fn it_is_not_removed_by_an_owner_that_ends_at_once() {
 
 #[test]
 fn the_loss_is_reported_once() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let other = scene.host("waits_for_signal").plain().spawn();
     let mut host = owner(&scene);
     let (_, replace) = FOREIGN_HANDS[0];
@@ -100,7 +100,7 @@ fn the_loss_is_reported_once() {
 /// Once lost, its deletion is the other's business.
 #[test]
 fn deleting_it_ends_nobody() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let other = scene.host("waits_for_signal").plain().spawn();
     let mut host = owner(&scene);
     let (_, replace) = FOREIGN_HANDS[0];
@@ -115,7 +115,7 @@ fn deleting_it_ends_nobody() {
 #[test]
 fn a_file_that_names_nobody_is_not_removed() {
     for content in ["", "\n", "no PID at all\n", "0\n", "-1\n"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = owner(&scene);
         fs::write(scene.pidfile(), content).unwrap();
         wait_until_idle(&host);
@@ -135,7 +135,7 @@ const OWN_WAYS: [&str; 5] = [
 ];
 
 /// A host that has written the file itself, and has had the time to be misunderstood.
-fn writer(scene: &Scene, how: &str) -> Process {
+fn writer(scene: &TestDir, how: &str) -> Process {
     let host = scene
         .host("writes_own_pidfile")
         .arg(how)
@@ -158,7 +158,7 @@ fn ends_in_silence(mut host: Process, what: &str) {
 #[test]
 fn a_host_may_write_the_file_itself() {
     for how in OWN_WAYS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = writer(&scene, how);
         assert_eq!(scene.content().trim(), host.pid().to_string(), "{how}");
         assert!(!scene.an_outsider_can_lock(), "{how}");
@@ -170,7 +170,7 @@ fn a_host_may_write_the_file_itself() {
 #[test]
 fn the_file_that_it_wrote_counts_when_somebody_deletes_it() {
     for how in OWN_WAYS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = writer(&scene, how);
         scene.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}");
@@ -180,7 +180,7 @@ fn the_file_that_it_wrote_counts_when_somebody_deletes_it() {
 /// As who asks whether an owner is alive does, and a second instance.
 #[test]
 fn somebody_may_try_the_lock_of_the_file_that_it_wrote() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = owner(&scene);
     wait_until_idle(&host);
     let written = scene.path("data/new.pid");
@@ -206,7 +206,7 @@ fn somebody_may_try_the_lock_of_the_file_that_it_wrote() {
 #[test]
 fn a_host_may_remove_the_file_itself_at_its_end() {
     for how in ["unlink", "unlinkat", "remove"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = scene
             .host("removes_own_pidfile")
             .arg(how)
@@ -225,7 +225,7 @@ fn a_host_may_remove_the_file_itself_at_its_end() {
 /// A relative path, from a directory of its own.
 #[test]
 fn it_may_call_the_file_by_another_name() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for name in ["a.pid", "./a.pid", "../run/a.pid"] {
         let mut host = scene
             .host("removes_own_pidfile")
@@ -250,14 +250,14 @@ fn a_script_may_write_the_file_itself() {
             "echo $$ >data; mv data \"$PIDFILE\"",
         ] {
             let script = format!("{write}; echo ready; read line; exit 3");
-            let start = |scene: &Scene| {
+            let start = |scene: &TestDir| {
                 let host = scene.shell(shell).args(["-c", &script]).spawn_ready();
                 host.wait_until(|host| is_watching(host.pid()), "watching");
                 wait_until_idle(&host);
                 assert_eq!(scene.content(), host.pid_line(), "{shell:?}, {write}");
                 host
             };
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let mut host = start(&scene);
             host.close_stdin();
             let ended = host.wait();
@@ -265,7 +265,7 @@ fn a_script_may_write_the_file_itself() {
             assert_eq!(ended.stderr, "", "{shell:?}, {write}");
             assert_eq!(scene.leftovers(), NOTHING, "{shell:?}, {write}");
 
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let host = start(&scene);
             scene.remove_pidfile();
             let ended = host.wait();
@@ -277,7 +277,7 @@ fn a_script_may_write_the_file_itself() {
 /// A host that keeps its PID file with libbsd takes a lock on it, and gives up if that is taken.
 #[test]
 fn a_host_may_keep_the_file_with_libbsd() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let start = || {
         let host = scene.host("writes_pidfile_by_libbsd");
         host.arg(scene.pidfile()).spawn()
@@ -304,16 +304,16 @@ fn a_daemon_may_keep_the_file_itself_while_its_launcher_waits() {
     for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
         for how in ["rename", "unlink and create", "lock"] {
             for deleted in [true, false] {
-                let scene = Scene::new();
-                let _orphans = Orphanage::of(&scene);
+                let scene = TestDir::new();
+                let _orphans = Descendants::of(&scene);
                 let pidfile = scene.pidfile();
                 let own = ["write PID file", how, pidfile.to_str().unwrap(), "be told"];
                 let steps = [&["wait for", "pipe"], shape, &own].concat();
                 let mut launcher = scene.host("daemonizes").args(&steps).spawn();
-                let written = || said(&scene, "written by").len() == 1;
+                let written = || output_pids(&scene, "written by").len() == 1;
                 launcher.wait_until(|_| written(), "the launcher of a daemon that has written");
                 wait_until_idle(&launcher);
-                let daemon = Orphan::new(said(&scene, "written by")[0]);
+                let daemon = Descendant::new(output_pids(&scene, "written by")[0]);
                 assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
                 assert!(launcher.is_running(), "{steps:?}");
                 launcher.close_stdin();
@@ -347,7 +347,7 @@ fn a_daemon_may_keep_the_file_itself_while_its_launcher_waits() {
 }
 
 /// An outer service with a file of its own, and an inner one with another.
-fn nested(scene: &Scene) -> (Process, i32) {
+fn nested(scene: &TestDir) -> (Process, i32) {
     let script = "PIDFILE=\"$2\" \"$1\" & echo \"inner $!\"; wait; echo waited; read line; exit 5";
     let outer = scene
         .program("dash")
@@ -366,7 +366,7 @@ fn nested(scene: &Scene) -> (Process, i32) {
 
 #[test]
 fn an_inner_service_has_a_file_of_its_own() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let (mut outer, inner) = nested(&scene);
     let before = scene.identity();
     wait_for(|| is_watching(inner), "the inner one is watching");
@@ -381,7 +381,7 @@ fn an_inner_service_has_a_file_of_its_own() {
 
 #[test]
 fn an_inner_service_outlives_the_outer_one() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let (outer, inner) = nested(&scene);
     outer.wait_until(|outer| is_watching(outer.pid()), "watching");
     scene.remove_pidfile();
@@ -401,7 +401,7 @@ fn an_inner_service_outlives_the_outer_one() {
 /// A descendant of both is a bystander of both.
 #[test]
 fn what_an_inner_service_runs_takes_neither_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     // By the time the last command runs, both services have gone.
     let leftover = "read line <go; \"$1\" 0; PIDFILE=\"$2\" \"$1\" 0; ls \"$2\" \"$3\"";
     let inner = format!("( {leftover} >report 2>&1; echo done >>report ) & exit 0");

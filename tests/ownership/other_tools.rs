@@ -1,21 +1,21 @@
 //! Other tools that know PID files agree with us on who is alive.
 
-use crate::common::{Ended, NOTHING, Process, Scene, exited, killed_by};
+use crate::common::{Ended, NOTHING, Process, TestDir, exited, killed_by};
 use std::path::Path;
 
-fn owner(scene: &Scene) -> Process {
+fn owner(scene: &TestDir) -> Process {
     scene.host("waits_for_signal").spawn_owner()
 }
 
 /// The file of an owner that had no chance to remove it, while another process has its PID: this one.
-fn stale(scene: &Scene) {
+fn stale(scene: &TestDir) {
     let owner = owner(scene);
     owner.signal(libc::SIGKILL);
     owner.wait();
     std::fs::write(scene.pidfile(), format!("{}\n", std::process::id())).unwrap();
 }
 
-fn tool(scene: &Scene, words: &[&str]) -> Ended {
+fn tool(scene: &TestDir, words: &[&str]) -> Ended {
     scene.program(words[0]).plain().args(&words[1..]).run()
 }
 
@@ -25,7 +25,7 @@ fn path(path: &Path) -> &str {
 
 #[test]
 fn pgrep_and_pkill_with_a_lock_check() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let pidfile = scene.pidfile();
     let file = path(&pidfile);
 
@@ -47,7 +47,7 @@ fn pgrep_and_pkill_with_a_lock_check() {
 
 #[test]
 fn libbsd() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let ask = || {
         let asked = scene.host("asks_pidfile_open").plain();
         let asked = asked.arg(scene.pidfile()).run();
@@ -69,7 +69,7 @@ fn libbsd() {
 /// And the other way round: a live owner of libbsd's is one for us.
 #[test]
 fn an_owner_by_libbsd_is_an_owner() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut other = scene
         .host("writes_pidfile_by_libbsd")
         .plain()
@@ -93,7 +93,7 @@ fn start_stop_daemon() {
     const RUNNING: i32 = 0;
     const DEAD_WITH_PIDFILE: i32 = 1;
     const NOT_RUNNING: i32 = 3;
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let pidfile = scene.pidfile();
     let status = || {
         let words = ["start-stop-daemon", "--status", "--pidfile", path(&pidfile)];
@@ -130,7 +130,7 @@ fn start_stop_daemon() {
 /// It starts nothing where the file names a live process, and so never a second instance.
 #[test]
 fn start_stop_daemon_starts_one() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let pidfile = scene.pidfile();
     let host = scene.host_path("waits_for_eof");
     let start = || {

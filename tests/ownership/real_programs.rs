@@ -1,28 +1,28 @@
 //! The main job, on programs that people run: the PID is right, deleting the file ends the program the way SIGTERM does,
 //! and the file is gone after every end.
 
-use crate::common::{Children, Host, NGINX, NOTHING, Process, Scene};
+use crate::common::{Children, HostCommand, NGINX, NOTHING, Process, TestDir};
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// Starts a program and waits until it does its work.
-fn start(host: Host, is_up: impl Fn(&Process) -> bool) -> Process {
+fn start(host: HostCommand, is_up: impl Fn(&Process) -> bool) -> Process {
     let process = host.spawn();
     process.wait_until(is_up, "up");
     process
 }
 
 fn has_the_main_job_done(
-    host: impl Fn(&Scene) -> Host<'_>,
-    is_up: impl Fn(&Scene, &Process) -> bool,
+    host: impl Fn(&TestDir) -> HostCommand<'_>,
+    is_up: impl Fn(&TestDir, &Process) -> bool,
 ) {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let plain = start(host(&scene).plain(), |process| is_up(&scene, process));
     plain.signal(libc::SIGTERM);
     let as_usual = plain.wait().status;
 
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let active = start(host(&scene), |process| is_up(&scene, process));
     assert_eq!(scene.content(), active.pid_line());
     active.signal(libc::SIGTERM);
@@ -30,7 +30,7 @@ fn has_the_main_job_done(
     assert_eq!(ended.status, as_usual, "after SIGTERM: {ended:?}");
     assert_eq!(scene.leftovers(), NOTHING, "after SIGTERM");
 
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let active = start(host(&scene), |process| is_up(&scene, process));
     assert_eq!(scene.content(), active.pid_line());
     scene.remove_pidfile();
@@ -38,7 +38,7 @@ fn has_the_main_job_done(
     assert_eq!(ended.status, as_usual, "after the deletion: {ended:?}");
     assert_eq!(scene.leftovers(), NOTHING, "after the deletion");
 
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let active = start(host(&scene), |process| is_up(&scene, process));
     assert!(!scene.an_outsider_can_lock());
     let children = Children::of(active.pid());
@@ -50,7 +50,7 @@ fn has_the_main_job_done(
 }
 
 /// A server that came from a package; without the package the test cannot say anything, and says that.
-fn program<'scene>(scene: &'scene Scene, path: &str, package: &str) -> Host<'scene> {
+fn program<'scene>(scene: &'scene TestDir, path: &str, package: &str) -> HostCommand<'scene> {
     assert!(
         Path::new(path).exists(),
         "{path} is missing: apt-get install {package}"
@@ -58,7 +58,7 @@ fn program<'scene>(scene: &'scene Scene, path: &str, package: &str) -> Host<'sce
     scene.program(path)
 }
 
-fn accepts_connections(scene: &Scene) -> bool {
+fn accepts_connections(scene: &TestDir) -> bool {
     UnixStream::connect(scene.path("data/socket")).is_ok()
 }
 

@@ -2,8 +2,8 @@
 //! emptied, so that it misleads nobody. A deletion still ends the host, and no loss of a right is taken for one.
 
 use crate::common::{
-    Ended, Host, Mode, NOTHING, Process, Scene, exited, is_watching, killed_by, library, tasks_of,
-    wait_until_idle,
+    Ended, HostCommand, Mode, NOTHING, Process, TestDir, exited, is_watching, killed_by, library,
+    tasks_of, wait_until_idle,
 };
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -19,13 +19,13 @@ enum Left {
 use Left::{AnEmptyFile, Nothing};
 
 /// Somebody else's directory, which root's user alone, without capabilities, could not change.
-fn scene_of(owner: u32) -> Scene {
-    let scene = Scene::new();
+fn scene_of(owner: u32) -> TestDir {
+    let scene = TestDir::new();
     chown(scene.path("run"), Some(owner), Some(owner)).unwrap();
     scene
 }
 
-fn host<'scene>(scene: &'scene Scene, mode: Mode, loses: &[&str]) -> Host<'scene> {
+fn host<'scene>(scene: &'scene TestDir, mode: Mode, loses: &[&str]) -> HostCommand<'scene> {
     let loses = loses.iter().map(|what| match what.split_once('=') {
         Some((what, directory)) if what != "user" && what != "group" => {
             format!("{what}={}", scene.path(directory).display())
@@ -64,7 +64,7 @@ enum When {
 }
 use When::{AtOnce, Watched};
 
-fn start(scene: &Scene, mode: Mode, when: When, loses: &[&str]) -> Process {
+fn start(scene: &TestDir, mode: Mode, when: When, loses: &[&str]) -> Process {
     let mut host = host(scene, mode, &[&["told"], loses].concat()).spawn();
     if when == Watched && mode == Mode::Active {
         host.wait_until(|host| is_watching(host.pid()), "watching");
@@ -75,7 +75,7 @@ fn start(scene: &Scene, mode: Mode, when: When, loses: &[&str]) -> Process {
 }
 
 /// Sees to it that the library looks at its file once more.
-fn looks_after_its_file(scene: &Scene, host: &Process, loses: &[&str]) {
+fn looks_after_its_file(scene: &TestDir, host: &Process, loses: &[&str]) {
     wait_until_idle(host);
     for mode in [0o600, 0o644] {
         fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(mode)).unwrap();
@@ -163,7 +163,7 @@ fn the_root_directory() {
 fn the_root_directory_where_there_is_a_file_of_that_name() {
     for loses in ["chroot=data", "pivot=data"] {
         for end in [ends_by_itself, is_ended] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let jail = scene.path("data");
             let inside = jail.join(scene.pidfile().strip_prefix("/").unwrap());
             fs::create_dir_all(inside.parent().unwrap()).unwrap();
@@ -200,7 +200,7 @@ fn files_by_landlock() {
 }
 
 /// Runs a host below a launcher that has lost these rights before.
-fn below(scene: &Scene, loses: &str) -> Ended {
+fn below(scene: &TestDir, loses: &str) -> Ended {
     let host = scene
         .host("loses_rights")
         .plain()
@@ -221,7 +221,7 @@ fn has_landlock() -> bool {
 
 #[test]
 fn files_by_landlock_before_the_start() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let ended = below(&scene, "landlock");
     assert_eq!(
         (ended.status, &*ended.stdout),

@@ -1,16 +1,16 @@
 //! A live owner's file is untouchable. Whoever comes second runs without a file, or, if asked to be strict, not at all.
 
-use crate::common::{Ended, NOTHING, Process, SHELLS, Scene, exited, tasks_of};
+use crate::common::{Ended, NOTHING, Process, SHELLS, TestDir, exited, tasks_of};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-fn owner(scene: &Scene) -> Process {
+fn owner(scene: &TestDir) -> Process {
     scene.host("waits_for_eof").spawn_owner()
 }
 
 /// That a program said one line in all: whose file it is.
-fn names_the_owner(ended: &Ended, scene: &Scene, owner: i32) {
+fn names_the_owner(ended: &Ended, scene: &TestDir, owner: i32) {
     let said = &ended.stderr;
     let start = format!("libpidfile: {}: ", scene.pidfile().display());
     assert!(said.starts_with(&start), "{said:?}");
@@ -27,7 +27,7 @@ fn names_the_owner(ended: &Ended, scene: &Scene, owner: i32) {
 
 #[test]
 fn it_runs_and_says_who_owns_the_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut first = owner(&scene);
     let before = scene.identity();
     for status in [0, 3] {
@@ -49,7 +49,7 @@ fn it_runs_and_says_who_owns_the_file() {
 #[test]
 fn it_says_so_once_whatever_it_runs() {
     for shell in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let first = owner(&scene);
         let before = scene.identity();
         let script = "/bin/true; /bin/ls / | /bin/cat >/dev/null; x=$(/bin/echo 1); exec /bin/true";
@@ -62,7 +62,7 @@ fn it_says_so_once_whatever_it_runs() {
 
 #[test]
 fn it_has_no_thread_of_ours() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let _first = owner(&scene);
     let second = scene.host("waits_for_eof").spawn_ready();
     second.wait_until(|second| tasks_of(second.pid()) == [second.pid()], "alone");
@@ -72,7 +72,7 @@ fn it_has_no_thread_of_ours() {
 fn the_owners_own_commands_say_nothing() {
     for shell in SHELLS {
         for strict in ["0", "1"] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let script = "/bin/true; (/bin/true); /bin/ls / | /bin/cat >/dev/null; x=$(/bin/echo 1); \
                           /bin/true & wait; \"$1\" 7; echo \"status $?\"; exit 4";
             let ended = scene
@@ -91,7 +91,7 @@ fn the_owners_own_commands_say_nothing() {
 
 #[test]
 fn it_does_not_become_the_owner_later() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut first = owner(&scene);
     let mut second = scene.host("waits_for_eof").spawn_ready();
     first.close_stdin();
@@ -110,7 +110,7 @@ fn it_does_not_become_the_owner_later() {
 
 #[test]
 fn deleting_the_file_is_no_business_of_the_second() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let first = owner(&scene);
     let mut second = scene.host("waits_for_eof").spawn_ready();
     scene.remove_pidfile();
@@ -122,7 +122,7 @@ fn deleting_the_file_is_no_business_of_the_second() {
 
 #[test]
 fn strict_it_is_not_run() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut first = owner(&scene);
     let before = scene.identity();
     let second = scene
@@ -141,7 +141,7 @@ fn strict_it_is_not_run() {
 
 #[test]
 fn strict_nothing_runs_without_its_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     fs::create_dir(scene.path("run/directory")).unwrap();
     let long = "x".repeat(5000);
     for path in ["run/missing/a.pid", "run/directory", &long] {
@@ -167,7 +167,7 @@ fn strict_nothing_runs_without_its_file() {
 
 #[test]
 fn strict_a_program_with_its_file_runs_as_ever() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     // A stale file is no obstacle.
     let first = owner(&scene);
     first.signal(libc::SIGKILL);
@@ -185,7 +185,7 @@ fn strict_a_program_with_its_file_runs_as_ever() {
 #[test]
 fn not_strict_is_the_default_and_what_a_bad_value_means() {
     for (value, complaints) in [("0", 0), ("", 0), ("yes", 1), ("2", 1)] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let _first = owner(&scene);
         let second = scene
             .host("returns_status")
@@ -204,7 +204,7 @@ fn not_strict_is_the_default_and_what_a_bad_value_means() {
 /// Where the setting comes from is no matter of who is second: the file is.
 #[test]
 fn another_file_is_another_matter() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let _first = owner(&scene);
     let other: &Path = &scene.path("run/other.pid");
     let mut second = scene
@@ -221,7 +221,7 @@ fn another_file_is_another_matter() {
 /// It has no lock that would tell. But its own settings do, and that it runs since before the file was written.
 #[test]
 fn an_owner_without_a_lock_is_left_alone() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let first = scene.host("waits_for_eof").env("PIDFILE_WATCH", "off");
     let mut first = first.spawn_ready();
     let before = scene.identity();
@@ -239,7 +239,7 @@ fn an_owner_without_a_lock_is_left_alone() {
 
 /// Whether a second program leaves the file to the process that it names, or takes it for a stale one.
 #[track_caller]
-fn second_leaves_it_to(owner: Option<&Process>, scene: &Scene, what: &str) {
+fn second_leaves_it_to(owner: Option<&Process>, scene: &TestDir, what: &str) {
     let second = scene.host("prints_pidfile_then_exits");
     let second = second.arg(scene.pidfile()).spawn();
     let pid_line = owner.unwrap_or(&second).pid_line();
@@ -251,7 +251,7 @@ fn second_leaves_it_to(owner: Option<&Process>, scene: &Scene, what: &str) {
 #[test]
 fn who_has_started_later_is_no_owner() {
     for (written, is_owner) in [(Duration::from_secs(3600), false), (Duration::ZERO, true)] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let other = scene.host("waits_for_signal").inert();
         let other = other.env("PIDFILE_WATCH", "off").spawn_ready();
         fs::write(scene.pidfile(), other.pid_line()).unwrap();
@@ -266,7 +266,7 @@ fn who_has_started_later_is_no_owner() {
 #[test]
 fn an_environment_may_be_large() {
     for is_owner in [false, true] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut other = scene.host("waits_for_signal").inert();
         for number in 0..10 {
             other = other.env(&format!("LARGE_{number}"), "x".repeat(100_000));

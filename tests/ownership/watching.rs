@@ -1,14 +1,14 @@
 //! What ends a running program, and what does not.
 
 use crate::common::{
-    NOTHING, Process, Scene, context_switches, exited, extra_tasks_of, is_watching, killed_by,
+    NOTHING, Process, TestDir, context_switches, exited, extra_tasks_of, is_watching, killed_by,
     tasks_of, wait_until_idle,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process;
 
-type Deletion = (&'static str, fn(&Scene));
+type Deletion = (&'static str, fn(&TestDir));
 
 /// The ways in which an operator may delete the file.
 const DELETIONS: [Deletion; 4] = [
@@ -31,7 +31,7 @@ fn wait_until_watching(host: &Process) {
 #[test]
 fn deleting_the_file_ends_the_program_with_sigterm() {
     for (what, delete) in DELETIONS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene.host("waits_for_signal").spawn_ready();
         wait_until_watching(&host);
         delete(&scene);
@@ -44,7 +44,7 @@ fn deleting_the_file_ends_the_program_with_sigterm() {
 fn deleting_the_file_as_soon_as_it_is_there_ends_the_program() {
     for round in 0..25 {
         for (what, delete) in DELETIONS {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let host = scene.host("waits_for_signal").spawn();
             host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
             delete(&scene);
@@ -60,7 +60,7 @@ fn deleting_the_file_as_soon_as_it_is_there_ends_the_program() {
 /// Renaming the directory moves the file away like everything else in it, but nothing happens to the file itself.
 #[test]
 fn deleting_the_file_from_a_directory_that_was_renamed_ends_the_program() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene.host("waits_for_signal").spawn_ready();
     wait_until_watching(&host);
     fs::rename(scene.path("run"), scene.path("moved")).unwrap();
@@ -70,7 +70,7 @@ fn deleting_the_file_from_a_directory_that_was_renamed_ends_the_program() {
 
 #[test]
 fn a_program_that_computes_is_ended_too() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene.host("spins").spawn_ready();
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
@@ -79,7 +79,7 @@ fn a_program_that_computes_is_ended_too() {
 
 #[test]
 fn looking_at_the_file_or_its_mode_ends_nothing() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     for round in 0..200_u32 {
@@ -101,7 +101,7 @@ fn looking_at_the_file_or_its_mode_ends_nothing() {
 
 #[test]
 fn a_second_name_for_the_file_ends_nothing() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     for _ in 0..200 {
@@ -115,7 +115,7 @@ fn a_second_name_for_the_file_ends_nothing() {
 }
 
 /// Puts a file with this content in the place of the PID file, as one step.
-fn replace_by(scene: &Scene, content: &str) {
+fn replace_by(scene: &TestDir, content: &str) {
     fs::write(scene.path("data/new.pid"), content).unwrap();
     fs::rename(scene.path("data/new.pid"), scene.pidfile()).unwrap();
 }
@@ -133,7 +133,7 @@ fn and_it_looks(host: &Process, what_happens: impl FnOnce()) {
 
 #[test]
 fn a_file_replaced_by_another_process_s_ends_nothing_and_is_never_removed() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     let another = format!("{}\n", process::id());
@@ -146,7 +146,7 @@ fn a_file_replaced_by_another_process_s_ends_nothing_and_is_never_removed() {
 
 #[test]
 fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
     assert!(host.is_running(), "{}", host.stderr());
@@ -164,7 +164,7 @@ fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
 #[test]
 fn a_file_that_the_host_replaced_just_before_its_end_goes_with_it() {
     for round in 0..50 {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = scene.host("waits_for_eof").spawn_ready();
         wait_until_watching(&host);
         replace_by(&scene, &host.pid_line());
@@ -176,7 +176,7 @@ fn a_file_that_the_host_replaced_just_before_its_end_goes_with_it() {
 
 #[test]
 fn two_hundred_ends_of_its_own_are_never_taken_for_a_deletion() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for round in 0..200 {
         let mut host = scene.host("waits_for_eof").spawn_ready();
         wait_until_watching(&host);
@@ -190,7 +190,7 @@ fn two_hundred_ends_of_its_own_are_never_taken_for_a_deletion() {
 
 #[test]
 fn a_busy_directory_wakes_nobody() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene.host("waits_for_signal").spawn_ready();
     wait_until_watching(&host);
     wait_until_idle(&host);

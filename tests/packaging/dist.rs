@@ -1,6 +1,6 @@
 //! The packages of `make dist`: what is in them, that an old system can use it, and that anybody can make the same again.
 
-use crate::common::{NOTHING, Scene, killed_by, library};
+use crate::common::{NOTHING, TestDir, killed_by, library};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn says(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn unpack(scene: &Scene) -> [PathBuf; 2] {
+fn unpack(scene: &TestDir) -> [PathBuf; 2] {
     let [tarball, deb] = ["tarball", "deb"].map(|name| scene.path("data").join(name));
     fs::create_dir(&tarball).unwrap();
     says(
@@ -104,7 +104,7 @@ fn an_old_loader_can_read_it() {
 
 #[test]
 fn it_serves_a_program_that_was_linked_on_the_oldest() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let program = scene.path("bin/linked_on_the_oldest");
     let machine = std::env::consts::ARCH;
     says(
@@ -130,7 +130,7 @@ fn it_serves_a_program_that_was_linked_on_the_oldest() {
 
 #[test]
 fn both_packages_hold_the_library_and_what_make_install_installs() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let installed = scene.path("data/installed");
     says(
         without_make(&mut Command::new("make"))
@@ -199,7 +199,7 @@ fn both_packages_name_all_whose_code_is_in_the_library() {
     crates.push("\nLLVM libunwind\n".into());
     assert!(crates.len() > 10, "{crates:?}");
 
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let [tarball, deb] = unpack(&scene);
     for file in [
         tarball.join("share/doc/libpidfile/THIRD-PARTY-LICENCES"),
@@ -246,7 +246,7 @@ fn without_make(command: &mut Command) -> &mut Command {
 /// Another directory, another place for cargo's sources, another umask, language and time zone.
 #[test]
 fn somebody_else_makes_the_same_bytes() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let elsewhere = scene.path("data/somewhere else/entirely");
     fs::create_dir_all(elsewhere.join("target/portable")).unwrap();
     says(

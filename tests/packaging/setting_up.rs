@@ -1,13 +1,13 @@
 //! Before anything can be built: what the machine lacks.
 
-use crate::common::{Scene, base_system, exited};
+use crate::common::{TestDir, base_system, exited};
 use std::fs;
 
 const SETUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/setup");
 
 #[test]
 fn what_is_missing_is_told_with_how_to_get_it() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let setup = scene.program("/bin/bash").plain();
     let path = base_system(&scene, &[]);
     let ended = setup

@@ -1,7 +1,7 @@
 //! Settings that make no sense, in every variable: each is told in one line, and the default used.
 
 use crate::common::{
-    Ended, NOTHING, Orphanage, Scene, daemonize_with, exited, is_watching, killed_by,
+    Descendants, Ended, NOTHING, TestDir, daemonize_with, exited, is_watching, killed_by,
 };
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -165,7 +165,7 @@ fn one_line_about(variable: &str, stderr: &str, value: &OsStr) {
 fn each_is_told_in_one_line() {
     let mut count = 0;
     for variable in VARIABLES {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         for value in variable.bad_values() {
             let host = scene.host("returns_status").arg("3");
             let ended = host.env(variable.name, &value).run();
@@ -185,7 +185,7 @@ fn each_is_told_in_one_line() {
 #[test]
 fn many_at_once_are_as_many_lines() {
     for value in ["", "?", "\n", &"x".repeat(ENORMOUS)] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = scene.host("returns_status").arg("3");
         let mut wanted = BTreeSet::new();
         for variable in VARIABLES {
@@ -228,7 +228,7 @@ fn some() -> [OsString; 4] {
 fn the_default_watch_signal_and_log_are_used() {
     for name in ["PIDFILE_WATCH", "PIDFILE_SIGNAL", "PIDFILE_LOG"] {
         for value in some() {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let host = scene
                 .host("waits_for_signal")
                 .env(name, &value)
@@ -250,7 +250,7 @@ fn the_default_watch_signal_and_log_are_used() {
 #[test]
 fn by_default_sigkill_does_not_follow() {
     for value in ["-1", "1e-9", "."] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene.host("survives_sigterm");
         let mut host = host.env("PIDFILE_KILL_AFTER", value).spawn_ready();
         scene.remove_pidfile();
@@ -266,7 +266,7 @@ fn by_default_sigkill_does_not_follow() {
 #[test]
 fn by_default_a_program_runs_beside_an_owner() {
     for value in some() {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let owner = scene.host("waits_for_signal").spawn_ready();
         let host = scene.host("returns_status").arg("3");
         let Ended { status, stderr, .. } = host.env("PIDFILE_STRICT", &value).run();
@@ -285,14 +285,14 @@ fn by_default_a_program_runs_beside_an_owner() {
 fn by_default_a_session_leader_inherits_and_no_other_child() {
     for value in ["?", "FORK", "off "] {
         let settings = [("PIDFILE_FOLLOW", value)];
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let daemon = daemonize_with(&scene, &["fork", "setsid"], &settings);
         daemon.signal(libc::SIGKILL);
         daemon.wait();
 
-        let scene = Scene::new();
-        let _orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
         let launcher = scene.host("daemonizes").args(["fork"]);
         let launcher = launcher.env("PIDFILE_FOLLOW", value).run();
         assert_eq!(launcher.status, exited(0), "{launcher:?}");
@@ -306,7 +306,7 @@ fn by_default_a_session_leader_inherits_and_no_other_child() {
 fn enormous_paths() {
     for name in ["PIDFILE", "PIDFILE_PATH"] {
         for value in ["/x", "x", "/", "\n", "\u{e4}/"] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let host = scene.host("returns_status").arg("3");
             let value = value.repeat(ENORMOUS / value.len());
             let ended = host.env(name, &value).run();
@@ -324,7 +324,7 @@ fn enormous_paths() {
 #[test]
 fn programs_that_there_are_not() {
     let variable = &VARIABLES[0];
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for value in variable.bad_values() {
         if value.is_empty() {
             continue;
@@ -340,7 +340,7 @@ fn programs_that_there_are_not() {
 /// What another one than we has left there is no mark.
 #[test]
 fn marks_that_are_none() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let path = fs::canonicalize(scene.path("run")).unwrap().join("a.pid");
     let path = path.to_str().unwrap();
     let mut values = VARIABLES[0].bad_values();
@@ -368,7 +368,7 @@ fn marks_that_are_none() {
 /// On the command line of anything but Erlang it may mean anything: it is passed over without a word.
 #[test]
 fn parameters_that_are_no_path() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     for value in VARIABLES[0].bad_values() {
         for [flag, name] in [
             ["-kernel", "pidfile"],

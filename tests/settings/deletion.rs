@@ -1,10 +1,10 @@
 //! PIDFILE_SIGNAL, PIDFILE_KILL_AFTER and PIDFILE_WATCH=off: what a deletion leads to.
 
-use crate::common::{NOTHING, Scene, exited, killed_by, tasks_of, wait_until_idle};
+use crate::common::{NOTHING, TestDir, exited, killed_by, tasks_of, wait_until_idle};
 
 /// The host goes on after the signal that it was sent, and the file is no longer its own.
 fn gets(value: &str, signal: i32) {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene
         .host("survives_sigterm")
         .env("PIDFILE_SIGNAL", value)
@@ -42,7 +42,7 @@ fn kill_and_quit() {
         ("QUIT", libc::SIGQUIT),
         ("9", libc::SIGKILL),
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene
             .host("survives_sigterm")
             .env("PIDFILE_SIGNAL", value)
@@ -67,7 +67,7 @@ fn a_signal_that_there_is_not() {
         "sigterm?",
         "32000000000",
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene
             .host("waits_for_signal")
             .env("PIDFILE_SIGNAL", value)
@@ -92,7 +92,7 @@ fn a_signal_that_there_is_not() {
 #[test]
 fn a_host_that_ignores_the_signal_is_killed_in_the_end() {
     for (watch, signal) in [("auto", "TERM"), ("poll", "TERM"), ("auto", "USR1")] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene
             .host("survives_sigterm")
             .env("PIDFILE_KILL_AFTER", "1");
@@ -111,7 +111,7 @@ fn a_host_that_ignores_the_signal_is_killed_in_the_end() {
 
 #[test]
 fn a_host_that_ends_in_time_is_not_killed() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene
         .host("survives_sigterm")
         .env("PIDFILE_KILL_AFTER", "600")
@@ -125,7 +125,7 @@ fn a_host_that_ends_in_time_is_not_killed() {
 /// Written and removed, and nothing in between: no thread, no lock, and nobody who would notice a deletion.
 #[test]
 fn not_watched_at_all() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene
         .host("waits_for_eof")
         .env("PIDFILE_WATCH", "off")

@@ -1,8 +1,8 @@
 //! `PIDFILE_LOG=stderr`: what happens to the file, in words and in order. And no message ever holds the program up.
 
 use crate::common::{
-    Host, Lab, NOTHING, Orphan, Orphanage, Process, Scene, exited, is_at_work, killed_by, library,
-    recipes, said, status_line, wait_for,
+    Descendant, Descendants, HostCommand, Lab, NOTHING, Process, TestDir, exited, is_at_work,
+    killed_by, library, output_pids, recipes, status_line, wait_for,
 };
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -11,7 +11,7 @@ use std::process::ExitStatus;
 
 /// What is said about the file: the lines without what all of them begin with.
 #[track_caller]
-fn events(scene: &Scene, stderr: &str) -> Vec<String> {
+fn events(scene: &TestDir, stderr: &str) -> Vec<String> {
     let head = format!("libpidfile: {}: ", scene.pidfile().display());
     let event = |line: &str| match line.strip_prefix(&head) {
         Some(event) => event.to_owned(),
@@ -20,12 +20,12 @@ fn events(scene: &Scene, stderr: &str) -> Vec<String> {
     stderr.lines().map(event).collect()
 }
 
-fn logged<'scene>(scene: &'scene Scene, host: &str) -> Host<'scene> {
+fn logged<'scene>(scene: &'scene TestDir, host: &str) -> HostCommand<'scene> {
     scene.host(host).env("PIDFILE_LOG", "stderr")
 }
 
 /// What comes to an end, and how.
-type End = fn(&Scene, &mut Process);
+type End = fn(&TestDir, &mut Process);
 
 const END_OF_INPUT: End = |_, host| host.close_stdin();
 const SIGINT: End = |_, host| host.signal(libc::SIGINT);
@@ -37,7 +37,7 @@ const REMOVED: &str = "removed: the program ends";
 
 /// Ends a host that has been started. What has been said of it, with N for its PID.
 #[track_caller]
-fn life(scene: &Scene, mut host: Process, end: End, status: ExitStatus) -> Vec<String> {
+fn life(scene: &TestDir, mut host: Process, end: End, status: ExitStatus) -> Vec<String> {
     end(scene, &mut host);
     let pid = format!("PID {}", host.pid());
     let ended = host.wait();
@@ -46,14 +46,14 @@ fn life(scene: &Scene, mut host: Process, end: End, status: ExitStatus) -> Vec<S
 }
 
 #[track_caller]
-fn started(host: Host) -> Process {
+fn started(host: HostCommand) -> Process {
     host.spawn_ready()
 }
 
 #[test]
 fn an_end_by_itself() {
     for watch in ["auto", "poll", "off"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = started(logged(&scene, "waits_for_eof").env("PIDFILE_WATCH", watch));
         let said = life(&scene, host, END_OF_INPUT, exited(0));
         assert_eq!(said, [CLAIMED, REMOVED], "{watch}");
@@ -63,7 +63,7 @@ fn an_end_by_itself() {
 #[test]
 fn an_end_by_a_signal() {
     for watch in ["auto", "off"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = started(logged(&scene, "waits_for_signal").env("PIDFILE_WATCH", watch));
         let said = life(&scene, host, SIGINT, killed_by(libc::SIGINT));
         assert_eq!(said, [CLAIMED, REMOVED], "{watch}");
@@ -72,7 +72,7 @@ fn an_end_by_a_signal() {
 
 #[test]
 fn a_deletion() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = started(logged(&scene, "waits_for_signal"));
     let said = life(&scene, host, DELETION, killed_by(libc::SIGTERM));
     assert_eq!(said, [CLAIMED, DELETED]);
@@ -80,14 +80,14 @@ fn a_deletion() {
 
 #[test]
 fn a_deletion_that_takes_more_than_a_signal() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = started(logged(&scene, "survives_sigterm").env("PIDFILE_KILL_AFTER", "1"));
     let said = life(&scene, host, DELETION, killed_by(libc::SIGKILL));
     let killed = "was deleted, and PID N has not ended by SIGTERM: killing it with SIGKILL";
     assert_eq!(said, [CLAIMED, DELETED, killed]);
 }
 
-fn shell_that_execs<'scene>(scene: &'scene Scene, program: &str) -> Host<'scene> {
+fn shell_that_execs<'scene>(scene: &'scene TestDir, program: &str) -> HostCommand<'scene> {
     let shell = scene.program("sh").env("PIDFILE_LOG", "stderr");
     let shell = shell.args(["-c", "exec \"$0\""]);
     shell.arg(scene.host_path(program))
@@ -95,7 +95,7 @@ fn shell_that_execs<'scene>(scene: &'scene Scene, program: &str) -> Host<'scene>
 
 #[test]
 fn an_exec() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = started(shell_that_execs(&scene, "waits_for_eof"));
     let said = life(&scene, host, END_OF_INPUT, exited(0));
     assert_eq!(said, [CLAIMED, "names PID N as before exec", REMOVED]);
@@ -104,7 +104,7 @@ fn an_exec() {
 /// Then nobody says that it names anybody.
 #[test]
 fn a_deletion_in_the_middle_of_an_exec() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = shell_that_execs(&scene, "stops_before_constructors").spawn();
     host.wait_until(
         |host| status_line(host.pid(), "State").starts_with('T'),
@@ -121,8 +121,8 @@ fn a_deletion_in_the_middle_of_an_exec() {
 /// From the launcher to the daemon, which calls exec, and up to its end: as the README shows it.
 #[test]
 fn a_daemons_life() {
-    let scene = Scene::new();
-    let _orphans = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _orphans = Descendants::of(&scene);
     let launcher = logged(&scene, "daemonizes")
         .args(["wait for", "pipe", "fork", "setsid"])
         .spawn();
@@ -137,7 +137,7 @@ fn a_daemons_life() {
     };
 
     is_logged("now: handed over\n");
-    let daemon = Orphan::new(said(&scene, "process")[0]);
+    let daemon = Descendant::new(output_pids(&scene, "process")[0]);
     let pid = daemon.pid;
     daemon.signal(libc::SIGHUP);
     is_logged("exec\n");
@@ -169,7 +169,7 @@ fn rights_that_have_gone() {
             "stays behind, since it can neither be removed nor emptied: the program ends",
         ),
     ] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = started(logged(&scene, "changes_user").env("PIDFILE_WATCH", watch));
         let said = life(&scene, host, END_OF_INPUT, exited(0));
         assert_eq!(said, [CLAIMED, what]);
@@ -178,7 +178,7 @@ fn rights_that_have_gone() {
 }
 
 /// A host whose messages go to a FIFO. It starts when it gets a line. Also the FIFO's other end.
-fn host_at_fifo(scene: &Scene, host: &str, watch: &str) -> (Process, File) {
+fn host_at_fifo(scene: &TestDir, host: &str, watch: &str) -> (Process, File) {
     let fifo = scene.fifo("data/log");
     let reader = OpenOptions::new()
         .read(true)
@@ -206,7 +206,7 @@ fn nobody_minds(readers_way: fn(File) -> Option<File>) {
             if watch == "off" && status == killed_by(libc::SIGTERM) {
                 continue;
             }
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let (mut host, fifo) = host_at_fifo(&scene, host, watch);
             let fifo = readers_way(fifo);
             host.write_stdin(b"\n");

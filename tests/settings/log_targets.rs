@@ -1,6 +1,8 @@
 //! What is said, where it is said, and that nobody waits for it.
 
-use crate::common::{Ended, Host, NOTHING, Process, Scene, exited, is_watching, killed_by};
+use crate::common::{
+    Ended, HostCommand, NOTHING, Process, TestDir, exited, is_watching, killed_by,
+};
 use std::fs::{self, File};
 use std::io::{Read, Write, pipe};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -16,7 +18,7 @@ const HAS_LOG: &str = "mount -t tmpfs tmpfs /dev
                        ln -s \"${pidfile%/run/*}/out/log\" /dev/log";
 
 impl SystemLog {
-    fn of(scene: &Scene) -> SystemLog {
+    fn of(scene: &TestDir) -> SystemLog {
         let log = UnixDatagram::bind(scene.path("out/log")).unwrap();
         log.set_nonblocking(true).unwrap();
         SystemLog(log)
@@ -32,7 +34,7 @@ impl SystemLog {
         lines
     }
 
-    fn fill(&self, scene: &Scene) {
+    fn fill(&self, scene: &TestDir) {
         let sender = UnixDatagram::unbound().unwrap();
         sender.set_nonblocking(true).unwrap();
         while sender.send_to(b"<13>busy", scene.path("out/log")).is_ok() {}
@@ -40,11 +42,11 @@ impl SystemLog {
 }
 
 /// A program that has a system log.
-fn host<'scene>(scene: &'scene Scene, name: &str, setting: &str) -> Host<'scene> {
+fn host<'scene>(scene: &'scene TestDir, name: &str, setting: &str) -> HostCommand<'scene> {
     scene.host_after(HAS_LOG, name).env("PIDFILE_LOG", setting)
 }
 
-fn deleted(host: Process, scene: &Scene) -> Ended {
+fn deleted(host: Process, scene: &TestDir) -> Ended {
     host.wait_until_ready();
     assert_eq!(scene.content(), host.pid_line());
     host.wait_until(|host| is_watching(host.pid()), "watching");
@@ -56,7 +58,7 @@ fn deleted(host: Process, scene: &Scene) -> Ended {
 }
 
 /// The lines that stderr and the system's log get when these things happen.
-fn said(scene: &Scene, pid: i32, what: &[&str]) -> (Vec<String>, Vec<String>) {
+fn output_pids(scene: &TestDir, pid: i32, what: &[&str]) -> (Vec<String>, Vec<String>) {
     let path = scene.pidfile();
     let [stderr, log] = [
         "libpidfile: ".to_owned(),
@@ -95,7 +97,7 @@ const SETTINGS: [&str; 4] = ["auto", "stderr", "syslog", "off"];
 #[test]
 fn a_life_without_trouble() {
     for setting in SETTINGS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let log = SystemLog::of(&scene);
         let mut host = host(&scene, "waits_for_eof", setting).spawn_ready();
         let pid = host.pid();
@@ -105,7 +107,7 @@ fn a_life_without_trouble() {
         let names = format!("names PID {pid} now");
         let all = [names.as_str(), "removed: the program ends"];
         let what = if setting == "auto" { &[] } else { &all[..] };
-        let what = said(&scene, pid, what);
+        let what = output_pids(&scene, pid, what);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
@@ -113,7 +115,7 @@ fn a_life_without_trouble() {
 #[test]
 fn a_deletion() {
     for setting in SETTINGS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let log = SystemLog::of(&scene);
         let host = host(&scene, "waits_for_eof", setting).spawn();
         let pid = host.pid();
@@ -122,7 +124,7 @@ fn a_deletion() {
         let end = format!("was deleted: terminating PID {pid} with SIGTERM");
         let all = [names.as_str(), end.as_str()];
         let what = if setting == "auto" { &all[1..] } else { &all };
-        let what = said(&scene, pid, what);
+        let what = output_pids(&scene, pid, what);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
@@ -130,7 +132,7 @@ fn a_deletion() {
 #[test]
 fn a_file_that_cannot_be_had() {
     for setting in SETTINGS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let log = SystemLog::of(&scene);
         symlink("/", scene.pidfile()).unwrap();
         let host = host(&scene, "returns_status", setting).arg("3").spawn();
@@ -138,25 +140,25 @@ fn a_file_that_cannot_be_had() {
         let ended = host.wait();
         assert_eq!(ended.status, exited(3));
         let what = "is a symbolic link; this program runs without a PID file";
-        let what = said(&scene, pid, &[what]);
+        let what = output_pids(&scene, pid, &[what]);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
 
 /// The deletion of such a program is in the system's log.
 #[track_caller]
-fn is_in_the_log(scene: &Scene, host: Process, log: &SystemLog) {
+fn is_in_the_log(scene: &TestDir, host: Process, log: &SystemLog) {
     let pid = host.pid();
     let ended = deleted(host, scene);
     assert_eq!(ended.stderr, "");
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
-    assert_eq!(log.lines(), said(scene, pid, &[&what]).1);
+    assert_eq!(log.lines(), output_pids(scene, pid, &[&what]).1);
 }
 
 #[test]
 fn stderr_that_was_closed_or_led_nowhere_at_the_start() {
     for script in ["exec 2>&-", "exec 2>/dev/null"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let log = SystemLog::of(&scene);
         let script = format!("{HAS_LOG}\n{script}");
         let host = scene.host_after(&script, "waits_for_eof").spawn();
@@ -166,7 +168,7 @@ fn stderr_that_was_closed_or_led_nowhere_at_the_start() {
 
 #[test]
 fn stderr_that_the_host_closes() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let log = SystemLog::of(&scene);
     let host = host(&scene, "changes_stderr", "auto").spawn();
     is_in_the_log(&scene, host, &log);
@@ -175,11 +177,11 @@ fn stderr_that_the_host_closes() {
 /// Whether that is a log or the host's data, nobody can know.
 #[test]
 fn stderr_that_the_host_makes_another_file() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let other = scene.path("data/other");
     File::create(&other).unwrap();
     for path in ["/dev/null", other.to_str().unwrap()] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let log = SystemLog::of(&scene);
         let host = host(&scene, "changes_stderr", "auto").arg(path).spawn();
         is_in_the_log(&scene, host, &log);
@@ -190,7 +192,7 @@ fn stderr_that_the_host_makes_another_file() {
 /// As after the rotation of a log by copying.
 #[test]
 fn stderr_that_the_host_opens_anew() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let log = SystemLog::of(&scene);
     let path = scene.path("data/log");
     let file = File::create(&path).unwrap();
@@ -203,7 +205,7 @@ fn stderr_that_the_host_opens_anew() {
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
     assert_eq!(
         lines_of(&fs::read_to_string(&path).unwrap()),
-        said(&scene, pid, &[&what]).0
+        output_pids(&scene, pid, &[&what]).0
     );
     assert_eq!(log.lines(), [""; 0]);
 }
@@ -211,7 +213,7 @@ fn stderr_that_the_host_opens_anew() {
 /// systemd gives services a socket.
 #[test]
 fn stderr_that_is_a_socket() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let log = SystemLog::of(&scene);
     let (mut reader, writer) = UnixStream::pair().unwrap();
     let host = host(&scene, "waits_for_eof", "auto").stderr(OwnedFd::from(writer));
@@ -221,7 +223,7 @@ fn stderr_that_is_a_socket() {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
-    assert_eq!(lines_of(&text), said(&scene, pid, &[&what]).0);
+    assert_eq!(lines_of(&text), output_pids(&scene, pid, &[&what]).0);
     assert_eq!(log.lines(), [""; 0]);
 }
 
@@ -276,7 +278,7 @@ fn stopped_terminal() -> (OwnedFd, OwnedFd) {
 #[track_caller]
 fn waits_for_nobody(what: &str, stderr: fn() -> (OwnedFd, OwnedFd)) {
     for setting in SETTINGS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let log = SystemLog::of(&scene);
         log.fill(&scene);
         let (_reader, writer) = stderr();
@@ -295,7 +297,11 @@ fn waits_for_nobody(what: &str, stderr: fn() -> (OwnedFd, OwnedFd)) {
     }
 }
 
-fn host_with<'scene>(scene: &'scene Scene, setting: &str, stderr: OwnedFd) -> Host<'scene> {
+fn host_with<'scene>(
+    scene: &'scene TestDir,
+    setting: &str,
+    stderr: OwnedFd,
+) -> HostCommand<'scene> {
     let host = host(scene, "returns_status", setting).arg("3");
     host.stderr(stderr)
 }
@@ -318,7 +324,7 @@ fn a_terminal_that_was_stopped() {
 /// What stderr has no room for goes to the system's log.
 #[test]
 fn a_full_pipe_and_a_system_log() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let log = SystemLog::of(&scene);
     let (_reader, writer) = full_pipe();
     let host = host(&scene, "waits_for_eof", "auto").stderr(writer);
@@ -329,7 +335,7 @@ fn a_full_pipe_and_a_system_log() {
 #[test]
 fn a_pipe_that_nobody_reads() {
     for watch in ["auto", "off"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let log = SystemLog::of(&scene);
         let (reader, writer) = pipe().unwrap();
         drop(reader);
@@ -353,7 +359,7 @@ fn a_pipe_that_nobody_reads() {
 fn no_system_log() {
     for exists in [true, false] {
         for setting in ["auto", "syslog"] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             drop(SystemLog::of(&scene));
             if !exists {
                 fs::remove_file(scene.path("out/log")).unwrap();

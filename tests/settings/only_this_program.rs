@@ -1,8 +1,8 @@
 //! `PIDFILE_EXE`: only the one program that it names may own the file. Whatever launches it does nothing at all.
 
 use crate::common::{
-    Host, NOTHING, Process, SHELLS, Scene, children_of, exited, is_watching, killed_by, library,
-    status_line, tasks_of, wait_for,
+    HostCommand, NOTHING, Process, SHELLS, TestDir, children_of, exited, is_watching, killed_by,
+    library, status_line, tasks_of, wait_for,
 };
 use std::fs;
 use std::os::unix::fs::chown;
@@ -13,14 +13,14 @@ const LEGACY: &str = "waits_for_eof";
 
 /// A scene in which nobody may write a PID file, and read the library and the program.
 struct Place {
-    scene: Scene,
+    scene: TestDir,
     legacy: PathBuf,
     library: PathBuf,
 }
 
 impl Place {
     fn new() -> Place {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         chown(scene.path("run"), Some(NOBODY), None).unwrap();
         let legacy = scene.copy(&scene.host_path(LEGACY), "755");
         let library = scene.copy(&library(), "755");
@@ -32,7 +32,7 @@ impl Place {
     }
 
     /// A launcher that gets the path of the program as its last argument.
-    fn launcher(&self, words: &[&str]) -> Host<'_> {
+    fn launcher(&self, words: &[&str]) -> HostCommand<'_> {
         self.scene
             .program(words[0])
             .args(&words[1..])
@@ -68,7 +68,7 @@ fn wrappers_around(program: i32, root: i32) -> Vec<i32> {
 }
 
 /// Starts a launcher; the program below it must own the file, and each wrapper have nothing of it.
-fn starts_the_owner(place: &Place, launcher: Host, what: &str) -> (Process, i32) {
+fn starts_the_owner(place: &Place, launcher: HostCommand, what: &str) -> (Process, i32) {
     let process = launcher.spawn_ready();
     let program = find(process.pid(), &place.legacy).expect("the program runs");
     assert_eq!(place.scene.content(), format!("{program}\n"), "{what}");
@@ -216,7 +216,7 @@ fn any_other_program_does_nothing_at_all() {
         "/",
     ] {
         for strict in ["0", "1"] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let mut host = scene
                 .host(LEGACY)
                 .env("PIDFILE_EXE", other)
@@ -242,7 +242,7 @@ fn any_other_program_does_nothing_at_all() {
 
 #[test]
 fn it_leaves_a_stale_file_and_an_unusable_path_alone() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     fs::write(scene.pidfile(), "1\n").unwrap();
     let before = scene.identity();
     let start = || {
@@ -265,7 +265,7 @@ fn it_leaves_a_stale_file_and_an_unusable_path_alone() {
 #[test]
 fn what_the_program_executes_in_its_place_goes_on_as_the_owner() {
     for by_deletion in [false, true] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = scene
             .program("dash")
             .args(["-c", "exec \"$0\""])
@@ -291,7 +291,7 @@ fn what_the_program_executes_in_its_place_goes_on_as_the_owner() {
 
 #[test]
 fn an_empty_name_is_any_program() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = scene.host(LEGACY).env("PIDFILE_EXE", "").spawn_owner();
     host.close_stdin();
     let ended = host.wait();
@@ -302,7 +302,7 @@ fn an_empty_name_is_any_program() {
 /// What it starts itself is its child, even if it is the same program.
 #[test]
 fn the_first_one_stays_the_owner() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let script = "read line; dash -c 'cat \"$PIDFILE\"; exit 7'; echo \"status $?\"; exit 5";
     let mut host = scene
         .program("dash")

@@ -1,6 +1,6 @@
 //! Which setting counts, and how little happens without one.
 
-use crate::common::{Mode, NOTHING, Process, Scene, calls_in, exited, library, tasks_of, trace};
+use crate::common::{Mode, NOTHING, Process, TestDir, calls_in, exited, library, tasks_of, trace};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ fn owned_by(host: &Process, candidates: &[&Path]) -> Vec<PathBuf> {
 
 #[test]
 fn pidfile_path_beats_pidfile() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let other = scene.path("run/other.pid");
     let mut host = scene
         .host("waits_for_eof")
@@ -31,7 +31,7 @@ fn pidfile_path_beats_pidfile() {
 
 #[test]
 fn pidfile_path_is_enough() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene
         .host("waits_for_eof")
         .without("PIDFILE")
@@ -42,7 +42,7 @@ fn pidfile_path_is_enough() {
 
 #[test]
 fn the_command_line_beats_both() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let other = scene.path("run/other.pid");
     let third = scene.path("run/third.pid");
     let mut host = scene
@@ -64,7 +64,7 @@ fn the_command_line_beats_both() {
 
 #[test]
 fn the_command_line_is_enough() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene
         .host("waits_for_eof")
         .inert()
@@ -76,10 +76,10 @@ fn the_command_line_is_enough() {
 
 #[test]
 fn without_a_setting_there_is_no_file_and_no_thread() {
-    let nothing_set = |scene: &Scene| scene.host("waits_for_eof").inert().spawn();
-    let set_to_nothing = |scene: &Scene| scene.host("waits_for_eof").env("PIDFILE", "").spawn();
+    let nothing_set = |scene: &TestDir| scene.host("waits_for_eof").inert().spawn();
+    let set_to_nothing = |scene: &TestDir| scene.host("waits_for_eof").env("PIDFILE", "").spawn();
     for start in [nothing_set, set_to_nothing] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = start(&scene);
         host.wait_until_ready();
         assert_eq!(tasks_of(host.pid()), [host.pid()]);
@@ -102,7 +102,7 @@ fn without_a_setting_there_is_not_one_system_call() {
 
 /// The names of the system calls from the first constructor on.
 fn calls_after_loading(mode: Mode) -> Vec<String> {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene.host("stops_before_constructors").mode(mode);
     let (ended, log) = trace(&scene, host, &[], Process::close_stdin);
     assert_eq!(ended.status, exited(7));
@@ -113,7 +113,7 @@ fn calls_after_loading(mode: Mode) -> Vec<String> {
 /// A program that got its privileges from a set-user-ID bit must not create files where its caller wants them.
 #[test]
 fn a_setuid_program_is_left_alone() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = scene.copy(&scene.host_path("shows_secure_mode"), "4755");
     // In secure execution the loader preloads only what lies in a system directory and is setuid itself. So the library
     // takes the place of one that belongs to libc and that nobody needs, in a mount namespace that ends with the host.

@@ -1,7 +1,7 @@
 //! `pidfile-run systemd`: the drop-in that it prints, put in its place as it says, on a real systemd.
 
 use crate::common::{
-    Lab, PIDFILE_RUN, SHELLS, Scene, Unit, base_system, exited, install, is_locked, launcher,
+    Lab, PIDFILE_RUN, SHELLS, TestDir, Unit, base_system, exited, install, is_locked, launcher,
     library, wait_for,
 };
 use std::fs;
@@ -171,7 +171,7 @@ fn an_unknown_service_is_told() {
 #[test]
 fn where_systemd_does_not_run_the_type_is_said() {
     for name in SHELLS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let path = base_system(&scene, &[]);
         let run = |words: &[&str]| {
             launcher(&scene, &format!("/bin/{name}"))

@@ -1,11 +1,11 @@
 //! `Type=forking`: systemd learns from our file which process is the daemon.
 
-use crate::common::{Twins, wait_for};
+use crate::common::{PairedRun, wait_for};
 
 const WAYS: [&str; 4] = ["fork", "double", "daemon", "ready"];
 
 /// Without us the daemon has to write the file itself, or systemd would have to guess which process it is.
-fn service(name: &str, how: &str, more: &str) -> Twins {
+fn service(name: &str, how: &str, more: &str) -> PairedRun {
     let lines = |arguments: &str| {
         format!(
             "Type=forking\nPIDFile=/run/%N/a.pid\n\
@@ -13,7 +13,7 @@ fn service(name: &str, how: &str, more: &str) -> Twins {
              ExecReload=/bin/kill -HUP $MAINPID\n{more}"
         )
     };
-    Twins::of(
+    PairedRun::of(
         &format!("{name}-{how}"),
         &lines("/run/%N/a.pid"),
         &lines(""),
@@ -24,10 +24,10 @@ fn service(name: &str, how: &str, more: &str) -> Twins {
 #[test]
 fn a_whole_life() {
     for how in WAYS {
-        let twins = service("life", how, "");
-        twins.live();
+        let pair = service("life", how, "");
+        pair.live();
         // systemd says in the log if the file was not there in time, or wrong at first.
-        let log = twins.active.log();
+        let log = pair.active.log();
         assert!(log.contains("Started "), "{how}: {log}");
         for complaint in ["PID file", "main PID", "Supervising process", "zombie"] {
             assert!(!log.contains(complaint), "{how}: {log}");
@@ -38,24 +38,24 @@ fn a_whole_life() {
 #[test]
 fn a_reload() {
     for how in WAYS {
-        let twins = service("reload", how, "");
-        twins.start();
-        twins.both("reload", |unit| {
+        let pair = service("reload", how, "");
+        pair.start();
+        pair.both("reload", |unit| {
             unit.systemctl("reload");
             wait_for(|| unit.stdout().contains("reloaded\n"), "it has reloaded");
         });
-        twins.file_is_right();
-        twins.stop();
+        pair.file_is_right();
+        pair.stop();
     }
 }
 
 #[test]
 fn a_restart_after_deletion() {
     for how in WAYS {
-        let twins = service("restart", how, "Restart=always\nRestartSec=0\n");
-        twins.start();
-        twins.restart_by_deletion();
-        twins.stop();
+        let pair = service("restart", how, "Restart=always\nRestartSec=0\n");
+        pair.start();
+        pair.restart_by_deletion();
+        pair.stop();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Services of a real systemd behave as they do without us, have the right file, and stop when it is deleted.
 
-use crate::common::{Lab, Twins, Unit, WITH_US, is_locked, wait_for};
+use crate::common::{Lab, PRELOADED, PairedRun, Unit, is_locked, wait_for};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -8,21 +8,21 @@ const SERVICE: &str = "ExecStart=/lab/c-tests/is_a_service\n";
 
 #[test]
 fn type_simple() {
-    Twins::new("simple", &format!("Type=simple\n{SERVICE}")).live();
+    PairedRun::new("simple", &format!("Type=simple\n{SERVICE}")).live();
 }
 
 #[test]
 fn type_exec() {
-    Twins::new("exec", &format!("Type=exec\n{SERVICE}")).live();
+    PairedRun::new("exec", &format!("Type=exec\n{SERVICE}")).live();
 }
 
 /// systemd says that such a service is up only when it has said so itself: then the file is there too.
 #[test]
 fn type_notify() {
-    let twins = Twins::new("notify", &format!("Type=notify\n{SERVICE}"));
-    twins.live();
-    twins.active.systemctl("start");
-    twins.file_is_right();
+    let pair = PairedRun::new("notify", &format!("Type=notify\n{SERVICE}"));
+    pair.live();
+    pair.active.systemctl("start");
+    pair.file_is_right();
 }
 
 /// It says so through another program, which has the library and the setting too.
@@ -30,17 +30,17 @@ fn type_notify() {
 fn type_notify_by_another_program() {
     let script = "/usr/bin/systemd-notify --ready; exec /lab/c-tests/is_a_service";
     let lines = format!("Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c '{script}'\n");
-    Twins::new("notify-script", &lines).live();
+    PairedRun::new("notify-script", &lines).live();
 }
 
 #[test]
 fn a_service_that_sigterm_ends_by_default() {
-    Twins::new("default", "ExecStart=/lab/c-tests/waits_for_signal\n").live();
+    PairedRun::new("default", "ExecStart=/lab/c-tests/waits_for_signal\n").live();
 }
 
 #[test]
 fn a_shell_as_the_main_process() {
-    Twins::new(
+    PairedRun::new(
         "shell",
         "ExecStart=sh -c '/bin/true; exec /lab/c-tests/is_a_service'\n",
     )
@@ -51,15 +51,15 @@ fn a_shell_as_the_main_process() {
 fn a_service_that_ends_by_itself() {
     for (name, status) in [("ends-well", "0"), ("ends-badly", "3")] {
         let start = format!("ExecStart=/lab/c-tests/returns_status {status}\n");
-        let twins = Twins::new(name, &start);
-        twins.both("start", |unit| {
+        let pair = PairedRun::new(name, &start);
+        pair.both("start", |unit| {
             unit.systemctl("start");
             wait_for(
                 || ["inactive", "failed"].contains(&unit.property("ActiveState").as_str()),
                 "it has ended",
             );
         });
-        twins.file_is_gone();
+        pair.file_is_gone();
     }
 }
 
@@ -82,23 +82,23 @@ fn the_other_commands_of_a_unit() {
              ExecStop=/bin/sh -c '/bin/true; kill -TERM $MAINPID'\n\
              ExecStopPost=/bin/true\n"
         );
-        let twins = Twins::new(name, &lines);
-        twins.start();
+        let pair = PairedRun::new(name, &lines);
+        pair.start();
         for round in 1..=3 {
-            let before = twins.active.property("MainPID");
-            twins.both("reload", |unit| {
+            let before = pair.active.property("MainPID");
+            pair.both("reload", |unit| {
                 unit.systemctl("reload");
                 wait_for(
                     || unit.stdout().matches("reloaded\n").count() == round,
                     &format!("{} has reloaded\n{}", unit.name, unit.log()),
                 );
             });
-            assert_eq!(twins.active.property("MainPID"), before);
-            twins.file_is_right();
+            assert_eq!(pair.active.property("MainPID"), before);
+            pair.file_is_right();
         }
-        twins.stop();
-        twins.start();
-        twins.stop_by_deletion();
+        pair.stop();
+        pair.start();
+        pair.stop_by_deletion();
     }
 }
 
@@ -109,61 +109,61 @@ fn exec_stop_by_deletion() {
         "Type=notify\n{SERVICE}\
          ExecStop=/bin/sh -c 'rm /run/%N/a.pid || kill $MAINPID; while kill -0 $MAINPID; do sleep 0.01; done' \n"
     );
-    let twins = Twins::new("stop-by-deletion", &lines);
-    twins.start();
-    twins.stop();
+    let pair = PairedRun::new("stop-by-deletion", &lines);
+    pair.start();
+    pair.stop();
 }
 
 #[test]
 fn a_restart_after_deletion() {
     let lines = format!("Type=notify\n{SERVICE}Restart=always\nRestartSec=0\n");
-    let twins = Twins::new("restart", &lines);
-    twins.start();
+    let pair = PairedRun::new("restart", &lines);
+    pair.start();
     for round in 1..=3 {
-        twins.restart_by_deletion();
-        assert_eq!(twins.active.property("NRestarts"), round.to_string());
+        pair.restart_by_deletion();
+        assert_eq!(pair.active.property("NRestarts"), round.to_string());
     }
-    twins.stop();
+    pair.stop();
 }
 
 #[test]
 fn systemctl_restart() {
-    let twins = Twins::new("restart-verb", &format!("Type=notify\n{SERVICE}"));
-    twins.start();
+    let pair = PairedRun::new("restart-verb", &format!("Type=notify\n{SERVICE}"));
+    pair.start();
     for _ in 0..3 {
-        twins.both("restart", |unit| unit.systemctl("restart"));
-        twins.file_is_right();
+        pair.both("restart", |unit| unit.systemctl("restart"));
+        pair.file_is_right();
     }
-    twins.stop();
+    pair.stop();
 }
 
 /// What systemd does not wait for is a stale file, for it and for us.
 #[test]
 fn a_service_that_was_killed_starts_again() {
     let lines = format!("Type=notify\n{SERVICE}RuntimeDirectoryPreserve=yes\n");
-    let twins = Twins::new("killed", &lines);
-    twins.start();
-    twins.both("SIGKILL", |unit| {
+    let pair = PairedRun::new("killed", &lines);
+    pair.start();
+    pair.both("SIGKILL", |unit| {
         Lab::get().run(&["systemctl", "kill", "--signal=KILL", &unit.name]);
         unit.wait_until("ActiveState", "failed");
     });
-    assert!(!is_locked(&twins.active.pidfile()));
-    twins.start();
-    twins.stop();
+    assert!(!is_locked(&pair.active.pidfile()));
+    pair.start();
+    pair.stop();
 }
 
 #[test]
 fn another_user() {
-    Twins::new("user", &format!("Type=notify\nUser=nobody\n{SERVICE}")).live();
+    PairedRun::new("user", &format!("Type=notify\nUser=nobody\n{SERVICE}")).live();
 }
 
 #[test]
 fn a_user_made_for_it() {
     let lines = format!("Type=notify\nDynamicUser=yes\n{SERVICE}");
-    let twins = Twins::new("dynamic", &lines);
-    twins.live();
-    twins.start();
-    let owner = fs::metadata(twins.active.pidfile()).unwrap().uid();
+    let pair = PairedRun::new("dynamic", &lines);
+    pair.live();
+    pair.start();
+    let owner = fs::metadata(pair.active.pidfile()).unwrap().uid();
     assert_ne!(owner, 0);
 }
 
@@ -199,7 +199,7 @@ fn sandboxes() {
         .chain([("all-sandboxes", together.as_str())])
     {
         let lines = format!("Type=notify\n{sandbox}{SERVICE}");
-        Twins::new(name, &lines).live();
+        PairedRun::new(name, &lines).live();
     }
 }
 
@@ -212,7 +212,7 @@ fn the_reason_is_in_the_log() {
         ("reason-dynamic", "DynamicUser=yes\nProtectSystem=strict\n"),
     ] {
         let lines = format!(
-            "{WITH_US}RuntimeDirectory=%N\nType=notify\n{sandbox}{SERVICE}StandardOutput=journal\nStandardError=journal\n"
+            "{PRELOADED}RuntimeDirectory=%N\nType=notify\n{sandbox}{SERVICE}StandardOutput=journal\nStandardError=journal\n"
         );
         let unit = Lab::get().unit(name, &lines);
         unit.systemctl("start");
@@ -258,18 +258,18 @@ fn kill_modes() {
             "KillMode={mode}\n\
              ExecStart=bash -c '/lab/c-tests/waits_for_signal & exec /lab/c-tests/is_a_service'\n"
         );
-        let twins = Twins::new(&format!("kill-mode-{mode}"), &lines);
+        let pair = PairedRun::new(&format!("kill-mode-{mode}"), &lines);
         let compare_processes = |what: &str| {
-            let [plain, active] = [&twins.plain, &twins.active].map(Unit::processes);
+            let [plain, active] = [&pair.plain, &pair.active].map(Unit::processes);
             assert_eq!(active, plain, "{mode}, after {what}");
         };
-        twins.start();
+        pair.start();
         compare_processes("start");
-        twins.stop_by_deletion();
+        pair.stop_by_deletion();
         compare_processes("deletion");
         if mode != "none" {
-            twins.start();
-            twins.stop();
+            pair.start();
+            pair.stop();
             compare_processes("stop");
         }
     }

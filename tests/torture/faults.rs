@@ -5,7 +5,7 @@
 //! `make test` takes a sample of this, `make torture` all of it.
 
 use crate::common::{
-    NOTHING, Process, Scene, calls_in, exited, killed_by, trace, wait_for, wait_until_idle,
+    NOTHING, Process, TestDir, calls_in, exited, killed_by, trace, wait_for, wait_until_idle,
 };
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -147,7 +147,7 @@ struct Life {
 }
 
 /// Makes the host come to an end, and tells to which.
-type Plot = fn(&Scene, &Process) -> Fate;
+type Plot = fn(&TestDir, &Process) -> Fate;
 
 enum Fate {
     EndOfInput,
@@ -222,7 +222,7 @@ const LIVES: &[Life] = &[
 ];
 
 /// Either a deletion ends the program, or it was said at the start that it would not.
-fn is_deleted(scene: &Scene, host: &Process) -> Fate {
+fn is_deleted(scene: &TestDir, host: &Process) -> Fate {
     wait_until_idle(host);
     if has_been_told(scene, host) {
         return Fate::EndOfInput;
@@ -235,7 +235,7 @@ fn is_deleted(scene: &Scene, host: &Process) -> Fate {
 
 /// Whether somebody can know that there is no PID file, or none that is watched. As strace lets a call fail in each thread,
 /// it may be that stderr cannot be used either; the system's log is the next place.
-fn has_been_told(scene: &Scene, host: &Process) -> bool {
+fn has_been_told(scene: &TestDir, host: &Process) -> bool {
     let calls = fs::read_to_string(scene.path("out/strace")).unwrap_or_default();
     !host.stderr().is_empty() || calls.contains("/dev/log")
 }
@@ -253,7 +253,7 @@ struct Remains {
     log: String,
 }
 
-fn live(scene: &Scene, life: &Life, fault: Option<&str>) -> Remains {
+fn live(scene: &TestDir, life: &Life, fault: Option<&str>) -> Remains {
     if life.finds_a_stale_file {
         fs::write(scene.pidfile(), stale()).unwrap();
     }
@@ -287,7 +287,7 @@ fn live(scene: &Scene, life: &Life, fault: Option<&str>) -> Remains {
 
 /// How often each system call is made by the thread that makes it most often: strace counts per thread.
 fn calls_of(life: &Life) -> BTreeMap<String, usize> {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let log = live(&scene, life, None).log;
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for call in calls_in(&log) {
@@ -329,7 +329,7 @@ fn kills_in(counts: &BTreeMap<String, usize>) -> Vec<String> {
 /// The harm that a fault has done, if it did any. From run to run a thread may make more or fewer calls; without harm the
 /// result says whether the one that was to fail was made.
 fn harm_by(fault: &str, life: &Life) -> Result<bool, String> {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let run = catch_unwind(AssertUnwindSafe(|| live(&scene, life, Some(fault))));
     let Ok(remains) = run else {
         let log = fs::read_to_string(scene.path("out/strace")).unwrap_or_default();
@@ -351,7 +351,7 @@ fn harm_by(fault: &str, life: &Life) -> Result<bool, String> {
 }
 
 fn harm_of_an_error(
-    scene: &Scene,
+    scene: &TestDir,
     life: &Life,
     fault: &str,
     remains: &Remains,
@@ -383,7 +383,7 @@ fn harm_of_an_error(
     }
 }
 
-fn harm_of_a_kill(scene: &Scene, life: &Life) -> Option<&'static str> {
+fn harm_of_a_kill(scene: &TestDir, life: &Life) -> Option<&'static str> {
     let (drafts, others): (Vec<String>, Vec<String>) = scene
         .leftovers()
         .into_iter()
@@ -402,7 +402,7 @@ fn harm_of_a_kill(scene: &Scene, life: &Life) -> Option<&'static str> {
     (!is_free).then_some("the file that stayed behind is locked")
 }
 
-fn harm_to_the_next(scene: &Scene) -> Option<&'static str> {
+fn harm_to_the_next(scene: &TestDir) -> Option<&'static str> {
     let mut next = scene.host("waits_for_eof").spawn_ready();
     let is_owner = scene.content() == next.pid_line();
     next.close_stdin();

@@ -3,8 +3,8 @@
 //! is free. Whoever starts next gets the file.
 
 use crate::common::{
-    NOTHING, Orphan, Orphanage, Process, Scene, exited, extra_tasks_of, is_alive, is_at_work,
-    is_watching, killed_by, status_line, tasks_of, wait_for,
+    Descendant, Descendants, NOTHING, Process, TestDir, exited, extra_tasks_of, is_alive,
+    is_at_work, is_watching, killed_by, status_line, tasks_of, wait_for,
 };
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -28,7 +28,7 @@ enum Sight {
     Free,
 }
 
-fn look(scene: &Scene) -> Sight {
+fn look(scene: &TestDir) -> Sight {
     // Not by flock(1), which creates what is not there.
     let Ok(file) = File::open(scene.pidfile()) else {
         return Sight::Absent;
@@ -42,7 +42,7 @@ fn look(scene: &Scene) -> Sight {
     }
 }
 
-fn held_by(scene: &Scene) -> Option<i32> {
+fn held_by(scene: &TestDir) -> Option<i32> {
     match look(scene) {
         Sight::Held(content) => content.trim().parse().ok().filter(|pid| is_alive(*pid)),
         _ => None,
@@ -51,7 +51,7 @@ fn held_by(scene: &Scene) -> Option<i32> {
 
 /// After the launcher has ended, however it did: waits until nothing moves any more, ends the owner, if there is one, and
 /// starts another host.
-fn aftermath(scene: &Scene, orphans: &Orphanage, at_once: bool, is_daemon: IsDaemon) {
+fn aftermath(scene: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: IsDaemon) {
     let mut owner = None;
     wait_for(
         || {
@@ -65,7 +65,7 @@ fn aftermath(scene: &Scene, orphans: &Orphanage, at_once: bool, is_daemon: IsDae
         "the file is right, and nothing moves",
     );
     if let Some(owner) = owner {
-        let owner = Orphan::new(owner);
+        let owner = Descendant::new(owner);
         owner.signal(libc::SIGTERM);
         let status = owner.wait();
         let then = look(scene);
@@ -77,7 +77,7 @@ fn aftermath(scene: &Scene, orphans: &Orphanage, at_once: bool, is_daemon: IsDae
         }
     }
     let others = orphans.children();
-    let others: Vec<Orphan> = others.into_iter().map(Orphan::new).collect();
+    let others: Vec<Descendant> = others.into_iter().map(Descendant::new).collect();
     let mut next = scene.host("waits_for_eof").spawn_ready();
     if at_once && next.stderr().contains("is held by a live owner") {
         // An heir that had not noticed yet was faster.
@@ -134,8 +134,8 @@ const KILLED: &str = "signal=KILL";
 
 /// Whether somebody was killed.
 fn one_injection(call: &str, what: &str, when: usize, steps: &[&str]) -> bool {
-    let scene = Scene::new();
-    let orphans = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let orphans = Descendants::of(&scene);
     let steps = [&["be told"], steps].concat();
     let mut host = scene.host("daemonizes").args(&steps).spawn();
     host.wait_until(|host| is_watching(host.pid()), "watching");
@@ -232,8 +232,8 @@ fn a_call_of_the_hand_over_fails() {
 }
 
 /// Lets a launcher become a daemon by these steps, which keep the daemon from taking over.
-fn cannot_take_over(scene: &Scene, steps: &[&str], at_once: bool, is_daemon: IsDaemon) {
-    let orphans = Orphanage::of(scene);
+fn cannot_take_over(scene: &TestDir, steps: &[&str], at_once: bool, is_daemon: IsDaemon) {
+    let orphans = Descendants::of(scene);
     let mut host = scene.host("daemonizes").args(steps).spawn();
     let _input = host.take_stdin();
     let ended = host.wait();
@@ -248,7 +248,7 @@ fn cannot_take_over(scene: &Scene, steps: &[&str], at_once: bool, is_daemon: IsD
 #[test]
 fn an_heir_that_has_become_another_program() {
     for shape in SHAPES {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let still = scene.host_path("waits_for_eof_static");
         let steps = [shape, &["exec", still.to_str().unwrap()]].concat();
         let steps = [&["wait for", "pipe"], &steps[..]].concat();
@@ -256,7 +256,7 @@ fn an_heir_that_has_become_another_program() {
             status_line(pid, "Name") == "waits_for_eof_s"
         });
 
-        let scene = Scene::new();
+        let scene = TestDir::new();
         // It keeps nothing but what the test knows it by.
         let mark = format!("SCENE={}", scene.path("").display());
         let exec = ["exec", "/usr/bin/env", "-i", &mark, "sleep", "1000"];
@@ -272,7 +272,7 @@ fn an_heir_that_has_become_another_program() {
 fn an_heir_that_can_have_no_keeper() {
     for at_once in [false, true] {
         for way in ["thread", "memory", "descriptor", "path"] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let data = scene.path("data");
             let way: &[&str] = match way {
                 // Root may have as many as it likes.

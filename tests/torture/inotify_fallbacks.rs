@@ -1,8 +1,8 @@
 //! Where inotify has no room left, or is told nothing, or hears too much: a deletion ends the host all the same.
 
 use crate::common::{
-    Ended, Host, NOTHING, Process, Scene, exited, extra_tasks_of, is_watching, killed_by, library,
-    status_line, tasks_of, trace, wait_until_idle,
+    Ended, HostCommand, NOTHING, Process, TestDir, exited, extra_tasks_of, is_watching, killed_by,
+    library, status_line, tasks_of, trace, wait_until_idle,
 };
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use std::process;
 const OWNERS: usize = if cfg!(feature = "torture") { 1000 } else { 150 };
 
 /// A host whose user may have no more of these, in a user namespace of its own.
-fn without<'scene>(scene: &'scene Scene, what: &str) -> Host<'scene> {
+fn without<'scene>(scene: &'scene TestDir, what: &str) -> HostCommand<'scene> {
     let script = format!("echo 0 >/proc/sys/user/{what}; exec env \"$@\"");
     scene
         .program("unshare")
@@ -27,7 +27,7 @@ fn without<'scene>(scene: &'scene Scene, what: &str) -> Host<'scene> {
         .arg(scene.host_path("waits_for_eof"))
 }
 
-fn is_deleted(scene: &Scene, host: Process) -> Ended {
+fn is_deleted(scene: &TestDir, host: Process) -> Ended {
     host.wait_until_ready();
     assert_eq!(scene.content(), host.pid_line());
     wait_until_idle(&host);
@@ -46,7 +46,7 @@ const LIMITS: [&str; 2] = ["max_inotify_instances", "max_inotify_watches"];
 fn no_room_for_a_watch() {
     for limit in LIMITS {
         for setting in ["auto", "stderr"] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let host = without(&scene, limit).env("PIDFILE_LOG", setting);
             let ended = is_deleted(&scene, host.spawn());
             let said = ended.stderr.matches("is watched by polling: ").count();
@@ -61,7 +61,7 @@ fn no_room_for_a_watch() {
 #[test]
 fn no_room_for_a_watch_and_no_polling() {
     for limit in LIMITS {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = without(&scene, limit)
             .env("PIDFILE_WATCH", "inotify")
             .spawn();
@@ -83,11 +83,11 @@ fn more_owners_than_instances() {
     allow_many_descriptors();
     // Nobody else's.
     let user = 1_000_000_000 + process::id();
-    let programs = Scene::new();
+    let programs = TestDir::new();
     let host = programs.copy(&programs.host_path("waits_for_eof"), "755");
     let library = programs.copy(&library(), "755");
-    let scenes: Vec<Scene> = (0..OWNERS).map(|_| Scene::new()).collect();
-    let start = |scene: &Scene| {
+    let scenes: Vec<TestDir> = (0..OWNERS).map(|_| TestDir::new()).collect();
+    let start = |scene: &TestDir| {
         chown(scene.path("run"), Some(user), Some(user)).unwrap();
         let host = scene.program(&host).env("LD_PRELOAD", &library);
         host.run_by(user).spawn()
@@ -148,7 +148,7 @@ fn no_events() {
         "--inject=inotify_add_watch:retval=1",
     ];
     for (setting, lines) in [("auto", 1), ("stderr", 3)] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene
             .host("stops_before_constructors")
             .env("PIDFILE_LOG", setting);
@@ -170,7 +170,7 @@ fn no_events() {
 struct Rival(OwnedFd);
 
 impl Rival {
-    fn of(scene: &Scene) -> Rival {
+    fn of(scene: &TestDir) -> Rival {
         let path = CString::new(scene.pidfile().as_os_str().as_bytes()).unwrap();
         // SAFETY: the descriptor is new, and the path lives through the call.
         unsafe {
@@ -213,7 +213,7 @@ fn is_stopped(host: &Process) -> bool {
 #[test]
 fn more_events_than_the_queue_holds() {
     for is_deleted in [false, true] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = scene.host("waits_for_eof").spawn_ready();
         host.wait_until(|host| is_watching(host.pid()), "watching");
         let rival = Rival::of(&scene);
@@ -246,7 +246,7 @@ fn more_events_than_the_queue_holds() {
 /// The old file ends for good when the last one closes it, and `notify` then drops what it watches at that path.
 #[test]
 fn a_file_that_was_replaced_while_somebody_had_it_open() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     // After exec it has opened the file by its name, as the reader has.
     let host = scene
         .program("env")
@@ -270,7 +270,7 @@ fn a_file_that_was_replaced_while_somebody_had_it_open() {
 /// unlink(2) sends the event and only then takes the path away: who is quick still finds the file there. Here that lasts.
 #[test]
 fn a_path_that_leads_to_the_deleted_file_for_a_while() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let file = scene.path("data/a.pid");
     let script = format!(
         "touch \"$pidfile\" '{0}'; mount --bind '{0}' \"$pidfile\"",
@@ -290,7 +290,7 @@ fn a_path_that_leads_to_the_deleted_file_for_a_while() {
 #[test]
 fn a_host_that_was_stopped_for_a_while() {
     for watch in ["auto", "poll:0.01"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let mut host = scene
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", watch)
@@ -343,7 +343,7 @@ fn every_value_of_the_setting() {
         .into_iter()
         .chain(wrong.map(|it| (it, 1)))
     {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", value)

@@ -4,8 +4,8 @@
 //! With the feature `torture`, many more rounds. `TORTURE_SEED=N` in the environment repeats the delays of an earlier run.
 
 use crate::common::{
-    Ended, NOTHING, Orphanage, Process, Scene, Witness, exited, is_alive, is_at_work, killed_by,
-    leave_stale, locked_by, race, reigns_in, said, wait_for,
+    Descendants, Ended, NOTHING, Probe, Process, TestDir, exited, is_alive, is_at_work, killed_by,
+    leave_stale, locked_by, output_pids, owners_in_log, race, wait_for,
 };
 use fastrand::Rng;
 use std::fs::{self, File};
@@ -98,7 +98,7 @@ fn its_end(how: u32) -> ExitStatus {
 }
 
 #[track_caller]
-fn is_owner(scene: &Scene, host: &Process) {
+fn is_owner(scene: &TestDir, host: &Process) {
     assert_eq!(scene.content(), host.pid_line(), "{}", host.stderr());
     // The kernel's list is read in parts, and one lock may slip through while others come and go.
     wait_for(
@@ -111,7 +111,7 @@ fn is_owner(scene: &Scene, host: &Process) {
 fn a_thousand_starts_race() {
     let starts = times(200, 1000) as usize;
     for stale in [false, true] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let stale = stale.then(|| leave_stale(&scene));
         let owners = race(&scene, starts, stale);
         println!("{starts} starts racing, {owners} owners, 0 violations");
@@ -121,11 +121,11 @@ fn a_thousand_starts_race() {
 #[test]
 fn starts_race() {
     rounds("starts racing", times(60, 2000), |random| {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let stale = random.bool().then(|| leave_stale(&scene));
         let log = scene.path("out/log");
         File::create(&log).unwrap();
-        let witness = Witness::of(scene.pidfile());
+        let probe = Probe::of(scene.pidfile());
         let mut racers = Vec::new();
         for _ in 0..random.u32(2..6) {
             Soon::within(random, 3).comes();
@@ -144,11 +144,11 @@ fn starts_race() {
             }
         }
         pids.extend(stale);
-        let seen = witness.finish();
+        let seen = probe.finish();
         assert!(seen.iter().all(|pid| pids.contains(pid)), "{seen:?}");
         assert_eq!(scene.leftovers(), NOTHING);
         let log = fs::read_to_string(log).unwrap();
-        let owners = reigns_in(&log).len() + beside + usize::from(stale.is_some());
+        let owners = owners_in_log(&log).len() + beside + usize::from(stale.is_some());
         assert_eq!(owners, pids.len(), "each is an owner or says why not");
     });
 }
@@ -156,11 +156,11 @@ fn starts_race() {
 #[test]
 fn a_start_and_an_end() {
     rounds("start against end", times(120, 3000), |random| {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let first = scene.host("waits_for_eof").spawn_owner();
         let (pid, how) = (first.pid(), random.u32(0..3));
         let (to_start, to_end) = (Soon::within(random, 3), Soon::within(random, 8));
-        let witness = Witness::of(scene.pidfile());
+        let probe = Probe::of(scene.pidfile());
         let (second, ended) = thread::scope(|scope| {
             let ended = scope.spawn(|| {
                 to_end.comes();
@@ -179,7 +179,7 @@ fn a_start_and_an_end() {
             assert!(second.stderr().contains(&held), "{}", second.stderr());
         }
         let order = [pid, second.pid()];
-        let seen = witness.finish();
+        let seen = probe.finish();
         assert!(order.starts_with(&seen) || seen == order[1..], "{seen:?}");
         let again = end(second, 0);
         assert_eq!(again.status, exited(0));
@@ -196,13 +196,13 @@ fn a_start_and_an_end() {
 #[test]
 fn an_end_and_a_deletion() {
     rounds("end against deletion", times(120, 3000), |random| {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene.host("waits_for_eof").spawn_owner();
         let (pid, how) = (host.pid(), random.u32(0..3));
         // Sometimes the watch is not there yet.
         Soon::within(random, 30).comes();
         let (to_delete, to_end) = (Soon::within(random, 3), Soon::within(random, 3));
-        let witness = Witness::of(scene.pidfile());
+        let probe = Probe::of(scene.pidfile());
         let (ended, deleted) = thread::scope(|scope| {
             let ended = scope.spawn(|| {
                 to_end.comes();
@@ -221,7 +221,7 @@ fn an_end_and_a_deletion() {
         let left = how == 2 && !deleted;
         assert_eq!(scene.pidfile().exists(), left, "{ended:?}");
         assert_eq!(scene.leftovers().len(), usize::from(left));
-        let seen = witness.finish();
+        let seen = probe.finish();
         assert!(seen.iter().all(|named| *named == pid), "{seen:?}");
     });
 }
@@ -236,8 +236,8 @@ const SHAPES: [&[&str]; 4] = [
 #[test]
 fn a_deletion_and_a_hand_over() {
     rounds("deletion against hand-over", times(60, 2000), |random| {
-        let scene = Scene::new();
-        let orphans = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let orphans = Descendants::of(&scene);
         let steps = random.choice(SHAPES).unwrap();
         let waiting = random.choice([&[][..], &["wait for", "pipe"]]).unwrap();
         let steps = [&["be told"], waiting, steps].concat();
@@ -246,7 +246,7 @@ fn a_deletion_and_a_hand_over() {
         launcher.wait_until(|_| scene.content() == format!("{pid}\n"), "an owner");
         Soon::within(random, 30).comes();
         let (to_delete, to_hand_over) = (Soon::within(random, 8), Soon::within(random, 2));
-        let witness = Witness::of(scene.pidfile());
+        let probe = Probe::of(scene.pidfile());
         let deleted = thread::scope(|scope| {
             scope.spawn(|| {
                 to_hand_over.comes();
@@ -267,8 +267,8 @@ fn a_deletion_and_a_hand_over() {
                 &format!("nobody goes on after {steps:?}, {ended:?}"),
             );
         }
-        let chain = said(&scene, "process");
-        let seen = witness.finish();
+        let chain = output_pids(&scene, "process");
+        let seen = probe.finish();
         let known = |named: &i32| *named == pid || chain.contains(named);
         assert!(seen.iter().all(known), "{seen:?}, of {pid}, {chain:?}");
         wait_for(
@@ -287,12 +287,12 @@ fn a_deletion_and_a_hand_over() {
 #[test]
 fn an_exec_and_a_deletion() {
     rounds("exec against deletion", times(80, 2000), |random| {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let images = random.u32(0..6);
         let host = scene.host("execs_itself").arg(images.to_string()).spawn();
         let owner = host.pid_line();
         host.wait_until(|_| scene.content() == owner, "an owner");
-        let witness = Witness::of(scene.pidfile());
+        let probe = Probe::of(scene.pidfile());
         Soon::within(random, 1 + 6 * u64::from(images)).comes();
         scene.remove_pidfile();
         let pid = host.pid();
@@ -301,7 +301,7 @@ fn an_exec_and_a_deletion() {
         assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
         assert!(ended.stderr.contains("was deleted"), "{ended:?}");
         assert_eq!(scene.leftovers(), NOTHING, "{ended:?}");
-        let seen = witness.finish();
+        let seen = probe.finish();
         assert!(seen.iter().all(|named| *named == pid), "{seen:?}");
     });
 }

@@ -1,8 +1,8 @@
 //! Only the owner acts: whatever its children are and however they end, the file stays what it was.
 
 use crate::common::{
-    Mode, NOTHING, Process, Scene, calls_in, children_of, exited, is_alive, is_watching, killed_by,
-    library, status_line, tasks_of, wait_for,
+    Mode, NOTHING, Process, TestDir, calls_in, children_of, exited, is_alive, is_watching,
+    killed_by, library, status_line, tasks_of, wait_for,
 };
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ fn children() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Starts a host and lets it have its child. Returns once the host says that this has been.
-fn has_a_child(scene: &Scene, mode: Mode, how: &str, end: &str) -> Process {
+fn has_a_child(scene: &TestDir, mode: Mode, how: &str, end: &str) -> Process {
     let mut host = scene
         .host("starts_a_child")
         .mode(mode)
@@ -71,7 +71,7 @@ fn has_a_child(scene: &Scene, mode: Mode, how: &str, end: &str) -> Process {
 fn a_child_that_ends_changes_nothing() {
     for (how, end) in children() {
         let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let mut host = has_a_child(&scene, mode, how, end);
             host.close_stdin();
             let ended = host.wait();
@@ -86,7 +86,7 @@ fn a_child_that_ends_changes_nothing() {
 #[test]
 fn the_file_still_counts_after_a_child_has_ended() {
     for (how, end) in children() {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = has_a_child(&scene, Mode::Active, how, end);
         scene.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}, {end}");
@@ -98,7 +98,7 @@ fn the_file_still_counts_after_a_child_has_ended() {
 #[test]
 fn a_child_without_our_mark_runs_in_silence() {
     let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = scene.host("starts_a_child").mode(mode);
         let host = host.args(["posix_spawn as started", "exit"]);
         let mut host = host.env("PIDFILE_STRICT", "1").spawn();
@@ -117,7 +117,7 @@ fn a_child_without_our_mark_runs_in_silence() {
 fn a_child_that_outlives_the_owner_leaves_the_file_alone() {
     for how in ["fork", "_Fork", "clone", "posix_spawn", "system"] {
         for signal in [libc::SIGTERM, libc::SIGKILL] {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let mut host = has_a_child(&scene, Mode::Active, how, "outlives us");
             let owner = host.pid_line();
             let child = child_left_by(&host);
@@ -150,7 +150,7 @@ fn child_left_by(host: &Process) -> i32 {
 
 #[test]
 fn a_program_that_the_owner_runs_gets_no_thread() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let script = "read line; \"$1\"; exit 5";
     let mut host = scene
         .program("dash")
@@ -173,7 +173,7 @@ fn a_program_that_the_owner_runs_gets_no_thread() {
 #[test]
 fn a_program_that_the_owner_runs_makes_no_system_call_but_getpid() {
     let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let log = scene.path("out/strace");
         let ended = scene
             .program("strace")
@@ -198,7 +198,7 @@ fn a_program_that_the_owner_runs_makes_no_system_call_but_getpid() {
 fn a_program_that_the_owner_runs_forks_as_with_an_empty_library() {
     let fewest_pages = |library: &Path, is_active: bool| {
         let pages = (0..20).map(|_| -> i32 {
-            let scene = Scene::new();
+            let scene = TestDir::new();
             let mut host = scene
                 .program("dash")
                 .inert()
@@ -214,13 +214,13 @@ fn a_program_that_the_owner_runs_forks_as_with_an_empty_library() {
         });
         pages.min().unwrap()
     };
-    let theirs = fewest_pages(&Scene::new().host_path("is_an_empty_library"), false);
+    let theirs = fewest_pages(&TestDir::new().host_path("is_an_empty_library"), false);
     let ours = fewest_pages(&library(), true);
     assert!(theirs > 0 && ours <= theirs + 1, "{ours} pages, {theirs}");
 }
 
 /// strace is to run as ever, only what it traces is to have the library.
-fn environment_of(scene: &Scene, mode: Mode) -> Vec<String> {
+fn environment_of(scene: &TestDir, mode: Mode) -> Vec<String> {
     match mode {
         Mode::Active => vec![
             format!("--env=LD_PRELOAD={}", library().display()),

@@ -1,7 +1,7 @@
 //! Our descriptors and the host's never meet, whatever the host closes and opens.
 
 use crate::common::{
-    Mode, NOTHING, Process, Scene, fds_of, is_watching, killed_by, library, wait_for,
+    Mode, NOTHING, Process, TestDir, fds_of, is_watching, killed_by, library, wait_for,
 };
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,7 +16,7 @@ const WAYS: [&str; 6] = [
 ];
 
 /// What is in the files that the host has opened.
-fn files(scene: &Scene) -> Vec<String> {
+fn files(scene: &TestDir) -> Vec<String> {
     let names = (0..64).map(|number| format!("data/file{number}"));
     names
         .map(|name| fs::read_to_string(scene.path(name)).unwrap())
@@ -24,13 +24,13 @@ fn files(scene: &Scene) -> Vec<String> {
 }
 
 #[track_caller]
-fn are_untouched(scene: &Scene, expected: &[String], when: &str) {
+fn are_untouched(scene: &TestDir, expected: &[String], when: &str) {
     for (number, content) in files(scene).iter().enumerate() {
         assert_eq!(*content, expected[number], "file {number}, {when}");
     }
 }
 
-fn start(scene: &Scene, mode: Mode, watch: &str, arguments: &[&str]) -> Process {
+fn start(scene: &TestDir, mode: Mode, watch: &str, arguments: &[&str]) -> Process {
     let host = scene.host("reuses_descriptors").mode(mode);
     let host = host.env("PIDFILE_WATCH", watch).args(arguments).spawn();
     host.wait_until(|_| scene.path("data/ready").exists(), "ready");
@@ -42,13 +42,13 @@ fn start(scene: &Scene, mode: Mode, watch: &str, arguments: &[&str]) -> Process 
 fn its_files_stay_its_own(append: &str, watch: &str) {
     for way in WAYS {
         let arguments = [way, append];
-        let plain = Scene::new();
+        let plain = TestDir::new();
         let there = start(&plain, Mode::Plain, watch, &arguments);
         let expected = files(&plain);
         let numbers = fds_of(there.pid()).into_keys().collect::<Vec<_>>();
         drop(there);
 
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let host = start(&scene, Mode::Active, watch, &arguments);
         if watch == "auto" {
             host.wait_until(|host| is_watching(host.pid()), "watching");
@@ -86,7 +86,7 @@ fn data_that_is_appended_to() {
 #[test]
 fn a_reader_sees_the_end() {
     for watch in ["auto", "poll", "off"] {
-        let scene = Scene::new();
+        let scene = TestDir::new();
         let pipe = scene.fifo("data/pipe");
         // The shell opens it, so that the host has it from its first instruction on.
         let mut host = scene

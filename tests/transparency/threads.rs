@@ -1,19 +1,19 @@
 //! What an owner looks like from outside: a host that cannot tell that it is one, and that sleeps when it sleeps.
 
 use crate::common::{
-    Mode, Process, Scene, address_space, blocked_signals, context_switches, extra_tasks_of, fds_of,
-    is_watching, private_dirty, processor_time, tasks_of, wait_until_idle,
+    Mode, Process, TestDir, address_space, blocked_signals, context_switches, extra_tasks_of,
+    fds_of, is_watching, private_dirty, processor_time, tasks_of, wait_until_idle,
 };
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-fn start(scene: &Scene, mode: Mode) -> Process {
+fn start(scene: &TestDir, mode: Mode) -> Process {
     scene.host("waits_for_signal").mode(mode).spawn_ready()
 }
 
 /// An owner for which everything has happened that happens before a deletion.
-fn settled_owner(scene: &Scene) -> Process {
+fn settled_owner(scene: &TestDir) -> Process {
     let owner = start(scene, Mode::Active);
     owner.wait_until(|owner| is_watching(owner.pid()), "watching");
     wait_until_idle(&owner);
@@ -22,7 +22,7 @@ fn settled_owner(scene: &Scene) -> Process {
 
 #[test]
 fn the_host_has_no_descriptor_of_ours() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let plain: Vec<i32> = fds_of(start(&scene, Mode::Plain).pid())
         .into_keys()
         .collect();
@@ -34,7 +34,7 @@ fn the_host_has_no_descriptor_of_ours() {
 
 #[test]
 fn none_of_our_threads_holds_a_descriptor_of_the_host() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let owner = settled_owner(&scene);
     let of_the_host: Vec<_> = fds_of(owner.pid()).into_values().collect();
     assert_eq!(of_the_host.len(), 3, "{of_the_host:?}");
@@ -52,7 +52,7 @@ fn none_of_our_threads_holds_a_descriptor_of_the_host() {
 
 #[test]
 fn two_threads_at_most() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let owner = settled_owner(&scene);
     let ours = extra_tasks_of(owner.pid());
     assert!((1..=2).contains(&ours.len()), "{ours:?}");
@@ -63,7 +63,7 @@ fn our_threads_block_every_signal() {
     // Nobody can block SIGKILL and SIGSTOP. glibc keeps 32 and 33 for itself and lets nobody block them: with 33 it asks
     // every thread to change its user when the host calls setuid.
     let can_be_blocked = !(1_u64 << 8 | 1 << 18 | 1 << 31 | 1 << 32);
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let owner = settled_owner(&scene);
     let ours = extra_tasks_of(owner.pid());
     assert!(!ours.is_empty());
@@ -80,7 +80,7 @@ fn our_threads_block_every_signal() {
 
 #[test]
 fn little_address_space() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let plain = address_space(start(&scene, Mode::Plain).pid());
     let owner = settled_owner(&scene);
     let active = address_space(owner.pid());
@@ -93,7 +93,7 @@ fn little_address_space() {
 /// What a host under `mlockall` pays for, and one of a thousand.
 #[test]
 fn little_memory() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let plain = start(&scene, Mode::Plain);
     wait_until_idle(&plain);
     let owner = settled_owner(&scene);
@@ -106,7 +106,7 @@ fn little_memory() {
 
 #[test]
 fn nobody_wakes_up_while_nothing_happens() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let owner = settled_owner(&scene);
     let tasks = tasks_of(owner.pid());
     let before = (context_switches(&tasks), processor_time(&tasks));

@@ -1,8 +1,8 @@
 //! A program that an administrator runs under valgrind has its PID file too, and valgrind finds no fault with us.
 
-use crate::common::{NOTHING, Process, Scene, beside_valgrind, exited, killed_by};
+use crate::common::{NOTHING, Process, TestDir, beside_valgrind, exited, killed_by};
 
-fn under_valgrind(scene: &Scene, host: &str) -> Process {
+fn under_valgrind(scene: &TestDir, host: &str) -> Process {
     let host = scene
         .program("valgrind")
         .args(["--quiet", "--error-exitcode=99"])
@@ -14,7 +14,7 @@ fn under_valgrind(scene: &Scene, host: &str) -> Process {
 
 #[test]
 fn it_has_its_file_until_it_ends() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let mut host = under_valgrind(&scene, "waits_for_eof");
     host.close_stdin();
     let ended = host.wait();
@@ -24,7 +24,7 @@ fn it_has_its_file_until_it_ends() {
 
 #[test]
 fn a_deletion_ends_it() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let host = under_valgrind(&scene, "waits_for_signal");
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));

@@ -1,9 +1,9 @@
 //! The host cannot tell that we are there: whatever it asks about itself, it gets the answer it would get without us.
 
-use crate::common::{Ended, Mode, NOTHING, Scene, exited};
+use crate::common::{Ended, Mode, NOTHING, TestDir, exited};
 
 /// The host that prints what it knows, in one and the same directory each time.
-fn what_it_sees(scene: &Scene, mode: Mode, watch: &str) -> Ended {
+fn what_it_sees(scene: &TestDir, mode: Mode, watch: &str) -> Ended {
     let ended = scene
         .host("shows_itself")
         .mode(mode)
@@ -36,7 +36,7 @@ fn differences(plain: &str, other: &str) -> String {
 }
 
 fn sees_the_same(mode: Mode, watch: &str) {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let plain = what_it_sees(&scene, Mode::Plain, watch);
     let enough = plain.stdout.lines().count();
     assert!(enough > 10_000, "only {enough} lines to compare");
@@ -72,7 +72,7 @@ fn it_sees_the_same_twice() {
 
 #[test]
 fn what_succeeds_leaves_errno_and_the_signal_mask_alone() {
-    let scene = Scene::new();
+    let scene = TestDir::new();
     let said = |mode, watch| {
         let host = scene.host("keeps_errno").mode(mode);
         let ended = host.env("PIDFILE_WATCH", watch).arg(scene.pidfile()).run();

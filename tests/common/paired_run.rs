@@ -10,7 +10,7 @@ const VISIBLE: &str = "Type,ActiveState,SubState,Result,ReloadResult,ExecMainCod
                        ExecStartPre,ExecStart,ExecStartPost,ExecReload,ExecStop,ExecStopPost";
 
 /// Loads the library, and puts the file where each unit has a directory of its own.
-pub const WITH_US: &str = "Environment=LD_PRELOAD=/lab/libpidfile.so PIDFILE=/run/%N/a.pid\n";
+pub const PRELOADED: &str = "Environment=LD_PRELOAD=/lab/libpidfile.so PIDFILE=/run/%N/a.pid\n";
 
 /// What is to be seen of a service now.
 fn visible(unit: &Unit) -> BTreeMap<String, String> {
@@ -25,24 +25,24 @@ fn visible(unit: &Unit) -> BTreeMap<String, String> {
 }
 
 /// One service twice: without us, and with us.
-pub struct Twins {
+pub struct PairedRun {
     pub plain: Unit,
     pub active: Unit,
 }
 
-impl Twins {
-    pub fn new(name: &str, lines: &str) -> Twins {
-        Twins::of(name, lines, lines)
+impl PairedRun {
+    pub fn new(name: &str, lines: &str) -> PairedRun {
+        PairedRun::of(name, lines, lines)
     }
 
     /// Of two services that should be alike with us in the second one.
-    pub fn of(name: &str, plain: &str, active: &str) -> Twins {
+    pub fn of(name: &str, plain: &str, active: &str) -> PairedRun {
         let (lab, directory) = (Lab::get(), "RuntimeDirectory=%N\n");
-        Twins {
+        PairedRun {
             plain: lab.unit(&format!("{name}-plain"), &format!("{directory}{plain}")),
             active: lab.unit(
                 &format!("{name}-active"),
-                &format!("{WITH_US}{directory}{active}"),
+                &format!("{PRELOADED}{directory}{active}"),
             ),
         }
     }

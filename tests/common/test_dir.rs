@@ -1,4 +1,4 @@
-use super::host::Host;
+use super::host::HostCommand;
 use super::install::install;
 use super::lock::is_locked;
 use std::env;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 use tempfile::TempDir;
 
-/// What [`Scene::leftovers`] is when no file was left.
+/// What [`TestDir::leftovers`] is when no file was left.
 pub const NOTHING: [&str; 0] = [];
 
 /// Whatever /bin/sh is.
@@ -39,20 +39,20 @@ fn built(variable: &str, default: &str) -> PathBuf {
 ///
 /// `run/` is the directory of the PID file and holds nothing else; the output of the programs goes to `out/`; servers find
 /// an empty `data/`. All of it goes with the scene.
-pub struct Scene {
+pub struct TestDir {
     dir: TempDir,
     programs: AtomicUsize,
 }
 
-impl Scene {
-    pub fn new() -> Scene {
+impl TestDir {
+    pub fn new() -> TestDir {
         let dir = TempDir::with_prefix("pidfile-scene-").expect("a temporary directory");
         // Some scenarios run programs as nobody.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for name in ["run", "out", "data", "bin"] {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
-        let scene = Scene {
+        let scene = TestDir {
             dir,
             programs: AtomicUsize::new(0),
         };
@@ -61,23 +61,23 @@ impl Scene {
     }
 
     /// One of our own small programs from `c-tests/`, with the library and its setting.
-    pub fn host(&self, name: &str) -> Host<'_> {
+    pub fn host(&self, name: &str) -> HostCommand<'_> {
         self.program(self.host_path(name))
     }
 
     /// Any program, with the library and its setting.
-    pub fn program(&self, path: impl AsRef<Path>) -> Host<'_> {
-        Host::new(self, path.as_ref())
+    pub fn program(&self, path: impl AsRef<Path>) -> HostCommand<'_> {
+        HostCommand::new(self, path.as_ref())
     }
 
     /// One of the [`SHELLS`].
-    pub fn shell(&self, shell: &str) -> Host<'_> {
+    pub fn shell(&self, shell: &str) -> HostCommand<'_> {
         let mut words = shell.split(' ');
         self.program(words.next().unwrap()).args(words)
     }
 
     /// One of our own small programs, run as nobody. It and the library are copied to where nobody can read them.
-    pub fn host_as_nobody(&self, name: &str) -> Host<'_> {
+    pub fn host_as_nobody(&self, name: &str) -> HostCommand<'_> {
         let host = self.copy(&self.host_path(name), "755");
         self.program(host)
             .env("LD_PRELOAD", self.copy(&library(), "755"))
@@ -86,7 +86,7 @@ impl Scene {
 
     /// One of our own small programs, after a script that has a mount namespace of its own and finds `$library`, `$pidfile` and
     /// the program in `"$@"`. The PID is that of the program, unless the script runs it itself.
-    pub fn host_after(&self, script: &str, name: &str) -> Host<'_> {
+    pub fn host_after(&self, script: &str, name: &str) -> HostCommand<'_> {
         let script = format!(
             "library=$1 pidfile=$2; shift 2\n{script}\n\
              exec env LD_PRELOAD=\"$library\" PIDFILE=\"$pidfile\" \"$@\""

@@ -11,14 +11,14 @@ use std::thread::{self, JoinHandle};
 
 /// Somebody who reads a PID file over and over without a pause. From the first time that it is there it has to be there,
 /// hold one whole PID, of a process that runs, and stay the same file.
-pub struct Onlooker {
+pub struct FileObserver {
     done: Arc<AtomicBool>,
     thread: JoinHandle<Result<BTreeSet<i32>, String>>,
 }
 
-impl Onlooker {
+impl FileObserver {
     /// It has looked once when this returns, and so has seen whoever is in the file now.
-    pub fn of(path: PathBuf) -> Onlooker {
+    pub fn of(path: PathBuf) -> FileObserver {
         let done = Arc::new(AtomicBool::new(false));
         let has_looked = Arc::new(Barrier::new(2));
         let (stop, begins) = (Arc::clone(&done), Arc::clone(&has_looked));
@@ -55,13 +55,13 @@ impl Onlooker {
             }
         });
         has_looked.wait();
-        Onlooker { done, thread }
+        FileObserver { done, thread }
     }
 
     /// Looks once more. Returns every PID that was seen.
     pub fn finish(self) -> Result<BTreeSet<i32>, String> {
         self.done.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the onlooker")
+        self.thread.join().expect("the observer")
     }
 }
 

@@ -9,13 +9,13 @@ use std::thread::{self, JoinHandle};
 
 /// Somebody who looks at a PID file over and over without a pause, touches nothing, and remembers in which order it named
 /// whom. It may come and go; but when it is there it holds one whole PID, and everybody may read it.
-pub struct Witness {
+pub struct Probe {
     done: Arc<AtomicBool>,
     thread: JoinHandle<Result<Vec<i32>, String>>,
 }
 
-impl Witness {
-    pub fn of(path: PathBuf) -> Witness {
+impl Probe {
+    pub fn of(path: PathBuf) -> Probe {
         let done = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&done);
         let thread = thread::spawn(move || {
@@ -35,15 +35,15 @@ impl Witness {
                 thread::yield_now();
             }
         });
-        Witness { done, thread }
+        Probe { done, thread }
     }
 
     /// Looks once more. Returns every PID that was seen, in order; nobody is in there twice.
     #[track_caller]
     pub fn finish(self) -> Vec<i32> {
         self.done.store(true, Ordering::Relaxed);
-        let seen = self.thread.join().expect("the witness");
-        seen.unwrap_or_else(|what| panic!("a witness saw this: {what}"))
+        let seen = self.thread.join().expect("the probe");
+        seen.unwrap_or_else(|what| panic!("a probe saw this: {what}"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::process::pidfd_open;
 use super::procfs::{children_of, is_alive};
-use super::scene::Scene;
+use super::test_dir::TestDir;
 use super::wait::{BOUND, has_ended_within, wait_for};
 use std::fs;
 use std::io;
@@ -14,26 +14,26 @@ use std::thread;
 use std::time::Duration;
 
 /// Makes this test the parent of every process whose parent has gone, and ends those of the scene when it goes.
-pub struct Orphanage {
+pub struct Descendants {
     /// What only their environment names. Nothing, where there is one scene at a time: all of them are its own then.
     scene: Option<PathBuf>,
 }
 
-impl Orphanage {
-    pub fn of(scene: &Scene) -> Orphanage {
-        Orphanage::adopting(Some(scene.path("")))
+impl Descendants {
+    pub fn of(scene: &TestDir) -> Descendants {
+        Descendants::adopting(Some(scene.path("")))
     }
 
     /// In a test that has no scenarios beside each other. Daemons overwrite their environment with a title.
-    pub fn of_all() -> Orphanage {
-        Orphanage::adopting(None)
+    pub fn of_all() -> Descendants {
+        Descendants::adopting(None)
     }
 
-    fn adopting(scene: Option<PathBuf>) -> Orphanage {
+    fn adopting(scene: Option<PathBuf>) -> Descendants {
         // SAFETY: plain call without pointers.
         let done = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
         assert_eq!(done, 0, "prctl: {}", io::Error::last_os_error());
-        Orphanage { scene }
+        Descendants { scene }
     }
 
     /// The children of this test that come from the scene. Other scenarios have theirs.
@@ -50,7 +50,7 @@ impl Orphanage {
     }
 }
 
-impl Drop for Orphanage {
+impl Drop for Descendants {
     fn drop(&mut self) {
         // Each that goes may leave us others.
         loop {
@@ -82,16 +82,16 @@ fn environment_of(pid: i32) -> Vec<u8> {
 }
 
 /// A process of the scene that is not our child, or not yet.
-pub struct Orphan {
+pub struct Descendant {
     pub pid: i32,
     pidfd: OwnedFd,
 }
 
-impl Orphan {
+impl Descendant {
     #[track_caller]
-    pub fn new(pid: i32) -> Orphan {
+    pub fn new(pid: i32) -> Descendant {
         match pidfd_open(pid) {
-            Ok(pidfd) => Orphan { pid, pidfd },
+            Ok(pidfd) => Descendant { pid, pidfd },
             Err(error) => panic!("there is no process {pid}: {error}"),
         }
     }
