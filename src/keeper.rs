@@ -72,7 +72,9 @@ pub enum Claim {
 impl Claim {
     pub fn make(self, config: &Config, lock: Lock) -> Result<PidFile, Refusal> {
         match self {
-            Self::Fresh => PidFile::claim(&config.path, lock),
+            Self::Fresh => PidFile::claim(&config.path, lock, &|id| {
+                crate::guard::start_for(config, id)
+            }),
             Self::Resume(home) => PidFile::resume(&config.path, lock, home),
         }
     }

@@ -76,6 +76,7 @@ mod fatal;
 // Unit tests are linked as programs, where nothing is wrapped.
 #[cfg(not(test))]
 mod footprint;
+mod guard;
 mod handover;
 #[cfg(not(test))]
 mod heap;

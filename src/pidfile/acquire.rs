@@ -60,17 +60,20 @@ pub enum Lock {
     Dropped,
 }
 
+/// What is called with the identity of the file before readers can find this process's PID in it.
+pub type Before<'a> = &'a dyn Fn(FileId);
+
 impl PidFile {
     /// Makes the file at `path` name this process.
     ///
     /// # Errors
     ///
     /// See [`Refusal`]; the file is then as it was.
-    pub fn claim(path: &CStr, lock: Lock) -> Result<Self, Refusal> {
+    pub fn claim(path: &CStr, lock: Lock, before: Before) -> Result<Self, Refusal> {
         let start = clock::now();
         loop {
             let waited = clock::now().saturating_sub(start);
-            if let Some(fd) = attempt(path, lock, waited)? {
+            if let Some(fd) = attempt(path, lock, waited, before)? {
                 let stat = fstat(&fd).map_err(|errno| {
                     // It names us, is locked by us, and nobody would take it away again.
                     let _ = unlink(path);
@@ -134,9 +137,14 @@ impl PidFile {
 
 /// One attempt at a claim: the new, locked file; or `None`, if the path has changed meanwhile and
 /// everything is to be looked at again.
-fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>, Refusal> {
+fn attempt(
+    path: &CStr,
+    lock: Lock,
+    waited: Duration,
+    before: Before,
+) -> Result<Option<OwnedFd>, Refusal> {
     let found = match lstat(path) {
-        Err(Errno(libc::ENOENT)) => return publish(path),
+        Err(Errno(libc::ENOENT)) => return publish(path, before),
         Err(errno) => return Err(Refusal::Failed("look at it", errno)),
         Ok(found) => found,
     };
@@ -189,10 +197,11 @@ fn attempt(path: &CStr, lock: Lock, waited: Duration) -> Result<Option<OwnedFd>,
     }
     // Stale. A new file replaces it, so that no reader ever sees a mixture.
     match unlink(path) {
-        Ok(()) => publish(path),
+        Ok(()) => publish(path, before),
         // The directory is not ours to change, but the file is: an administrator has put it there
         // for this user. The first line is right from the first instant.
         Err(_) if writable => {
+            before(FileId::from(&stat));
             replace(&fd, sys::getpid()).map_err(|errno| Refusal::Failed("write it", errno))?;
             Ok(Some(fd))
         }
@@ -257,9 +266,11 @@ fn is_of_kernel(path: &CStr) -> bool {
 }
 
 /// Puts a new, whole and locked file at a free path; `None` if the path is not free.
-fn publish(path: &CStr) -> Result<Option<OwnedFd>, Refusal> {
-    let published = match publish_unnamed(path) {
-        Err(Refusal::Failed(_, errno)) if errno != Errno(libc::EEXIST) => publish_named(path),
+fn publish(path: &CStr, before: Before) -> Result<Option<OwnedFd>, Refusal> {
+    let published = match publish_unnamed(path, before) {
+        Err(Refusal::Failed(_, errno)) if errno != Errno(libc::EEXIST) => {
+            publish_named(path, before)
+        }
         other => other,
     };
     match published {
@@ -271,11 +282,11 @@ fn publish(path: &CStr) -> Result<Option<OwnedFd>, Refusal> {
 
 /// By a file without a name (open(2), O_TMPFILE), which cannot stay behind even if we are killed.
 /// Not every file system has them, and giving it a name takes /proc.
-fn publish_unnamed(path: &CStr) -> Result<OwnedFd, Refusal> {
+fn publish_unnamed(path: &CStr, before: Before) -> Result<OwnedFd, Refusal> {
     let directory = directory_of(path);
     let fd = open(&directory, libc::O_TMPFILE | libc::O_RDWR)
         .map_err(|errno| Refusal::Failed("create it", errno))?;
-    fill(&fd)?;
+    fill(&fd, before)?;
     // The kernel gives a name to a bare descriptor for who has CAP_DAC_READ_SEARCH, and for
     // whoever has opened it (Linux 6.10).
     let linked = match link(fd.as_raw_fd(), c"", path, libc::AT_EMPTY_PATH) {
@@ -298,11 +309,11 @@ fn link(at: c_int, from: &CStr, to: &CStr, flags: c_int) -> Result<(), Errno> {
 }
 
 /// By a file of another name in the same directory, renamed only if the path is still free.
-fn publish_named(path: &CStr) -> Result<OwnedFd, Refusal> {
+fn publish_named(path: &CStr, before: Before) -> Result<OwnedFd, Refusal> {
     let failed = |errno| Refusal::Failed("create it", errno);
     let draft = neighbour(path);
     let fd = open(&draft, libc::O_CREAT | libc::O_EXCL | libc::O_RDWR).map_err(failed)?;
-    let renamed = fill(&fd).and_then(|()| rename_to_free(&draft, path).map_err(failed));
+    let renamed = fill(&fd, before).and_then(|()| rename_to_free(&draft, path).map_err(failed));
     if let Err(refusal) = renamed {
         let _ = unlink(&draft);
         return Err(refusal);
@@ -336,13 +347,16 @@ fn rename_to_free(from: &CStr, to: &CStr) -> Result<(), Errno> {
 }
 
 /// Makes a fresh file what readers shall find: 0644 whatever the umask, locked, whole.
-fn fill(fd: &OwnedFd) -> Result<(), Refusal> {
+fn fill(fd: &OwnedFd, before: Before) -> Result<(), Refusal> {
     // SAFETY: the descriptor is ours.
     check(unsafe { libc::fchmod(fd.as_raw_fd(), 0o644) })
         .map_err(|errno| Refusal::Failed("make it readable", errno))?;
     flock(fd).map_err(|errno| Refusal::Failed("lock it", errno))?;
     write(fd, Content::naming(sys::getpid()).bytes())
-        .map_err(|errno| Refusal::Failed("write it", errno))
+        .map_err(|errno| Refusal::Failed("write it", errno))?;
+    let stat = fstat(fd).map_err(|errno| Refusal::Failed("look at it", errno))?;
+    before(FileId::from(&stat));
+    Ok(())
 }
 
 /// A name in the same directory that nobody else uses, short enough for any file system.

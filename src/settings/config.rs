@@ -20,6 +20,8 @@ pub struct Config {
     pub kill_after: Option<Duration>,
     pub watch: Watch,
     pub strict: bool,
+    /// Whether a second process removes the file where no handler of this one can.
+    pub guard: bool,
     pub log: Log,
 }
 
@@ -81,6 +83,11 @@ impl Config {
             value("PIDFILE_STRICT", variables.strict, "0 or 1");
             false
         });
+        let guard = variables.guard.map_or(Some(false), values::switch);
+        let guard = guard.unwrap_or_else(|| {
+            value("PIDFILE_GUARD", variables.guard, "0 or 1");
+            false
+        });
         Ok(Config {
             path: absolute(mark.map_or(setting, |mark| mark.path))?,
             follow,
@@ -88,6 +95,7 @@ impl Config {
             kill_after: Some(kill_after).filter(|after| !after.is_zero()),
             watch,
             strict,
+            guard,
             log,
         })
     }

@@ -24,6 +24,8 @@ pub struct Variables<'a> {
     pub watch: Option<&'a [u8]>,
     /// `PIDFILE_STRICT`: `1`: where the file cannot be claimed, the program does not run.
     pub strict: Option<&'a [u8]>,
+    /// `PIDFILE_GUARD`: `1`: a second process removes the file where no handler can, as after SIGKILL.
+    pub guard: Option<&'a [u8]>,
     /// `PIDFILE_LOG`: `auto`, `stderr`, `syslog`, `off`.
     pub log: Option<&'a [u8]>,
     /// Not a setting: see [`crate::mark`].
@@ -59,6 +61,7 @@ impl<'a> Variables<'a> {
                 b"PIDFILE_KILL_AFTER" => &mut found.kill_after,
                 b"PIDFILE_WATCH" => &mut found.watch,
                 b"PIDFILE_STRICT" => &mut found.strict,
+                b"PIDFILE_GUARD" => &mut found.guard,
                 b"PIDFILE_LOG" => &mut found.log,
                 exec_state::VARIABLE => &mut found.mark,
                 _ => continue,

@@ -7,3 +7,4 @@ mod core_dumps;
 mod every_ending;
 mod exit_status;
 mod first_process;
+mod guard;

@@ -15,7 +15,7 @@ struct Variable {
     also: &'static [&'static str],
 }
 
-const VARIABLES: [Variable; 6] = [
+const VARIABLES: [Variable; 7] = [
     Variable {
         name: "PIDFILE_FOLLOW",
         words: &["auto", "fork", "off"],
@@ -38,6 +38,11 @@ const VARIABLES: [Variable; 6] = [
     },
     Variable {
         name: "PIDFILE_STRICT",
+        words: &["0", "1"],
+        also: &[""],
+    },
+    Variable {
+        name: "PIDFILE_GUARD",
         words: &["0", "1"],
         also: &[""],
     },

@@ -1,0 +1,115 @@
+//! System calls by the instruction itself, for code that runs without libc, without thread-local storage and
+//! without a stack of the host's.
+
+use std::ffi::c_long;
+
+/// Makes the system call `number` and returns the kernel's answer: negative errno values are errors.
+///
+/// Async-signal-safe: touches no memory but what the call itself does.
+///
+/// # Safety
+///
+/// The caller's arguments meet what the manual page of the call asks for.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub unsafe fn call(number: c_long, arguments: [usize; 5]) -> isize {
+    let [first, second, third, fourth, fifth] = arguments;
+    let answer;
+    // SAFETY: the kernel's calling convention (syscall(2)); rcx and r11 are named as clobbered.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            inlateout("rax") number as isize => answer,
+            in("rdi") first, in("rsi") second, in("rdx") third, in("r10") fourth, in("r8") fifth,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack)
+        );
+    }
+    answer
+}
+
+/// Makes the system call `number` and returns the kernel's answer: negative errno values are errors.
+///
+/// Async-signal-safe: touches no memory but what the call itself does.
+///
+/// # Safety
+///
+/// The caller's arguments meet what the manual page of the call asks for.
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+pub unsafe fn call(number: c_long, arguments: [usize; 5]) -> isize {
+    let [first, second, third, fourth, fifth] = arguments;
+    let answer;
+    // SAFETY: the kernel's calling convention (syscall(2)).
+    unsafe {
+        std::arch::asm!(
+            "svc #0",
+            in("x8") number,
+            inlateout("x0") first as isize => answer,
+            in("x1") second, in("x2") third, in("x3") fourth, in("x4") fifth,
+            options(nostack)
+        );
+    }
+    answer
+}
+
+/// Starts a process by clone(2) that shares this one's memory, runs `entry` on the stack that ends at `stack`, and never
+/// returns. Answers its PID, or a negative errno.
+///
+/// # Safety
+///
+/// `flags` contain `CLONE_VM`. `stack` is the upper end, 16-byte aligned, of memory that nobody else uses until
+/// that process has ended.
+#[cfg(target_arch = "x86_64")]
+pub unsafe fn clone_on(flags: usize, stack: *mut u8, entry: extern "C" fn() -> !) -> isize {
+    let answer;
+    // SAFETY: the parent goes on with its own stack and registers. The child has the new stack and only calls
+    // `entry`, which does not return.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "call {entry}",
+            "ud2",
+            "2:",
+            entry = in(reg) entry,
+            inlateout("rax") libc::SYS_clone as isize => answer,
+            in("rdi") flags, in("rsi") stack, in("rdx") 0, in("r10") 0, in("r8") 0,
+            // Not late: the child reads `entry` after the system call.
+            out("rcx") _, out("r11") _,
+        );
+    }
+    answer
+}
+
+/// Starts a process by clone(2) that shares this one's memory, runs `entry` on the stack that ends at `stack`, and never
+/// returns. Answers its PID, or a negative errno.
+///
+/// # Safety
+///
+/// `flags` contain `CLONE_VM`. `stack` is the upper end, 16-byte aligned, of memory that nobody else uses until
+/// that process has ended.
+#[cfg(target_arch = "aarch64")]
+pub unsafe fn clone_on(flags: usize, stack: *mut u8, entry: extern "C" fn() -> !) -> isize {
+    let answer;
+    // SAFETY: the parent goes on with its own stack and registers. The child has the new stack and only calls
+    // `entry`, which does not return.
+    unsafe {
+        std::arch::asm!(
+            "svc #0",
+            "cbnz x0, 2f",
+            "mov x29, xzr",
+            "blr {entry}",
+            "brk #1",
+            "2:",
+            entry = in(reg) entry,
+            in("x8") libc::SYS_clone,
+            inlateout("x0") flags as isize => answer,
+            in("x1") stack, in("x2") 0, in("x3") 0, in("x4") 0,
+            out("x30") _,
+        );
+    }
+    answer
+}

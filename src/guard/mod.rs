@@ -1,0 +1,85 @@
+//! The guard: a process that removes the file when its owner ends without doing so.
+//!
+//! No handler sees SIGKILL, a raw `exit_group(2)` or a stack overflow, so the file would stay behind. With
+//! `PIDFILE_GUARD=1` a second process waits for the owner's end and looks at the path then:
+//!
+//! ```text
+//! the path leads to no file, or to another process's file    → the guard ends
+//! the same inode names another live process (hand-over)      → it guards that one
+//! the file names the process that has ended                  → it locks, looks again, removes
+//! ```
+//!
+//! It never sends a signal and never writes a PID. It waits on a pidfd (Linux 5.3), not on the lock, so no other
+//! process can keep it from its work, and it never stands in a successor's way.
+//!
+//! # What the host sees of it
+//!
+//! Nothing that it does not look for. [`start`] runs before the file gets its name, so there is no moment in which a
+//! file is unguarded. The guard is made by clone(2) with no exit signal: wait(2) returns it only to who asks with
+//! `__WALL` or `__WCLONE`, and its end sends no SIGCHLD. It has a session and a process group of its own, an empty
+//! descriptor table, `/` as its directory, every signal blocked, and none of the host's memory: it unmaps all but
+//! this library and the page of its command line. It is made by a short-lived process in between, which shares the
+//! host's memory and so has no rseq(2) area: the kernel would write to that area after it is unmapped. That process
+//! uses `CLONE_PARENT`, and the keeper reaps it.
+
+mod machine;
+mod process;
+
+use std::io;
+
+use crate::report;
+use crate::settings::config::Config;
+use crate::sys::fs::FileId;
+use process::Orders;
+
+/// Starts the guard, if the settings ask for one; where it cannot be had, that is reported and all goes on without.
+///
+/// A claim that finds the path taken at the last moment tries again with another file, and calls this again: the guard
+/// of the file that got no name goes.
+///
+/// Context: the thread that claims the file, with every signal blocked.
+pub fn start_for(config: &Config, id: FileId) {
+    if !config.guard {
+        return;
+    }
+    stop();
+    let started = Orders::new(&config.path, id).and_then(start);
+    if let Err(why) = started {
+        let what = format!("is not guarded: {why}; if the program is killed the file stays");
+        report::problem(config, &what);
+    }
+}
+
+/// Starts the process in between and reaps it.
+fn start(orders: Orders) -> io::Result<()> {
+    let between = process::start(orders);
+    let Ok(pid) = libc::pid_t::try_from(between) else {
+        return Err(io::ErrorKind::Other.into());
+    };
+    if pid < 0 {
+        return Err(io::Error::from_raw_os_error(-pid));
+    }
+    match reap(pid) {
+        Some(0) | None => Ok(()),
+        Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// Ends the guard that this process has started, if there is one.
+fn stop() {
+    let guard = process::take_pid();
+    if guard > 0 {
+        // SAFETY: takes numbers only. The PID is that of a child that nobody has reaped: see `reap`.
+        unsafe { libc::kill(guard, libc::SIGKILL) };
+        reap(guard);
+    }
+}
+
+/// Waits for the end of a child without an exit signal, which a wait(2) of the host without `__WALL` passes over.
+/// Returns the status with which it has exited.
+fn reap(child: libc::pid_t) -> Option<i32> {
+    let mut status = 0;
+    // SAFETY: `status` is writable for the whole call.
+    let reaped = unsafe { libc::waitpid(child, &mut status, libc::__WALL) };
+    (reaped == child && libc::WIFEXITED(status)).then(|| libc::WEXITSTATUS(status))
+}

@@ -1,0 +1,304 @@
+//! `PIDFILE_GUARD=1`: the file goes where no handler of the program sees its end, and the program notices nothing of the guard.
+
+use crate::common::{
+    Mode, NOTHING, Orphan, Orphanage, Process, Scene, blocked_signals, children_of, daemonize_with,
+    exited, fds_of, is_alive, killed_by, library, private_dirty, status_line, wait_for,
+};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+const WITH_GUARD: (&str, &str) = ("PIDFILE_GUARD", "1");
+
+/// The guards of a file that run now.
+fn guards_of(pidfile: &Path) -> Vec<i32> {
+    let title = format!("libpidfile: guard of {}", pidfile.display());
+    let processes = fs::read_dir("/proc").unwrap();
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).next() == Some(title.as_bytes())
+    })
+    .collect()
+}
+
+#[track_caller]
+fn guard_of(scene: &Scene) -> Orphan {
+    // Its command line says what it is once it has left the program.
+    wait_for(
+        || guards_of(&scene.pidfile()).len() == 1,
+        "one guard is there",
+    );
+    Orphan::new(guards_of(&scene.pidfile())[0])
+}
+
+#[track_caller]
+fn wait_until_unguarded(scene: &Scene) {
+    wait_for(
+        || guards_of(&scene.pidfile()).is_empty(),
+        "no guard is left",
+    );
+}
+
+fn owner(scene: &Scene, program: &str) -> Process {
+    scene
+        .host(program)
+        .env(WITH_GUARD.0, WITH_GUARD.1)
+        .spawn_owner()
+}
+
+#[test]
+fn sigkill_removes_file() {
+    for watch in ["auto", "poll", "off"] {
+        let scene = Scene::new();
+        let _orphanage = Orphanage::of(&scene);
+        let host = scene
+            .host("waits_for_eof")
+            .env(WITH_GUARD.0, WITH_GUARD.1)
+            .env("PIDFILE_WATCH", watch)
+            .spawn_owner();
+        host.signal(libc::SIGKILL);
+        assert_eq!(host.wait().status, killed_by(libc::SIGKILL));
+        wait_for(
+            || scene.leftovers() == NOTHING,
+            "the guard has removed the file",
+        );
+        wait_until_unguarded(&scene);
+    }
+}
+
+#[test]
+fn without_setting_sigkill_leaves_stale_file() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let host = scene.host("waits_for_eof").spawn_owner();
+    assert_eq!(guards_of(&scene.pidfile()), []);
+    host.signal(libc::SIGKILL);
+    host.wait();
+    assert_eq!(scene.leftovers(), ["a.pid"]);
+}
+
+#[test]
+fn orderly_end_ends_guard() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let mut host = owner(&scene, "waits_for_eof");
+    guard_of(&scene);
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+    wait_until_unguarded(&scene);
+}
+
+#[test]
+fn deletion_terminates_and_ends_guard() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let host = owner(&scene, "waits_for_signal");
+    scene.remove_pidfile();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    wait_until_unguarded(&scene);
+}
+
+/// The program sees no child, no SIGCHLD and the same output, also when somebody kills the guard.
+#[test]
+fn host_sees_no_child() {
+    for kills_guard in [false, true] {
+        let outputs = [Mode::Plain, Mode::Active].map(|mode| {
+            let scene = Scene::new();
+            let _orphanage = Orphanage::of(&scene);
+            let host = scene
+                .host("waits_for_any_child")
+                .env(WITH_GUARD.0, WITH_GUARD.1);
+            let mut host = host.mode(mode).spawn_ready();
+            if mode == Mode::Active && kills_guard {
+                let guard = guard_of(&scene);
+                guard.signal(libc::SIGKILL);
+                wait_for(|| !is_alive(guard.pid), "the guard is dead");
+            }
+            host.close_stdin();
+            let ended = host.wait();
+            assert_eq!(scene.leftovers(), NOTHING);
+            wait_until_unguarded(&scene);
+            ended
+        });
+        assert_eq!(
+            outputs[0], outputs[1],
+            "the guard was killed: {kills_guard}"
+        );
+        assert!(
+            outputs[0].stdout.contains("waitpid: -1"),
+            "{}",
+            outputs[0].stdout
+        );
+    }
+}
+
+#[test]
+fn guard_holds_nothing_of_host() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let host = owner(&scene, "waits_for_signal");
+    let guard = guard_of(&scene);
+    let link = |name: &str| fs::read_link(format!("/proc/{}/{name}", guard.pid)).unwrap();
+
+    // A session and a process group of its own: fields 5 and 6 of proc(5).
+    let stat = fs::read_to_string(format!("/proc/{}/stat", guard.pid)).unwrap();
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .collect();
+    assert_eq!(fields[2], guard.pid.to_string(), "process group");
+    assert_eq!(fields[3], guard.pid.to_string(), "session");
+    assert_eq!(status_line(guard.pid, "Name"), "pidfile-guard");
+    assert_eq!(link("cwd"), Path::new("/"));
+    let fds = fds_of(guard.pid);
+    assert!(
+        fds.values().all(|fd| fd == Path::new("anon_inode:[pidfd]")) && fds.len() <= 1,
+        "{fds:?}"
+    );
+    assert_eq!(
+        blocked_signals(guard.pid) & (1 << (libc::SIGTERM - 1)),
+        1 << (libc::SIGTERM - 1)
+    );
+    // Of files it has this library alone mapped.
+    let maps = fs::read_to_string(format!("/proc/{}/maps", guard.pid)).unwrap();
+    let files: Vec<&str> = maps.lines().filter(|line| line.contains('/')).collect();
+    assert!(
+        files.iter().all(|line| line.contains("libpidfile")),
+        "{maps}"
+    );
+    assert!(
+        private_dirty(guard.pid) < 150,
+        "{} KiB",
+        private_dirty(guard.pid)
+    );
+
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        guard.signal(signal);
+    }
+    host.signal(libc::SIGKILL);
+    host.wait();
+    wait_for(
+        || scene.leftovers() == NOTHING,
+        "the guard has removed the file",
+    );
+}
+
+#[test]
+fn killed_guard_changes_nothing() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let host = owner(&scene, "waits_for_signal");
+    guard_of(&scene).signal(libc::SIGKILL);
+    host.signal(libc::SIGTERM);
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn new_image_after_exec_keeps_guard() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let host = scene
+        .host("execs_itself")
+        .arg("5")
+        .env(WITH_GUARD.0, WITH_GUARD.1)
+        .spawn_owner();
+    guard_of(&scene);
+    host.signal(libc::SIGKILL);
+    host.wait();
+    wait_for(
+        || scene.leftovers() == NOTHING,
+        "the guard has removed the file",
+    );
+    wait_until_unguarded(&scene);
+}
+
+#[test]
+fn handover_moves_guard_to_daemon() {
+    for steps in [
+        &["fork", "setsid"][..],
+        &["fork", "setsid", "fork"],
+        &["daemon(0, 0)"],
+    ] {
+        let scene = Scene::new();
+        let _orphanage = Orphanage::of(&scene);
+        let daemon = daemonize_with(&scene, steps, &[WITH_GUARD]);
+        let guard = guard_of(&scene);
+        assert!(!children_of(daemon.pid).contains(&guard.pid), "{steps:?}");
+        daemon.signal(libc::SIGKILL);
+        assert_eq!(daemon.wait(), killed_by(libc::SIGKILL), "{steps:?}");
+        wait_for(
+            || scene.leftovers() == NOTHING,
+            "the guard has removed the file",
+        );
+        wait_until_unguarded(&scene);
+    }
+}
+
+/// A file that another owner has put there since is never touched, and has one guard of its own.
+#[test]
+fn successor_file_is_left_alone() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    for _ in 0..20 {
+        let first = owner(&scene, "waits_for_signal");
+        first.signal(libc::SIGKILL);
+        first.wait();
+        let second = owner(&scene, "waits_for_signal");
+        wait_for(
+            || guards_of(&scene.pidfile()).len() == 1,
+            "one guard is left",
+        );
+        assert_eq!(scene.content(), second.pid_line());
+        second.signal(libc::SIGTERM);
+        second.wait();
+        assert_eq!(scene.leftovers(), NOTHING);
+        wait_until_unguarded(&scene);
+    }
+}
+
+/// What is at the path after the program has ended but no longer its own file stays.
+#[test]
+fn foreign_content_is_left_alone() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let host = owner(&scene, "waits_for_eof");
+    let other = scene.path("data/other");
+    fs::write(&other, "not a PID file\n").unwrap();
+    fs::rename(&other, scene.pidfile()).unwrap();
+    host.signal(libc::SIGKILL);
+    host.wait();
+    wait_until_unguarded(&scene);
+    assert_eq!(scene.content(), "not a PID file\n");
+}
+
+#[test]
+fn no_process_left_is_told_in_one_line() {
+    let scene = Scene::new();
+    let _orphanage = Orphanage::of(&scene);
+    let host = scene
+        .program("prlimit")
+        .arg("--nproc=1")
+        .arg(scene.host_path("waits_for_eof"))
+        .env("PIDFILE_EXE", "waits_for_eof")
+        .env("LD_PRELOAD", scene.copy(&library(), "755"))
+        .env("PIDFILE_WATCH", "off")
+        .env(WITH_GUARD.0, WITH_GUARD.1);
+    // The limit counts an ordinary user's processes only.
+    fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
+    let mut host = host.run_by(54_321).spawn_ready();
+    assert_eq!(scene.content(), host.pid_line(), "{}", host.stderr());
+    let told = host.stderr();
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(
+        told.contains("is not guarded") && told.contains("a.pid"),
+        "{told}"
+    );
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
