@@ -11,9 +11,10 @@ use std::ptr;
 use libc::{SIG_DFL, SIG_IGN};
 
 use crate::ending::{self, How};
+use crate::ownership::state;
+use crate::signals;
 use crate::sys::next_symbol::LibcFunction;
 use crate::sys::{self, guard::guarded, sigset};
-use crate::{mailbox, signals};
 
 static REAL: LibcFunction = LibcFunction::new(c"abort");
 
@@ -65,7 +66,7 @@ pub fn register() {
 /// Async-signal-safe, as abort(3) has to be: system calls, the host's own handler, and [`ending::release`].
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
 extern "C-unwind" fn prepare() -> usize {
-    let insists = guarded(false, || mailbox::is_owner() && disposition() != SIG_DFL);
+    let insists = guarded(false, || state::is_owner() && disposition() != SIG_DFL);
     if insists {
         // With nothing of ours around it: the host's handler may jump out, or end the thread.
         raise();

@@ -11,9 +11,10 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
-use crate::mailbox::{self, phase};
+use crate::handover;
+use crate::ownership::state::{self, Phase};
+use crate::ownership::unattended;
 use crate::sys::{self, guard::guarded};
-use crate::{handover, unattended};
 
 /// How long a process that ends waits for a file that is being passed on to it.
 const TAKING: Duration = Duration::from_secs(2);
@@ -52,23 +53,23 @@ pub enum How {
 /// Whether there can be anything to [`release`]. Most who end are children and bystanders: they ask no
 /// more than this, and touch no other page of ours, which the kernel would have to map first.
 pub fn has_something_to_release() -> bool {
-    let owner = mailbox::owner();
-    mailbox::phase() == phase::STANDBY || owner != 0 && owner == sys::getpid()
+    let owner = state::owner();
+    state::phase() == Phase::Standby || owner != 0 && owner == sys::getpid()
 }
 
 /// Gives up the file, if it is this process that owns it, and waits for that with a bound.
 ///
 /// Async-signal-safe: atomic operations and system calls; no lock, no allocation.
 pub fn release(how: How) {
-    if mailbox::phase() == phase::STANDBY && handover::receive::withdraw() {
-        mailbox::wait_beyond(phase::STANDBY, TAKING);
+    if state::phase() == Phase::Standby && handover::receive::withdraw() {
+        state::wait_beyond(Phase::Standby, TAKING);
     }
-    if mailbox::is_owner() {
-        match mailbox::phase() {
-            phase::STARTING | phase::KEPT => {
-                mailbox::wait_for_release(how == How::OfItsOwnAccord);
+    if state::is_owner() {
+        match state::phase() {
+            Phase::Starting | Phase::Kept => {
+                state::wait_for_release(how == How::OfItsOwnAccord);
             }
-            phase::UNATTENDED | phase::REMOVING => unattended::remove(),
+            Phase::Unattended | Phase::Removing => unattended::remove(),
             _ => {}
         }
     }

@@ -7,8 +7,9 @@ use std::ffi::c_int;
 use libc::siginfo_t;
 
 use crate::ending::{self, How};
+use crate::ownership::state;
+use crate::signals;
 use crate::sys::{self, sigset};
-use crate::{mailbox, signals};
 
 /// Raised by the instruction that is executed, again each time it is executed.
 pub const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
@@ -33,7 +34,7 @@ pub fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_
     if sys::getpid() == 1 && !fault {
         // The kernel ignores it, unless it is one by which an operator ends the first process.
         let by_operator = !FAULTS.contains(&signal);
-        if signals::is_first_process() && by_operator && mailbox::is_owner() {
+        if signals::is_first_process() && by_operator && state::is_owner() {
             ending::release(How::BySignal);
             sys::exit_group(128 + signal);
         }

@@ -17,11 +17,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libc::{SIG_ERR, sighandler_t};
 
 use crate::ending::{self, How};
+use crate::keeper::credentials;
 use crate::sys::fs::unlink_by_kernel;
 use crate::sys::next_symbol::LibcFunction;
 use crate::sys::sigset::{INTERNAL, bit};
 use crate::sys::{self, Errno, guard::guarded, sigset};
-use crate::{credentials, hooks, own_hands, signals};
+use crate::{hooks, own_hands, signals};
 
 // ---- the process ends ----
 

@@ -11,7 +11,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::mailbox::{self, phase, request};
+use crate::ownership::state::{self, Phase, Requests};
 use crate::private_table;
 use crate::sys::procfs::Stat;
 use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
@@ -35,19 +35,19 @@ pub fn register() {
 /// A destructor of thread-specific data: the main thread is about to end, the process is not.
 unsafe extern "C" fn main_left(_: *mut c_void) {
     guarded((), || {
-        if !mailbox::is_threaded() {
+        if !state::is_threaded() {
             return;
         }
-        if mailbox::is_owner() {
+        if state::is_owner() {
             let stands_in = start(stand_in);
-            mailbox::post(if stands_in {
-                request::MAIN_LEFT
+            state::post(if stands_in {
+                Requests::MAIN_LEFT
             } else {
-                request::DISSOLVE
+                Requests::STOP_THREADS
             });
-        } else if mailbox::is_candidate() && start(stand_in) {
+        } else if state::is_candidate() && start(stand_in) {
             // Its keeper sees that when it owns the file; until then it waits for the lock.
-            mailbox::post(request::MAIN_LEFT);
+            state::post(Requests::MAIN_LEFT);
             start(count_in_place_of_the_keeper);
         }
     });
@@ -92,9 +92,9 @@ extern "C" fn count_in_place_of_the_keeper(_: *mut c_void) -> *mut c_void {
         }
         loop {
             // This thread, the stand-in, and the keeper for as long as it waits.
-            let ours = match mailbox::phase() {
-                phase::STANDBY => 3,
-                phase::GONE => 2,
+            let ours = match state::phase() {
+                Phase::Standby => 3,
+                Phase::Released => 2,
                 _ => return,
             };
             if check(ours).is_err() {

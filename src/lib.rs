@@ -36,18 +36,15 @@
 //! | [`pidfile::standby`] | the file of another process, which this one may inherit |
 //! | [`pidfile::fd_passing`] | what an heir without rights gets with it |
 //! | [`pidfile::content`], [`pidfile::location`] | what is in a PID file, and where it is |
-//! | [`keeper`], [`mailbox`] | the thread, and all that handlers and exit paths touch |
-//! | [`attendance`], [`deletion`] | what it does while it owns the file, and when that is gone |
-//! | [`unattended`] | the file without a keeper |
+//! | [`ownership`] | what this process is to the file: all that handlers and exit paths touch |
+//! | [`keeper`] | the thread that owns the file |
 //! | [`handover`], [`ownership::shared`], [`hooks::fork`] | fork, setsid, daemon: who inherits |
 //! | [`private_table`] | the keeper's own descriptor table |
-//! | [`watch`] | `notify`, and polling where inotify cannot serve |
 //! | [`ending`] | atexit, `_exit`, `quick_exit` |
 //! | [`last_thread`], [`main_thread`] | the process whose main thread has left by `pthread_exit`, or ended |
 //! | [`signals`], [`kernel_action`] | the virtual default disposition |
 //! | [`fatal`] | the handler behind it: the process ends by the signal |
 //! | [`once`], [`abort`] | where the kernel or libc puts the real default back |
-//! | [`credentials`] | the host that changes its user or group |
 //! | [`own_hands`] | the host that writes a PID file of its own at the same path |
 //! | [`interpose`] | the exported C symbols, and libc's behind them |
 //! | [`report`] | what a person gets told, and where |
@@ -67,9 +64,6 @@ compile_error!(
 );
 
 mod abort;
-mod attendance;
-mod credentials;
-mod deletion;
 mod ending;
 mod endings;
 mod fatal;
@@ -86,7 +80,6 @@ mod isolation;
 mod keeper;
 mod kernel_action;
 mod last_thread;
-mod mailbox;
 mod main_thread;
 mod once;
 mod own_hands;
@@ -99,8 +92,6 @@ mod signals;
 mod startup;
 mod sys;
 mod thread_keys;
-mod unattended;
-mod watch;
 
 /// Around a fork(2): see [`heap::lock`].
 fn heap_lock() {

@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{SIG_DFL, SIG_IGN, sigaction as Action, siginfo_t};
 
+use crate::ownership::state;
 use crate::sys::guard::guarded;
-use crate::{fatal, mailbox, signals};
+use crate::{fatal, signals};
 
 /// The host's handlers, by signal. 0, which is SIG_DFL, once it has served.
 static HELD: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
@@ -32,7 +33,7 @@ pub fn held(signal: c_int) -> usize {
 pub fn hold(signal: c_int, wanted: &Action) -> Option<Action> {
     let serves_once = wanted.sa_flags & libc::SA_RESETHAND != 0
         && ![SIG_DFL, SIG_IGN].contains(&wanted.sa_sigaction);
-    if !cfg!(target_arch = "x86_64") || !serves_once || !mailbox::is_owner() {
+    if !cfg!(target_arch = "x86_64") || !serves_once || !state::is_owner() {
         return None;
     }
     slot(signal).store(wanted.sa_sigaction, Ordering::SeqCst);
@@ -85,7 +86,7 @@ extern "C" fn entry(_: c_int, _: *mut siginfo_t, _: *mut c_void) {}
 extern "C" fn serve(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> usize {
     guarded(0, || {
         // Of two threads that are called at once one has it, and for the other it is the default.
-        let handler = if mailbox::is_owner() {
+        let handler = if state::is_owner() {
             slot(signal).swap(SIG_DFL, Ordering::SeqCst)
         } else {
             held(signal)

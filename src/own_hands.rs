@@ -11,8 +11,8 @@ use std::ffi::{CStr, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use crate::mailbox;
 use crate::ownership::shared;
+use crate::ownership::state;
 use crate::pidfile::PidFile;
 use crate::sys::fs::FileId;
 use crate::sys::guard::guarded;
@@ -86,7 +86,7 @@ pub fn lock(fd: c_int) -> Option<c_int> {
 
 /// The owner, or a daemon to be that has written the file while its launcher still owns it.
 fn takes_part() -> bool {
-    mailbox::is_owner() || mailbox::is_candidate()
+    state::is_owner() || state::is_candidate()
 }
 
 fn is_file(found: &libc::stat64) -> bool {

@@ -22,9 +22,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use libc::{SIG_DFL, sigaction as Action, siginfo_t};
 
 use crate::kernel_action::KernelAction;
+use crate::ownership::state;
 use crate::sys::sigset::bit;
 use crate::sys::{self, guard::guarded, sigset};
-use crate::{fatal, mailbox, once};
+use crate::{fatal, once};
 
 unsafe extern "C" {
     // The name by which libc exports its own sigaction(); the other one is ours (interpose.rs).
@@ -273,7 +274,7 @@ fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
     // Nobody can block these, and the kernel does not keep them either.
     let blocked = sigset::bits(&wanted.sa_mask) & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
     // A vfork child has this memory, but a disposition of its own.
-    let may_keep = mailbox::is_owner();
+    let may_keep = state::is_owner();
     let shape = Shape {
         siginfo: wanted.sa_flags & libc::SA_SIGINFO != 0,
         onstack: wanted.sa_flags & libc::SA_ONSTACK != 0,

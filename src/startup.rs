@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use once_cell::sync::OnceCell;
 
 use crate::hooks::fork;
-use crate::keeper::Claim;
+use crate::ownership::owned_file::Claim;
+use crate::ownership::state;
 use crate::pidfile::acquire::Refusal;
 use crate::pidfile::location::Home;
 use crate::settings::config::Config;
@@ -14,7 +15,7 @@ use crate::settings::env::Variables;
 use crate::settings::exec_state::{self, ExecState, Role};
 use crate::sys::{self, procfs, sigset::SignalsBlocked};
 use crate::thread_keys::LowKeys;
-use crate::{abort, ending, keeper, last_thread, mailbox, main_thread, own_hands, report, signals};
+use crate::{abort, ending, keeper, last_thread, main_thread, own_hands, report, signals};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -117,7 +118,7 @@ fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
             at_the_end();
             leave_mark(config, Role::Owner);
             fork::register(config);
-            if mailbox::has_file() {
+            if state::has_file() {
                 let pid = sys::getpid();
                 let what = match claim {
                     Claim::Fresh => format!("names PID {pid} now"),

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use crate::mailbox::{self, phase};
 use crate::ownership::shared::{AT_ONCE, page};
+use crate::ownership::state::{self, Phase};
+use crate::ownership::terminate;
 use crate::pidfile::content::names_us_at;
 use crate::pidfile::standby::{Baton, Found};
 use crate::pidfile::{PidFile, Sight};
@@ -12,7 +13,7 @@ use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
-use crate::{deletion, own_hands, private_table};
+use crate::{own_hands, private_table};
 
 /// How long an owner may take to notice that its heir has ended.
 const TAKING_BACK: Duration = Duration::from_millis(300);
@@ -31,7 +32,7 @@ pub fn note_exec() {
 /// Async-signal-safe.
 pub fn withdraw() -> bool {
     let pid = sys::getpid();
-    let Some(page) = page().filter(|_| mailbox::is_candidate()) else {
+    let Some(page) = page().filter(|_| state::is_candidate()) else {
         return false;
     };
     page.forget(pid);
@@ -66,7 +67,7 @@ fn owner_has_found_it_deleted() -> bool {
 /// The same for a candidate that came too late to open the file: its owner may be at its end.
 fn owner_finds_it_deleted() -> bool {
     let start = clock::now();
-    while procfs::is_running(mailbox::owner()) && clock::now() - start < AT_ONCE {
+    while procfs::is_running(state::owner()) && clock::now() - start < AT_ONCE {
         if owner_has_found_it_deleted() {
             return true;
         }
@@ -80,13 +81,13 @@ fn owner_finds_it_deleted() -> bool {
 pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
     private_table::enter().ok()?;
     let Some(baton) = Baton::open(&config.path) else {
-        mailbox::enter(phase::GONE);
+        state::enter(Phase::Released);
         if owner_finds_it_deleted() {
-            deletion::terminate(config);
+            terminate::terminate(config);
         }
         return None;
     };
-    mailbox::enter(phase::STANDBY);
+    state::enter(Phase::Standby);
     let mut pause = 10 * POLL_INTERVAL;
     let mut stale = None;
     loop {
@@ -121,7 +122,7 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
                 let has_named_us =
                     file.names_us() && sight == Sight::Deleted && !own_hands::has_removed();
                 if has_named_us || owner_has_found_it_deleted() {
-                    deletion::terminate(config);
+                    terminate::terminate(config);
                 }
                 return None;
             }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use crate::handover::{choose, receive};
 use crate::keeper;
-use crate::mailbox;
 use crate::ownership::shared::{self, Page, kind, page};
+use crate::ownership::state;
 use crate::settings::Follow;
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
@@ -55,7 +55,7 @@ pub fn register(config: &'static Config) {
 
 unsafe extern "C" fn before_fork() {
     guarded((), || {
-        let takes_part = mailbox::is_owner() || mailbox::is_candidate();
+        let takes_part = state::is_owner() || state::is_candidate();
         PLACE.set(None);
         if !takes_part {
             return;
@@ -63,7 +63,7 @@ unsafe extern "C" fn before_fork() {
         if FORKING.replace(FORKING.get() + 1) == 0 {
             crate::heap_lock();
         }
-        if mailbox::is_owner() || choose::may_leave_to_next_child() {
+        if state::is_owner() || choose::may_leave_to_next_child() {
             PLACE.set(page().and_then(Page::expect_child));
         }
     });
@@ -115,10 +115,10 @@ unsafe extern "C" fn after_fork_child() {
         }
         crate::heap_unlock();
         let parent = SELF.swap(sys::getpid(), Ordering::SeqCst);
-        let parent_owned = mailbox::owner() == parent;
+        let parent_owned = state::owner() == parent;
         let is_second = choose::may_leave_to_next_child();
         choose::forget_session();
-        mailbox::set_candidate(false);
+        state::set_candidate(false);
         let (Some(page), Some(config)) = (page(), config()) else {
             return;
         };
@@ -146,7 +146,7 @@ pub fn session_begun() {
     choose::begin_session();
     // A second candidate would make the case unclear, so there is no need for it to stand by: the
     // backends of a database must not each pay for a thread.
-    if parent == mailbox::owner() && !mailbox::is_candidate() {
+    if parent == state::owner() && !state::is_candidate() {
         if page.living(kind::LEADER, parent).next().is_some() {
             page.add(kind::OTHER_LEADER);
         } else {
@@ -164,7 +164,7 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
     page.is_deciding();
     let stands_by = keeper::stand_by(config).is_ok();
     // Also one for which there is no file any more: its second must learn of the deletion, too.
-    mailbox::set_candidate(true);
+    state::set_candidate(true);
     if stands_by {
         exec_state::rewrite_with_copies(Role::Standby);
         page.add(kind);
@@ -176,6 +176,6 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
 pub fn resume(config: &'static Config) {
     receive::note_exec();
     if keeper::stand_by(config).is_ok() {
-        mailbox::set_candidate(true);
+        state::set_candidate(true);
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::sync::MutexGuard;
 
-use crate::mailbox::{self, request};
+use crate::ownership::state::{self, Requests};
 use crate::pidfile::PidFile;
 use crate::report;
 use crate::settings::config::Config;
@@ -30,7 +30,7 @@ pub fn terminate_at_once(config: &Config, _: &MutexGuard<'_, Option<PidFile>>) {
 
 fn expect_end(config: &Config) {
     if config.kill_after.is_some() {
-        mailbox::post(request::DELETED);
+        state::post(Requests::DELETED);
     }
 }
 

@@ -1,4 +1,5 @@
-//! The keeper's mailbox: all that signal handlers and exit paths touch.
+//! What this process is to the file, and what its keeper is asked for: all that signal handlers and exit
+//! paths touch.
 //!
 //! Who wants something of the keeper posts a bit and waits, with a bound, for the phase to change.
 //! That is a handful of atomic operations and futex(2) calls, and so async-signal-safe throughout.
@@ -9,7 +10,6 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::main_thread;
 use crate::sys::{self, futex};
 
 /// How long an ending waits for the keeper.
@@ -20,46 +20,97 @@ const LEAVE: Duration = Duration::from_secs(5);
 /// The PID of the owner: compared with getpid() on every path, so that children of fork(2),
 /// vfork(2) and clone(2) are bystanders without any hook.
 static OWNER: AtomicI32 = AtomicI32::new(0);
-static PHASE: AtomicU32 = AtomicU32::new(phase::NONE);
+static PHASE: AtomicU32 = AtomicU32::new(Phase::None as u32);
 static REQUESTS: AtomicU32 = AtomicU32::new(0);
 static THREADED: AtomicBool = AtomicBool::new(false);
 
-pub mod phase {
-    pub const NONE: u32 = 0;
+/// What this process is to the file.
+///
+/// ```text
+/// None ──► Starting ──► Kept ──────────────► Released
+///             │  │        └─► Unattended ─► Removing ─┘     (threads stopped, or none)
+///             │  ├─► NoFdTable ─► Unattended
+///             │  └─► Refused
+///             └─► Standby ─► Kept | Released                (a forked child)
+/// ```
+///
+/// The keeper makes every transition but three: `None → Starting` and `→ Refused`, `→ Unattended` before
+/// main are the host's first thread's, and `Unattended → Removing → Released` the ending thread's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Phase {
+    None,
     /// The keeper is about to claim the file, or to open one that it may inherit.
-    pub const STARTING: u32 = 1;
-    /// The keeper has no table of its own and waits for the file to be claimed without it.
-    pub const HOMELESS: u32 = 2;
-    pub const REFUSED: u32 = 3;
+    Starting,
+    /// The keeper has no descriptor table of its own and waits for the file to be claimed without it.
+    NoFdTable,
+    Refused,
     /// The keeper has the file.
-    pub const KEPT: u32 = 4;
+    Kept,
     /// The file is ours, but nobody holds a descriptor of it: whoever ends the process removes it.
-    pub const UNATTENDED: u32 = 5;
+    Unattended,
+    /// One of several threads that end the process at once is removing the file.
+    Removing,
     /// The file is not ours any more.
-    pub const GONE: u32 = 6;
+    Released,
     /// The file is another process's, and the keeper waits for its lock.
-    pub const STANDBY: u32 = 7;
-    /// One of several threads that end the process at once is removing it.
-    pub const REMOVING: u32 = 8;
+    Standby,
 }
 
-pub mod request {
+impl Phase {
+    const ALL: [Self; 9] = [
+        Self::None,
+        Self::Starting,
+        Self::NoFdTable,
+        Self::Refused,
+        Self::Kept,
+        Self::Unattended,
+        Self::Removing,
+        Self::Released,
+        Self::Standby,
+    ];
+
+    /// Only values of the enum are ever stored; another one could come of a stray write by the host.
+    fn of(value: u32) -> Self {
+        let known = Self::ALL.get(value as usize);
+        known.copied().unwrap_or(Self::None)
+    }
+}
+
+/// What the keeper is asked for: a set of bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requests(u32);
+
+impl Requests {
     /// Give up the file: the process ends by a signal.
-    pub const RELEASE: u32 = 1;
+    pub const FATAL_SIGNAL: Self = Self(1);
     /// The process ends of its own accord: give up the file, or pass it on.
-    pub const LEAVE: u32 = 2;
+    pub const EXIT: Self = Self(2);
     /// Something is at the path that needs more than a glance.
-    pub const LOOK: u32 = 4;
+    pub const CHECK: Self = Self(4);
     /// The file was deleted, the host has been told.
-    pub const DELETED: u32 = 8;
+    pub const DELETED: Self = Self(8);
     /// The main thread has left by pthread_exit(3), and a stand-in waits for the others.
-    pub const MAIN_LEFT: u32 = 16;
-    /// It has left without one: our threads have to go.
-    pub const DISSOLVE: u32 = 32;
+    pub const MAIN_LEFT: Self = Self(16);
+    /// The main thread has left without a stand-in: our threads have to go.
+    pub const STOP_THREADS: Self = Self(32);
     /// The host changes its user or group.
-    pub const CREDENTIALS: u32 = 64;
+    pub const CREDENTIALS: Self = Self(64);
     /// The main thread has ended, and libc does not know.
-    pub const MAIN_ENDED: u32 = 128;
+    pub const MAIN_ENDED: Self = Self(128);
+
+    /// Whether one of `others` is among them.
+    pub fn any(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+}
+
+impl std::ops::BitOr for Requests {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 /// A word that the kernel sets to zero in every forked child (madvise(2), MADV_WIPEONFORK). The
@@ -135,65 +186,65 @@ fn wiped_on_fork() -> *mut AtomicU32 {
     }
 }
 
-pub fn phase() -> u32 {
-    PHASE.load(Ordering::SeqCst)
+pub fn phase() -> Phase {
+    Phase::of(PHASE.load(Ordering::SeqCst))
 }
 
 /// Whether the file is this process's, unless it has just been deleted.
 pub fn has_file() -> bool {
-    matches!(phase(), phase::KEPT | phase::UNATTENDED)
+    matches!(phase(), Phase::Kept | Phase::Unattended)
 }
 
-pub fn enter(phase: u32) {
-    PHASE.store(phase, Ordering::SeqCst);
+pub fn enter(phase: Phase) {
+    PHASE.store(phase as u32, Ordering::SeqCst);
     futex::wake_all(&PHASE);
 }
 
 /// Leaves one phase for another, if it is still that one: of several who try, one succeeds.
-pub fn leave_for(from: u32, to: u32) -> bool {
-    let left = PHASE.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+pub fn leave_for(from: Phase, to: Phase) -> bool {
+    let (from, to, order) = (from as u32, to as u32, Ordering::SeqCst);
+    let left = PHASE.compare_exchange(from, to, order, order);
     futex::wake_all(&PHASE);
     left.is_ok()
 }
 
 /// Waits until the phase is another one.
-pub fn wait_beyond(phase: u32, bound: Duration) {
-    futex::wait_until(&PHASE, bound, |now| now != phase);
+pub fn wait_beyond(phase: Phase, bound: Duration) {
+    futex::wait_until(&PHASE, bound, |now| now != phase as u32);
 }
 
 /// Asks the keeper to give up the file, or to pass it on if `orderly`; waits until that is done.
 pub fn wait_for_release(orderly: bool) {
     let (request, bound) = if orderly {
-        (request::LEAVE, LEAVE)
+        (Requests::EXIT, LEAVE)
     } else {
-        (request::RELEASE, RELEASE)
+        (Requests::FATAL_SIGNAL, RELEASE)
     };
     post(request);
-    futex::wait_until(&PHASE, bound, |phase| {
-        phase == phase::GONE || phase == phase::REFUSED
-    });
+    let is_over = |phase| matches!(Phase::of(phase), Phase::Released | Phase::Refused);
+    futex::wait_until(&PHASE, bound, is_over);
 }
 
-pub fn post(request: u32) {
-    REQUESTS.fetch_or(request, Ordering::SeqCst);
+pub fn post(request: Requests) {
+    REQUESTS.fetch_or(request.0, Ordering::SeqCst);
     futex::wake_all(&REQUESTS);
 }
 
 /// Takes what was posted, waiting for something for at most `bound`.
-pub fn take_requests(bound: Option<Duration>) -> u32 {
-    match bound {
-        Some(bound) => {
-            futex::wait_until(&REQUESTS, bound, |requests| requests != 0);
-        }
-        None => {
-            while REQUESTS.load(Ordering::SeqCst) == 0 {
-                if main_thread::wait_beside(&REQUESTS) {
-                    REQUESTS.fetch_or(request::MAIN_ENDED, Ordering::SeqCst);
-                }
-            }
+pub fn take_requests(bound: Duration) -> Requests {
+    futex::wait_until(&REQUESTS, bound, |requests| requests != 0);
+    Requests(REQUESTS.swap(0, Ordering::SeqCst))
+}
+
+/// Takes what was posted, waiting for something for as long as it takes. `wait` sleeps while the word is 0,
+/// and returns true when the main thread has ended meanwhile.
+pub fn await_requests(wait: impl Fn(&AtomicU32) -> bool) -> Requests {
+    while REQUESTS.load(Ordering::SeqCst) == 0 {
+        if wait(&REQUESTS) {
+            REQUESTS.fetch_or(Requests::MAIN_ENDED.0, Ordering::SeqCst);
         }
     }
-    REQUESTS.swap(0, Ordering::SeqCst)
+    Requests(REQUESTS.swap(0, Ordering::SeqCst))
 }
 
 /// Whether threads of ours count as the host's.
@@ -208,5 +259,5 @@ pub fn set_threaded() {
 /// In a forked child, which is to have a keeper of its own: forgets what the parent's was told.
 pub fn renew() {
     REQUESTS.store(0, Ordering::SeqCst);
-    PHASE.store(phase::STARTING, Ordering::SeqCst);
+    PHASE.store(Phase::Starting as u32, Ordering::SeqCst);
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::deletion;
-use crate::keeper::Claim;
-use crate::mailbox::{self, phase, request};
 use crate::own_hands;
+use crate::ownership::owned_file::Claim;
+use crate::ownership::state::{self, Phase, Requests};
+use crate::ownership::terminate;
 use crate::pidfile::acquire::{Lock, Refusal};
 use crate::pidfile::{PidFile, Sight};
 use crate::report::{self, Prepared};
@@ -36,8 +36,8 @@ pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
             Ok(())
         }
         Err(Refusal::Deleted) => {
-            mailbox::enter(phase::GONE);
-            deletion::terminate(config);
+            state::enter(Phase::Released);
+            terminate::terminate(config);
             Ok(())
         }
         Err(refusal) => Err(refusal),
@@ -50,7 +50,7 @@ pub fn set(config: &Config, file: PidFile) {
         let _ = LAST_WORDS.set(last_words);
     }
     if FILE.set(file).is_ok() {
-        mailbox::enter(phase::UNATTENDED);
+        state::enter(Phase::Unattended);
     }
 }
 
@@ -59,16 +59,16 @@ pub fn set(config: &Config, file: PidFile) {
 ///
 /// Async-signal-safe.
 pub fn remove() {
-    if mailbox::leave_for(phase::UNATTENDED, phase::REMOVING) {
+    if state::leave_for(Phase::Unattended, Phase::Removing) {
         if let Some(file) = FILE.get() {
             let fate = file.remove();
             if let Some(last_words) = LAST_WORDS.get() {
                 last_words.say(fate.in_words());
             }
         }
-        mailbox::enter(phase::GONE);
+        state::enter(Phase::Released);
     } else {
-        mailbox::wait_beyond(phase::REMOVING, REMOVING);
+        state::wait_beyond(Phase::Removing, REMOVING);
     }
 }
 
@@ -79,26 +79,26 @@ pub fn poll(config: &Config) {
         Watch::Poll(interval) => interval,
         _ => POLL,
     };
-    while mailbox::phase() == phase::UNATTENDED {
+    while state::phase() == Phase::Unattended {
         let Some(file) = FILE.get() else { return };
         if file.look() == Sight::Deleted
             && !own_hands::has_removed()
-            && mailbox::leave_for(phase::UNATTENDED, phase::GONE)
+            && state::leave_for(Phase::Unattended, Phase::Released)
         {
-            deletion::terminate(config);
+            terminate::terminate(config);
             if let Some(after) = config.kill_after {
                 wait(after);
                 report::killed(config);
-                deletion::kill_host(libc::SIGKILL);
+                terminate::kill_host(libc::SIGKILL);
             }
             return;
         }
-        if wait(interval) & (request::MAIN_LEFT | request::DISSOLVE) != 0 {
+        if wait(interval).any(Requests::MAIN_LEFT | Requests::STOP_THREADS) {
             return;
         }
     }
 }
 
-fn wait(time: Duration) -> u32 {
-    mailbox::take_requests(Some(time)) & !request::DELETED
+fn wait(time: Duration) -> Requests {
+    state::take_requests(time)
 }

@@ -5,15 +5,18 @@
 
 use std::time::Duration;
 
-use crate::deletion::{kill_host, terminate_at_once};
-use crate::keeper::{FILE, wait_for_the_spare_to_go};
-use crate::mailbox::{self, phase, request};
+use super::credentials;
+use super::threads::wait_for_stack;
+use super::watcher::Watcher;
+use crate::ownership::owned_file::OWNED_FILE;
+use crate::ownership::state::{self, Phase, Requests};
+use crate::ownership::terminate::{kill_host, terminate_at_once};
+use crate::ownership::unattended;
 use crate::pidfile::{PidFile, Sight};
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch};
 use crate::sys::{clock, procfs};
-use crate::watch::Watcher;
-use crate::{credentials, handover, last_thread, main_thread, own_hands, report, unattended};
+use crate::{handover, last_thread, main_thread, own_hands, report};
 
 /// The watch is armed so long after the start: a process that lives for milliseconds never pays
 /// for it (closing an inotify instance takes the kernel up to 20 ms). A look after arming finds a
@@ -24,7 +27,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 const SETTLING_LOOKS: Duration = Duration::from_millis(10);
 
 /// What the keeper has to think of while it owns the file.
-pub struct Attendance {
+pub struct EventLoop {
     config: &'static Config,
     armed: bool,
     watcher: Option<Watcher>,
@@ -43,7 +46,7 @@ pub struct Attendance {
     leaderless: bool,
 }
 
-impl Attendance {
+impl EventLoop {
     pub fn new(config: &'static Config) -> Self {
         Self {
             config,
@@ -60,34 +63,37 @@ impl Attendance {
 
     pub fn run(mut self) {
         loop {
-            let requests = mailbox::take_requests(self.bound());
-            if requests & (request::RELEASE | request::LEAVE) != 0 {
-                self.give_up(requests & request::RELEASE == 0);
+            let requests = match self.bound() {
+                Some(bound) => state::take_requests(bound),
+                None => state::await_requests(main_thread::wait_beside),
+            };
+            if requests.any(Requests::FATAL_SIGNAL | Requests::EXIT) {
+                self.release(!requests.any(Requests::FATAL_SIGNAL));
             }
-            if requests & request::DISSOLVE != 0 {
-                return self.dissolve();
+            if requests.any(Requests::STOP_THREADS) {
+                return self.stop_threads();
             }
-            if requests & request::CREDENTIALS != 0 {
-                credentials::answer(|| self.host_is_alone(), || self.rouse_watcher());
+            if requests.any(Requests::CREDENTIALS) {
+                credentials::answer(|| self.host_is_alone(), || self.wake_watcher());
             }
-            self.leaderless |= requests & request::MAIN_ENDED != 0;
+            self.leaderless |= requests.any(Requests::MAIN_ENDED);
             if self.leaderless && self.only_we_are_left() {
-                self.give_up(false);
+                self.release(false);
                 main_thread::end_likewise();
-                return self.dissolve();
+                return self.stop_threads();
             }
-            self.counting |= requests & request::MAIN_LEFT != 0;
+            self.counting |= requests.any(Requests::MAIN_LEFT);
             if self.counting && last_thread::check(self.threads()).is_err() {
-                return self.dissolve();
+                return self.stop_threads();
             }
-            if requests & request::DELETED != 0 {
+            if requests.any(Requests::DELETED) {
                 self.kill = self.config.kill_after.map(|after| clock::now() + after);
             }
             if !self.armed {
                 self.armed = true;
                 self.arm();
             }
-            self.look();
+            self.check();
             if self.kill.is_some_and(|when| clock::now() >= when) {
                 self.kill = None;
                 report::killed(self.config);
@@ -107,15 +113,15 @@ impl Attendance {
     }
 
     /// The process ends; of its own accord, if `orderly`: then the file may pass to an heir.
-    fn give_up(&mut self, orderly: bool) {
-        if let Some(file) = FILE.lock().take() {
+    fn release(&mut self, orderly: bool) {
+        if let Some(file) = OWNED_FILE.lock().take() {
             if orderly && let Some(heir) = handover::give::pass_on(&file) {
                 report::detail(self.config, &format!("handed over to PID {heir}"));
             } else {
                 report::detail(self.config, file.remove().in_words());
             }
         }
-        mailbox::enter(phase::GONE);
+        state::enter(Phase::Released);
     }
 
     /// The keeper, the stand-in, and the thread of `notify`.
@@ -125,7 +131,7 @@ impl Attendance {
 
     /// Whether the host has but its main thread.
     fn host_is_alone(&self) -> bool {
-        wait_for_the_spare_to_go();
+        wait_for_stack();
         let ours = 1 + usize::from(self.watcher.is_some());
         procfs::thread_count().is_ok_and(|all| all == 1 + ours)
     }
@@ -136,16 +142,16 @@ impl Attendance {
     }
 
     /// Makes the thread of `notify` see an event; tells whether there is such a thread.
-    fn rouse_watcher(&self) -> bool {
-        self.watcher.is_some() && FILE.lock().as_ref().is_some_and(PidFile::touch)
+    fn wake_watcher(&self) -> bool {
+        self.watcher.is_some() && OWNED_FILE.lock().as_ref().is_some_and(PidFile::touch)
     }
 
     /// Ends our threads, so that the host's last one is the last. The file is then removed by
     /// whoever ends the process; its lock goes, and nothing watches it.
-    fn dissolve(self) {
-        match FILE.lock().take() {
+    fn stop_threads(self) {
+        match OWNED_FILE.lock().take() {
             Some(file) => unattended::set(self.config, file.unattended()),
-            None => mailbox::enter(phase::GONE),
+            None => state::enter(Phase::Released),
         }
         if let Some(watcher) = self.watcher {
             watcher.stop();
@@ -153,7 +159,7 @@ impl Attendance {
     }
 
     fn arm(&mut self) {
-        let file = FILE.lock();
+        let file = OWNED_FILE.lock();
         let Some((path, remote)) = file
             .as_ref()
             .map(|file| (file.path().to_owned(), file.is_remote()))
@@ -167,8 +173,8 @@ impl Attendance {
             return;
         }
         // Its stack is what the thread of `notify` is to have: see `spawn`.
-        wait_for_the_spare_to_go();
-        match Watcher::arm(&mut self.watcher, &path, move || glance(config)) {
+        wait_for_stack();
+        match Watcher::arm(&mut self.watcher, &path, move || on_event(config)) {
             // Changes made elsewhere send no events here.
             Ok(()) if remote => {
                 self.interval = Some(POLL);
@@ -190,15 +196,15 @@ impl Attendance {
     }
 
     fn is_present(&self) -> bool {
-        let place = FILE.lock();
+        let place = OWNED_FILE.lock();
         place
             .as_ref()
             .is_some_and(|file| file.look() == Sight::Present)
     }
 
     /// Looks at the file, and does what follows.
-    fn look(&mut self) {
-        let mut place = FILE.lock();
+    fn check(&mut self) {
+        let mut place = OWNED_FILE.lock();
         let Some(file) = place.as_mut() else {
             // Nothing is ours any more, so nothing is to be looked for.
             self.interval = None;
@@ -224,14 +230,14 @@ impl Attendance {
                     drop(place);
                     self.arm();
                     // It may have gone again before the watch was on it.
-                    mailbox::post(request::LOOK);
+                    state::post(Requests::CHECK);
                 }
                 Err(pid) => {
                     let until = *self.settling.get_or_insert(clock::now() + SETTLING);
                     let other = pid.filter(|pid| procfs::is_alive(*pid));
                     if other.is_some() || clock::now() >= until {
                         *place = None;
-                        self.lose(other);
+                        self.on_lost(other);
                     }
                 }
             },
@@ -239,7 +245,7 @@ impl Attendance {
     }
 
     /// Somebody else's file is there now, or the host has removed its own for good.
-    fn lose(&self, other: Option<libc::pid_t>) {
+    fn on_lost(&self, other: Option<libc::pid_t>) {
         if own_hands::has_removed() {
             report::detail(self.config, "was removed by the program itself");
         } else if let Some(pid) = other {
@@ -258,15 +264,15 @@ impl Attendance {
 
 /// What happens on an event, in the thread of `notify`: from there to the signal are no further
 /// context switches. All but a plain deletion is left to the keeper.
-fn glance(config: &Config) {
+fn on_event(config: &Config) {
     credentials::follow();
-    let mut place = FILE.lock();
+    let mut place = OWNED_FILE.lock();
     match place.as_ref().map(PidFile::look) {
         None | Some(Sight::Present) => {}
         Some(Sight::Deleted) if !own_hands::has_removed() => {
             *place = None;
             terminate_at_once(config, &place);
         }
-        Some(Sight::Going | Sight::Deleted | Sight::Replaced) => mailbox::post(request::LOOK),
+        Some(Sight::Going | Sight::Deleted | Sight::Replaced) => state::post(Requests::CHECK),
     }
 }

@@ -14,8 +14,8 @@ use std::ffi::{c_int, c_long};
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::keeper;
-use crate::mailbox::{self, phase, request};
+use super::threads::waits_beside_one_thread;
+use crate::ownership::state::{self, Phase, Requests};
 use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
 
 /// How long the host waits for our threads to follow.
@@ -32,18 +32,46 @@ static ARGUMENTS: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
 static DIVERGED: AtomicI32 = AtomicI32::new(0);
 
 /// How far it is.
-static STEP: AtomicU32 = AtomicU32::new(step::IDLE);
-mod step {
-    pub const IDLE: u32 = 0;
+static STEP: AtomicU32 = AtomicU32::new(Step::Idle as u32);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Step {
+    Idle,
     /// The keeper is asked whether the host has threads.
-    pub const ASKED: u32 = 1;
-    pub const ALONE: u32 = 2;
-    pub const NOT_ALONE: u32 = 3;
+    Asked,
+    Alone,
+    NotAlone,
     /// The host has made the call.
-    pub const MADE: u32 = 4;
+    Made,
     /// The thread of `notify` has it still to make, and then the keeper.
-    pub const WATCHER: u32 = 5;
-    pub const KEEPER: u32 = 6;
+    Watcher,
+    Keeper,
+}
+
+impl Step {
+    fn now() -> Self {
+        Self::of(STEP.load(Ordering::SeqCst))
+    }
+
+    fn of(value: u32) -> Self {
+        let all = [
+            Self::Idle,
+            Self::Asked,
+            Self::Alone,
+            Self::NotAlone,
+            Self::Made,
+            Self::Watcher,
+            Self::Keeper,
+        ];
+        all.get(value as usize).copied().unwrap_or(Self::Idle)
+    }
+
+    /// Goes from one step to another, if it is still that one.
+    fn change(from: Self, to: Self) -> bool {
+        let (from, to, order) = (from as u32, to as u32, Ordering::SeqCst);
+        STEP.compare_exchange(from, to, order, order).is_ok()
+    }
 }
 
 /// Makes the system call `number` in the host's thread and in ours, or does what libc does.
@@ -58,7 +86,7 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
     let is_alone = if is_kept {
         host_is_alone
     } else {
-        keeper::waits_beside_one_thread
+        waits_beside_one_thread
     };
     if !guarded(false, is_alone) {
         drop(blocked);
@@ -76,9 +104,9 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
             for (slot, argument) in ARGUMENTS.iter().zip(arguments) {
                 slot.store(argument, Ordering::SeqCst);
             }
-            ask(step::MADE);
+            ask(Step::Made);
         }
-        go(step::IDLE);
+        go(Step::Idle);
     });
     result as c_int
 }
@@ -89,7 +117,7 @@ pub fn is_asked() -> bool {
 }
 
 fn is_kept() -> bool {
-    mailbox::is_owner() && mailbox::phase() == phase::KEPT
+    state::is_owner() && state::phase() == Phase::Kept
 }
 
 /// A candidate's keeper hears nothing while it waits for the lock. As long as it is root it can make
@@ -98,61 +126,59 @@ fn is_kept() -> bool {
 fn stands_by_without_root() -> bool {
     let has_diverged = DIVERGED.load(Ordering::SeqCst) == sys::getpid();
     // SAFETY: cannot fail.
-    mailbox::is_candidate() && (has_diverged || unsafe { libc::geteuid() } != 0)
+    state::is_candidate() && (has_diverged || unsafe { libc::geteuid() } != 0)
 }
 
 /// Asks the keeper. Another thread that is asking is an answer too.
 fn host_is_alone() -> bool {
-    let idle = STEP.compare_exchange(step::IDLE, step::ASKED, Ordering::SeqCst, Ordering::SeqCst);
-    if idle.is_err() {
+    if !Step::change(Step::Idle, Step::Asked) {
         return false;
     }
-    ask(step::ASKED);
-    let alone = STEP.load(Ordering::SeqCst) == step::ALONE;
+    ask(Step::Asked);
+    let alone = Step::now() == Step::Alone;
     if !alone {
-        go(step::IDLE);
+        go(Step::Idle);
     }
     alone
 }
 
 /// Takes a step that the keeper answers, and waits for the answer, with a bound.
-fn ask(question: u32) {
+fn ask(question: Step) {
     go(question);
-    mailbox::post(request::CREDENTIALS);
+    state::post(Requests::CREDENTIALS);
     futex::wait_until(&STEP, FOLLOWING, |step| {
-        matches!(step, step::IDLE | step::ALONE | step::NOT_ALONE)
+        matches!(Step::of(step), Step::Idle | Step::Alone | Step::NotAlone)
     });
 }
 
-fn go(step: u32) {
-    STEP.store(step, Ordering::SeqCst);
+fn go(step: Step) {
+    STEP.store(step as u32, Ordering::SeqCst);
     futex::wake_all(&STEP);
 }
 
 /// In the keeper, when it is asked. `is_alone` counts; `rouse` makes the thread of `notify` see an
 /// event, and tells whether there is such a thread.
 pub fn answer(is_alone: impl FnOnce() -> bool, rouse: impl FnOnce() -> bool) {
-    match STEP.load(Ordering::SeqCst) {
-        step::ASKED => {
+    match Step::now() {
+        Step::Asked => {
             let answer = if is_alone() {
-                step::ALONE
+                Step::Alone
             } else {
-                step::NOT_ALONE
+                Step::NotAlone
             };
             // Unless the host has given up waiting.
-            let order = Ordering::SeqCst;
-            let _ = STEP.compare_exchange(step::ASKED, answer, order, order);
+            Step::change(Step::Asked, answer);
             futex::wake_all(&STEP);
         }
-        step::MADE => {
-            go(step::WATCHER);
+        Step::Made => {
+            go(Step::Watcher);
             if rouse() {
                 // It answers in `follow`. Where it does not, it goes by what the host makes later.
-                futex::wait_until(&STEP, FOLLOWING / 2, |step| step != step::WATCHER);
+                futex::wait_until(&STEP, FOLLOWING / 2, |step| Step::of(step) != Step::Watcher);
             }
-            go(step::KEEPER);
+            go(Step::Keeper);
             make_it();
-            go(step::IDLE);
+            go(Step::Idle);
         }
         _ => {}
     }
@@ -160,9 +186,9 @@ pub fn answer(is_alone: impl FnOnce() -> bool, rouse: impl FnOnce() -> bool) {
 
 /// In the thread of `notify`, on every event.
 pub fn follow() {
-    if STEP.load(Ordering::SeqCst) == step::WATCHER {
+    if Step::now() == Step::Watcher {
         make_it();
-        go(step::KEEPER);
+        go(Step::Keeper);
     }
 }
 

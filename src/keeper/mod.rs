@@ -1,0 +1,145 @@
+//! The keeper: the one thread that owns the file.
+//!
+//! Everybody else posts to its [`crate::ownership::state`]. The keeper and the thread that `notify` starts
+//! share the file under a mutex that no thread of the host ever takes, so our own removal can never
+//! be taken for a deletion: who looks holds the lock, and who removes has taken the file out of its
+//! place first.
+
+pub mod credentials;
+mod event_loop;
+mod threads;
+mod watcher;
+
+use std::io;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::ownership::owned_file::{Claim, OWNED_FILE};
+use crate::ownership::state::{self, Phase};
+use crate::ownership::{terminate, unattended};
+use crate::pidfile::acquire::{Lock, Refusal};
+use crate::settings::Watch;
+use crate::settings::config::Config;
+use crate::sys;
+use crate::{handover, own_hands, private_table, report};
+
+use event_loop::EventLoop;
+use threads::{START_TIMEOUT, spawn};
+
+/// Why, in phase `Refused`.
+static REFUSAL: Mutex<Option<Refusal>> = Mutex::new(None);
+
+/// Claims the file and has it kept. On success it names this process before this returns.
+///
+/// # Errors
+///
+/// Why the file is not ours.
+pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
+    state::become_owner();
+    own_hands::note_path(&config.path);
+    let outcome = if config.watch == Watch::Off {
+        unattended::claim(config, claim)
+    } else {
+        start_thread(config, claim)
+    };
+    if outcome.is_err() {
+        state::resign();
+        state::enter(Phase::Refused);
+    }
+    outcome
+}
+
+fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
+    state::enter(Phase::Starting);
+    if let Err(error) = spawn(move || keep(config, claim)) {
+        report::problem(config, &format!("is not watched: no thread: {error}"));
+        return unattended::claim(config, claim);
+    }
+    state::wait_beyond(Phase::Starting, START_TIMEOUT);
+    match state::phase() {
+        Phase::NoFdTable => {
+            let why = "no private descriptor table: watched by polling, without a lock";
+            report::problem(config, why);
+            unattended::claim(config, claim)
+        }
+        Phase::Refused => Err(lock(&REFUSAL).take().unwrap_or(Refusal::Lost)),
+        Phase::Starting => {
+            // The keeper may still come round; until then the host does not wait for it.
+            report::problem(config, "the file system does not answer");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// In a forked child, or after exec(2): stands by for a file that another process owns. Returns
+/// when the file is open, since soon the host may have given up the right to open it.
+///
+/// # Errors
+///
+/// If there can be no keeper.
+pub fn stand_by(config: &'static Config) -> io::Result<()> {
+    // SAFETY: called in the only thread of a new process.
+    unsafe { OWNED_FILE.renew() };
+    state::renew();
+    spawn(move || {
+        if let Some(file) = handover::receive::wait_for_baton(config) {
+            own_hands::note(&file);
+            *OWNED_FILE.lock() = Some(file);
+            state::become_owner();
+            state::enter(Phase::Kept);
+            handover::receive::taken();
+            report::detail(
+                config,
+                &format!("names PID {} now: handed over", sys::getpid()),
+            );
+            credentials::catch_up();
+            EventLoop::new(config).run();
+        } else {
+            state::enter(Phase::Released);
+        }
+    })?;
+    state::wait_beyond(Phase::Starting, START_TIMEOUT);
+    if state::phase() == Phase::Standby || state::phase() == Phase::Kept {
+        let heir = sys::getpid();
+        report::detail(
+            config,
+            &format!("may pass to PID {heir}, which waits for it"),
+        );
+        Ok(())
+    } else {
+        Err(io::ErrorKind::Other.into())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic of ours elsewhere does not make the file less ours.
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The keeper's life.
+fn keep(config: &'static Config, claim: Claim) {
+    if private_table::enter().is_err() {
+        state::enter(Phase::NoFdTable);
+        state::wait_beyond(Phase::NoFdTable, START_TIMEOUT);
+        return unattended::poll(config);
+    }
+    match claim.make(config, Lock::Kept) {
+        Ok(file) => {
+            own_hands::note(&file);
+            *OWNED_FILE.lock() = Some(file);
+            state::enter(Phase::Kept);
+        }
+        Err(Refusal::Deleted) => {
+            // First: the host's first thread takes no signals before main.
+            terminate::terminate(config);
+            state::enter(Phase::Released);
+        }
+        Err(refusal) => {
+            *lock(&REFUSAL) = Some(refusal);
+            return state::enter(Phase::Refused);
+        }
+    }
+    EventLoop::new(config).run();
+}

@@ -1,0 +1,62 @@
+//! The threads that are ours: how they are started, and the short-lived one whose stack the next one gets.
+
+use std::io;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::ownership::state::{self, Phase};
+use crate::sys::{self, clock, futex, guard::guarded, procfs};
+
+/// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
+pub const START_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of stack; std adds what the host's static TLS needs.
+const STACK: usize = 64 * 1024;
+
+/// The thread that is started for its stack alone; 0 once it has gone.
+static STACK_DONOR: AtomicI32 = AtomicI32::new(0);
+const DONOR_TO_COME: i32 = -1;
+
+/// Starts the keeper.
+///
+/// # Errors
+///
+/// If there can be no thread.
+pub fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let keeper = thread::Builder::new().name(procfs::KEEPER.to_owned());
+    keeper.stack_size(STACK).spawn(|| guarded((), life))?;
+    state::set_threaded();
+    // glibc keeps the stacks of threads that have ended, with what it has allocated for their TLS,
+    // and gives the next thread such a one. Without this one the keeper itself would have to
+    // allocate when `notify` starts its thread, and would open an arena of the host's malloc for it:
+    // 64 MiB of address space. It costs no time, since the keeper is at work meanwhile.
+    STACK_DONOR.store(DONOR_TO_COME, Ordering::SeqCst);
+    let donor = || STACK_DONOR.store(sys::gettid(), Ordering::SeqCst);
+    if thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(donor)
+        .is_err()
+    {
+        STACK_DONOR.store(0, Ordering::SeqCst);
+    }
+    Ok(())
+}
+
+/// Waits until that thread is gone: until then it counts as one of the host's, and has its stack.
+pub fn wait_for_stack() {
+    let end = clock::now() + START_TIMEOUT;
+    loop {
+        let donor = STACK_DONOR.load(Ordering::SeqCst);
+        if donor == 0 || donor != DONOR_TO_COME && !sys::is_thread(donor) || clock::now() > end {
+            return STACK_DONOR.store(0, Ordering::SeqCst);
+        }
+        futex::pause(futex::POLL_INTERVAL);
+    }
+}
+
+/// Whether this process has one thread beside its keeper, which waits for the lock.
+pub fn waits_beside_one_thread() -> bool {
+    wait_for_stack();
+    state::phase() == Phase::Standby && procfs::thread_count().is_ok_and(|all| all == 2)
+}

@@ -1,0 +1,60 @@
+//! The file that the keeper has, under the one mutex of the library.
+
+use std::cell::UnsafeCell;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::pidfile::PidFile;
+use crate::pidfile::acquire::{Lock, Refusal};
+use crate::pidfile::location::Home;
+use crate::settings::config::Config;
+
+/// The file in phase [`crate::ownership::state::Phase::Kept`]. The keeper and the thread of `notify` share
+/// it; no thread of the host ever takes the lock.
+pub static OWNED_FILE: OwnedFile = OwnedFile(UnsafeCell::new(Mutex::new(None)));
+
+/// A mutex that a forked child can have anew: in its copy of the memory the parent's keeper may
+/// hold the lock for ever.
+pub struct OwnedFile(UnsafeCell<Mutex<Option<PidFile>>>);
+
+// SAFETY: shared as a mutex is; see `renew` for the one exception.
+unsafe impl Sync for OwnedFile {}
+
+impl OwnedFile {
+    pub fn lock(&self) -> MutexGuard<'_, Option<PidFile>> {
+        // SAFETY: replaced only where no other thread can be here.
+        let mutex = unsafe { &*self.0.get() };
+        // A panic of ours elsewhere does not make the file less ours.
+        mutex
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// # Safety
+    ///
+    /// The process was just forked, and this is its only thread. What the mutex held is not
+    /// dropped: its descriptor's number means something else here, or nothing.
+    pub unsafe fn renew(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.get().write(Mutex::new(None)) };
+    }
+}
+
+/// How the file comes to us.
+#[derive(Clone, Copy)]
+pub enum Claim {
+    /// Nobody has it, or a dead process.
+    Fresh,
+    /// This process had it before it called exec(2), and had put it there.
+    Resume(Home),
+}
+
+impl Claim {
+    pub fn make(self, config: &Config, lock: Lock) -> Result<PidFile, Refusal> {
+        match self {
+            Self::Fresh => PidFile::claim(&config.path, lock, &|id| {
+                crate::guard::start_for(config, id)
+            }),
+            Self::Resume(home) => PidFile::resume(&config.path, lock, home),
+        }
+    }
+}
