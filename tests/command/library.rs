@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn a_library_that_cannot_be_preloaded_is_told() {
+fn unusable_library_is_refused_with_a_reason() {
     let scene = TestDir::new();
     let spaced = scene.path("data/a b");
     fs::create_dir(&spaced).unwrap();
@@ -35,7 +35,7 @@ fn a_library_that_cannot_be_preloaded_is_told() {
 }
 
 #[test]
-fn a_library_for_a_newer_glibc_is_refused() {
+fn library_for_newer_glibc_is_refused() {
     let scene = TestDir::new();
     let mut bytes = fs::read(library()).unwrap();
     let mut newer = 0;
@@ -68,7 +68,7 @@ fn a_library_for_a_newer_glibc_is_refused() {
 
 /// Their loaders do not say which glibc they belong to. Something else does.
 #[test]
-fn on_an_old_system_the_library_is_refused() {
+fn old_glibc_without_version_refuses_library() {
     for (name, says) in [
         ("getconf", "echo glibc 2.5"),
         ("ldd", "echo 'ldd (GNU libc) 2.5'; echo 'Copyright 2.99'"),
@@ -89,7 +89,7 @@ fn on_an_old_system_the_library_is_refused() {
 }
 
 #[test]
-fn it_finds_the_library_that_came_with_it() {
+fn library_beside_the_launcher_is_found() {
     let scene = TestDir::new();
     let root = scene.path("data/root");
     for (script, library_at) in [
@@ -127,7 +127,7 @@ fn it_finds_the_library_that_came_with_it() {
 }
 
 #[test]
-fn what_is_installed_works() {
+fn installed_launcher_finds_installed_library() {
     let scene = TestDir::new();
     let root = scene.path("data/root");
     let installed = Command::new("make")

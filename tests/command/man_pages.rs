@@ -27,7 +27,7 @@ fn words(text: &str, delimiter: char) -> BTreeSet<&str> {
 }
 
 #[test]
-fn they_render_without_warnings() {
+fn man_pages_render_without_warnings() {
     for page in [LIBRARY_PAGE, LAUNCHER_PAGE] {
         for tool in [
             ["mandoc", "-T", "lint", "-W", "warning"],
@@ -48,7 +48,7 @@ fn they_render_without_warnings() {
 
 /// A check that lets everything pass would be none.
 #[test]
-fn a_page_with_a_mistake_would_not_pass() {
+fn faulty_man_page_fails_the_check() {
     let scene = TestDir::new();
     let page = scene.path("data/wrong.7");
     let text = source(LIBRARY_PAGE).replacen(".Bl -bullet", ".Bl -nonsense", 1);
@@ -96,7 +96,7 @@ fn settings_of_the_page() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn every_setting_is_in_the_manual_and_in_the_readme() {
+fn man_page_and_readme_name_every_setting() {
     let settings = settings();
     assert!(settings.len() >= 9, "{settings:?}");
     let config = source("src/settings/env.rs");
@@ -120,7 +120,7 @@ fn every_setting_is_in_the_manual_and_in_the_readme() {
 }
 
 #[test]
-fn every_value_of_a_setting_is_in_the_manual_and_in_the_readme() {
+fn man_page_and_readme_name_every_value() {
     let (settings, page) = (settings(), settings_of_the_page());
     let values = source("src/settings/values.rs");
     let readme = source("README.md");
@@ -145,7 +145,7 @@ fn every_value_of_a_setting_is_in_the_manual_and_in_the_readme() {
 }
 
 #[test]
-fn an_option_there_is_for_every_setting() {
+fn every_setting_has_an_option() {
     let page = source(LAUNCHER_PAGE);
     for name in settings().keys().filter(|name| *name != "PIDFILE") {
         assert!(page.contains(&format!(".Pq Ev {name}")) || page.contains(&format!(".Ev {name}")));
@@ -187,7 +187,7 @@ fn long_options() -> BTreeSet<String> {
 }
 
 #[test]
-fn help_and_manual_have_the_same_options() {
+fn help_and_man_page_list_the_same_options() {
     let page = source(LAUNCHER_PAGE);
     let items = page.lines().filter_map(|line| line.strip_prefix(".It Fl "));
     let items = items.map(|item| {
@@ -198,7 +198,7 @@ fn help_and_manual_have_the_same_options() {
 }
 
 #[test]
-fn help_manual_and_completion_have_the_same_sub_commands() {
+fn help_manual_completion_have_equal_sub_commands() {
     let help = help();
     let subs = help
         .lines()
@@ -226,7 +226,7 @@ fn help_manual_and_completion_have_the_same_sub_commands() {
 }
 
 #[test]
-fn every_option_of_the_help_is_one() {
+fn every_option_in_help_is_accepted() {
     for shell in SHELLS {
         let scene = TestDir::new();
         for option in options() {
@@ -255,7 +255,7 @@ fn every_option_of_the_help_is_one() {
 }
 
 #[test]
-fn the_version_is_the_same_everywhere() {
+fn version_is_the_same_everywhere() {
     let version = env!("CARGO_PKG_VERSION");
     let scene = TestDir::new();
     for shell in SHELLS {
@@ -297,7 +297,7 @@ fn bash_completes_every_option() {
 }
 
 #[test]
-fn bash_completes_what_belongs_to_an_option() {
+fn bash_completes_option_values() {
     for (words, expected) in [
         (
             ["pidfile-run", "--follow", ""].as_slice(),

@@ -16,7 +16,7 @@ fn file_names_an_innocent(scene: &TestDir) -> Process {
 }
 
 #[test]
-fn a_pid_that_is_in_use_again_misleads_nobody() {
+fn reused_pid_is_not_the_owner() {
     each_admin(|scene, admin| {
         let innocent = file_names_an_innocent(scene);
         admin.is_told(&["status"], 1, "nobody runs: the file is left over");
@@ -28,7 +28,7 @@ fn a_pid_that_is_in_use_again_misleads_nobody() {
 }
 
 #[test]
-fn somebody_elses_lock_is_not_the_owners() {
+fn lock_of_another_process_is_not_the_owners() {
     each_admin(|scene, admin| {
         let innocent = file_names_an_innocent(scene);
         let file = File::open(scene.pidfile()).unwrap();
@@ -44,7 +44,7 @@ fn somebody_elses_lock_is_not_the_owners() {
 }
 
 #[test]
-fn what_is_no_pid_file_is_left_alone() {
+fn file_without_pid_content_is_left_alone() {
     each_admin(|scene, admin| {
         let told = |what| {
             admin.is_told(&["status"], 4, what);
@@ -64,7 +64,7 @@ fn what_is_no_pid_file_is_left_alone() {
 }
 
 #[test]
-fn a_file_without_a_pid_is_left_over() {
+fn empty_unlocked_file_counts_as_stale() {
     let contents = [
         "",
         "\n",
@@ -84,7 +84,7 @@ fn a_file_without_a_pid_is_left_over() {
 }
 
 #[test]
-fn an_owner_that_goes_on_in_a_second_thread_has_not_ended() {
+fn owner_without_main_thread_still_runs() {
     each_admin(|scene, admin| {
         let mut host = scene.host("goes_on_in_a_thread").spawn_ready();
         admin.is_told(&["status"], 0, &format!("PID {} runs", host.pid()));
@@ -95,7 +95,7 @@ fn an_owner_that_goes_on_in_a_second_thread_has_not_ended() {
 }
 
 #[test]
-fn a_daemon_is_known_by_the_lock_that_it_got_handed_over() {
+fn daemon_with_handed_over_lock_is_owner() {
     let scene = TestDir::new();
     let _descendants = Descendants::of(&scene);
     let daemon = daemonize(&scene, &["fork", "setsid"]);
@@ -109,7 +109,7 @@ fn a_daemon_is_known_by_the_lock_that_it_got_handed_over() {
 
 /// The PID in the file is the one inside: outside it is somebody else's.
 #[test]
-fn an_owner_in_a_container_is_known_by_its_own_pid() {
+fn owner_in_a_container_is_found_by_inner_pid() {
     each_admin(|scene, admin| {
         let start = || {
             let host = scene
@@ -140,7 +140,7 @@ fn an_owner_in_a_container_is_known_by_its_own_pid() {
 
 /// From inside another container the owner has no PID at all.
 #[test]
-fn an_owner_that_cannot_be_seen_can_be_stopped_but_not_signalled() {
+fn invisible_owner_can_only_be_stopped() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let host = owner(&scene);
@@ -170,7 +170,7 @@ fn an_owner_that_cannot_be_seen_can_be_stopped_but_not_signalled() {
 }
 
 #[test]
-fn an_owner_without_a_lock_is_known_by_its_environment() {
+fn unlocked_owner_is_found_by_environment() {
     each_admin(|scene, admin| {
         let host = scene
             .host("waits_for_signal")
@@ -187,7 +187,7 @@ fn an_owner_without_a_lock_is_known_by_its_environment() {
 }
 
 #[test]
-fn who_may_not_is_told_so() {
+fn missing_permission_is_reported() {
     each_admin(|scene, admin| {
         let copy = scene.copy(crate::common::PIDFILE_RUN.as_ref(), "755");
         let asks = |words: &[&str]| {
@@ -229,7 +229,7 @@ fn who_may_not_is_told_so() {
 
 /// With the library in the environment of whoever asks.
 #[test]
-fn the_asking_command_is_not_taken_for_the_owner() {
+fn asking_command_is_not_taken_for_the_owner() {
     each_admin(|scene, admin| {
         let preloaded = |words: &[&str]| {
             answer(

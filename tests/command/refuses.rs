@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[test]
-fn a_static_program_is_refused() {
+fn static_program_is_refused() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let program = scene.host_path("waits_for_eof_static");
@@ -20,7 +20,7 @@ fn a_static_program_is_refused() {
 }
 
 #[test]
-fn with_force_it_is_started_all_the_same() {
+fn static_program_with_force_starts() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let mut host = launcher(&scene, shell)
@@ -39,7 +39,7 @@ fn with_force_it_is_started_all_the_same() {
 
 /// A launcher may be anything that hands on the environment.
 #[test]
-fn a_static_launcher_is_fine_where_another_program_is_named() {
+fn static_launcher_with_named_program_starts() {
     let scene = TestDir::new();
     launcher(&scene, "dash")
         .args(["-e", "waits_for_eof", "-p"])
@@ -61,7 +61,7 @@ fn a_static_launcher_is_fine_where_another_program_is_named() {
 }
 
 #[test]
-fn a_musl_program_is_refused_in_any_case() {
+fn musl_program_is_refused_even_with_force() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let program = musl_program(&scene);
@@ -117,7 +117,7 @@ fn as_nobody<'scene>(scene: &'scene TestDir, before: &[&str], shell: &str) -> Ho
 }
 
 #[test]
-fn a_setuid_or_setgid_program_is_refused() {
+fn setuid_or_setgid_program_is_refused() {
     for shell in SHELLS {
         for (mode, kind, remedy) in [
             ("4755", "setuid", "run it as its owner (user ID 0)"),
@@ -138,14 +138,14 @@ fn a_setuid_or_setgid_program_is_refused() {
 
 /// It is not secure mode for whoever has these rights already.
 #[test]
-fn the_owner_of_a_setuid_program_may_start_it() {
+fn setuid_program_starts_for_its_own_user() {
     let scene = TestDir::new();
     let program = scene.copy(&scene.host_path("waits_for_eof"), "6755");
     starter(&scene, "dash").arg(&program).spawn_owner();
 }
 
 #[test]
-fn a_program_with_capabilities_is_refused() {
+fn program_with_capabilities_is_refused() {
     let scene = TestDir::new();
     let program = scene.copy(&scene.host_path("waits_for_eof"), "755");
     let set = Command::new("setcap")
@@ -170,7 +170,7 @@ fn a_program_with_capabilities_is_refused() {
 }
 
 #[test]
-fn a_program_for_another_architecture_is_refused() {
+fn program_for_another_architecture_is_refused() {
     let scene = TestDir::new();
     let loader = scene.copy(&loader(), "755");
     for (bits, big, machine, name) in [
@@ -197,7 +197,7 @@ fn a_program_for_another_architecture_is_refused() {
 }
 
 #[test]
-fn a_program_for_another_c_library_is_refused() {
+fn program_for_another_libc_is_refused() {
     let scene = TestDir::new();
     let loader = scene.executable("linker64", "not the one of glibc\n");
     let program = scene.executable("made", elf(64, false, machine_here(&scene), Some(&loader)));
@@ -219,7 +219,7 @@ fn loader() -> PathBuf {
 }
 
 #[test]
-fn what_is_no_program_is_refused() {
+fn file_that_is_no_program_is_refused() {
     let scene = TestDir::new();
     let data = scene.copy(&scene.host_path("waits_for_eof"), "644");
     for (command, status, words) in [

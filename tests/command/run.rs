@@ -13,7 +13,7 @@ fn environment_of(pid: i32) -> Vec<String> {
 }
 
 #[test]
-fn the_program_runs_in_its_place_and_owns_the_file() {
+fn program_replaces_launcher_and_owns_file() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let mut host = starter(&scene, shell)
@@ -32,7 +32,7 @@ fn the_program_runs_in_its_place_and_owns_the_file() {
 }
 
 #[test]
-fn arguments_output_and_status_are_the_programs() {
+fn arguments_output_and_status_pass_through() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let ended = starter(&scene, shell)
@@ -50,7 +50,7 @@ fn arguments_output_and_status_are_the_programs() {
 
 /// No file(1), no readelf(1), no getconf(1).
 #[test]
-fn a_base_system_is_enough() {
+fn launcher_needs_only_base_system_tools() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let starter =
@@ -65,7 +65,7 @@ fn a_base_system_is_enough() {
 
 /// Also variables that the launcher has uses of its own for.
 #[test]
-fn the_environment_is_otherwise_as_it_was() {
+fn environment_is_otherwise_unchanged() {
     let names = [
         "file",
         "state",
@@ -116,7 +116,7 @@ fn the_environment_is_otherwise_as_it_was() {
 }
 
 #[test]
-fn what_is_preloaded_already_stays() {
+fn existing_preload_entries_stay() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let old = "/nowhere/libpidfile.so:libm.so.6 libdl.so.2";
@@ -133,7 +133,7 @@ fn what_is_preloaded_already_stays() {
 }
 
 #[test]
-fn options_are_settings() {
+fn options_become_settings() {
     let options = [
         ("--exe=waits_for_eof", "PIDFILE_EXE=waits_for_eof"),
         ("--follow=off", "PIDFILE_FOLLOW=off"),
@@ -168,7 +168,7 @@ fn options_are_settings() {
 }
 
 #[test]
-fn a_relative_file_counts_from_the_directory_of_the_start() {
+fn relative_file_counts_from_start_directory() {
     let scene = TestDir::new();
     let script = scene.executable("moves", "#!/bin/sh\ncd /; exec \"$@\"\n");
     launcher(&scene, "dash")
@@ -179,7 +179,7 @@ fn a_relative_file_counts_from_the_directory_of_the_start() {
 }
 
 #[test]
-fn with_trace_it_tells_what_happens() {
+fn trace_reports_the_life_of_the_file() {
     let scene = TestDir::new();
     let mut host = launcher(&scene, "dash")
         .arg("--trace")
@@ -195,7 +195,7 @@ fn with_trace_it_tells_what_happens() {
 }
 
 #[test]
-fn the_file_may_come_from_the_environment_or_the_command() {
+fn file_comes_from_environment_or_command_line() {
     let scene = TestDir::new();
     let path = scene.pidfile();
     let program = scene.host_path("waits_for_eof");
@@ -213,7 +213,7 @@ fn the_file_may_come_from_the_environment_or_the_command() {
 }
 
 #[test]
-fn wrong_use_is_told_from_the_start() {
+fn wrong_use_is_refused_before_the_start() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let wrong: [(&[&str], &str); 5] = [
@@ -231,7 +231,7 @@ fn wrong_use_is_told_from_the_start() {
 }
 
 #[test]
-fn a_command_may_have_the_name_of_a_sub_command() {
+fn command_named_like_sub_command_runs() {
     let scene = TestDir::new();
     scene.executable("status", "#!/bin/sh\necho mine\n");
     let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());

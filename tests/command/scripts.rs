@@ -3,7 +3,7 @@
 use crate::common::{SHELLS, TestDir, exited, refuses, starter};
 
 #[test]
-fn a_script_is_what_its_interpreter_is() {
+fn script_is_judged_by_its_interpreter() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());
@@ -28,7 +28,7 @@ fn a_script_is_what_its_interpreter_is() {
 }
 
 #[test]
-fn a_script_owns_the_file_by_its_interpreter() {
+fn script_interpreter_owns_the_file() {
     for (name, line) in [
         ("sh", "#!/bin/sh"),
         ("bash", "#!/usr/bin/env bash"),
@@ -45,7 +45,7 @@ fn a_script_owns_the_file_by_its_interpreter() {
 }
 
 #[test]
-fn a_script_that_cannot_start_is_refused() {
+fn script_that_cannot_start_is_refused() {
     let scene = TestDir::new();
     let endless = format!("#!{}\n", scene.path("bin/endless").display());
     for (name, text, status, words) in [

@@ -27,7 +27,7 @@ fn status_follows_the_life_of_an_owner() {
 
 /// Nothing that is asked changes anything.
 #[test]
-fn who_asks_leaves_no_trace() {
+fn status_and_list_change_nothing() {
     each_admin(|scene, admin| {
         let host = owner(scene);
         let before = scene.identity();
@@ -41,7 +41,7 @@ fn who_asks_leaves_no_trace() {
     });
 }
 #[test]
-fn a_signal_reaches_the_owner_by_each_of_its_names() {
+fn signal_by_name_or_number_reaches_owner() {
     each_admin(|scene, admin| {
         let mut host = scene.host("survives_sigterm").spawn_ready();
         let min = libc::SIGRTMIN();
@@ -74,7 +74,7 @@ fn a_signal_reaches_the_owner_by_each_of_its_names() {
 }
 
 #[test]
-fn stop_deletes_the_file_and_the_owner_ends() {
+fn stop_deletes_file_and_owner_ends() {
     each_admin(|scene, admin| {
         let host = owner(scene);
         admin.is_told(&["stop"], 0, "");
@@ -86,7 +86,7 @@ fn stop_deletes_the_file_and_the_owner_ends() {
 }
 
 #[test]
-fn stop_waits_for_the_end_of_the_owner() {
+fn stop_waits_until_the_owner_has_ended() {
     each_admin(|scene, admin| {
         let mut host = scene.host("survives_sigterm").spawn_ready();
         let stop = admin.start(&["stop", "-t", "1000"]).spawn();
@@ -104,7 +104,7 @@ fn stop_waits_for_the_end_of_the_owner() {
 }
 
 #[test]
-fn stop_says_when_it_does_not_wait_any_longer() {
+fn stop_reports_when_its_time_is_over() {
     each_admin(|scene, admin| {
         let host = scene.host("survives_sigterm").spawn_ready();
         let remedy = format!("kill -KILL {}", host.pid());
@@ -115,7 +115,7 @@ fn stop_says_when_it_does_not_wait_any_longer() {
 }
 
 #[test]
-fn the_time_may_come_before_or_after_the_file() {
+fn timeout_is_accepted_before_and_after_file() {
     let scene = TestDir::new();
     for words in [["-t", "5"].as_slice(), &["-t5"]] {
         for before in [true, false] {
@@ -135,7 +135,7 @@ fn the_time_may_come_before_or_after_the_file() {
 }
 
 #[test]
-fn list_shows_who_owns_which_file() {
+fn list_shows_each_file_with_its_owner() {
     each_admin(|scene, admin| {
         let dead = owner(scene);
         dead.signal(libc::SIGKILL);
@@ -186,7 +186,7 @@ fn list_shows_who_owns_which_file() {
 }
 
 #[test]
-fn wrong_use_is_told() {
+fn sub_command_wrong_use_is_reported() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let wrong: [(&[&str], i32); 10] = [

@@ -124,20 +124,20 @@ fn shows_the_same(how: &str, signal: Option<i32>, expected: &str) {
 }
 
 #[test]
-fn a_fault() {
+fn fault_leaves_the_same_core() {
     for how in ["fault", "ud2", "int3", "divide"] {
         shows_the_same(how, None, "0x1111111111111111");
     }
 }
 
 #[test]
-fn abort_and_raise() {
+fn abort_and_raise_leave_the_same_core() {
     shows_the_same("abort", None, "abort");
     shows_the_same("raise", None, "raise");
 }
 
 #[test]
-fn a_signal_from_outside_while_it_computes() {
+fn signal_during_computation_leaves_same_core() {
     for signal in [libc::SIGQUIT, libc::SIGSEGV, libc::SIGABRT] {
         shows_the_same("spin", Some(signal), "0x1111111111111111");
     }
@@ -146,7 +146,7 @@ fn a_signal_from_outside_while_it_computes() {
 /// The one difference is that our handler has interrupted the call: its result is EINTR by then. Without a handler it is
 /// one of the kernel's own, which it shows nobody else (ERESTARTNOHAND).
 #[test]
-fn a_signal_from_outside_in_a_system_call() {
+fn signal_during_system_call_leaves_same_core() {
     for signal in [libc::SIGQUIT, libc::SIGSEGV, libc::SIGABRT] {
         shows_the_same("pause", Some(signal), "0x1111111111111111");
     }

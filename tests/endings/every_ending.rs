@@ -154,7 +154,7 @@ fn nothing(_: &mut Process) {}
 
 /// A signal that says of itself that the kernel sent it, but not that an instruction will cause it again: it comes only once.
 #[test]
-fn signals_with_codes_of_the_kernel() {
+fn queued_signals_with_kernel_codes_end_alike() {
     const BUS_MCEERR_AO: i32 = 5;
     let mut all = vec![case("queue_with_code", &[libc::SIGBUS, BUS_MCEERR_AO])];
     for code in 1..=5 {
@@ -166,7 +166,7 @@ fn signals_with_codes_of_the_kernel() {
 
 /// A signal that says of itself that an instruction has caused it, and will again. None has.
 #[test]
-fn faults_that_are_none() {
+fn queued_signals_with_fault_codes_end_alike() {
     let mut all = Vec::new();
     for signal in [libc::SIGILL, libc::SIGBUS, libc::SIGFPE, libc::SIGSEGV] {
         all.extend([1, 2, 3, 9, 10].map(|variant| case("forged_fault", &[signal, variant])));
@@ -175,7 +175,7 @@ fn faults_that_are_none() {
 }
 
 #[test]
-fn exits() {
+fn exits_end_alike() {
     let ways = [
         "return",
         "exit",
@@ -193,7 +193,7 @@ fn exits() {
 
 /// A raw exit(2) of the main thread, after which another one goes on or none does; and a sandbox that kills that thread.
 #[test]
-fn the_main_thread_ends_without_a_word() {
+fn raw_exit_of_main_thread_ends_alike() {
     for variant in 0..3 {
         let mut ends = Vec::new();
         for mode in [Mode::Plain, Mode::Inert, Mode::Active] {
@@ -211,14 +211,14 @@ fn the_main_thread_ends_without_a_word() {
 }
 
 #[test]
-fn libc_ends_it() {
+fn ends_caused_by_libc_are_alike() {
     let ways = ["abort", "abort_in_thread", "abort_blocked", "double_free"];
     all_alike(&cases(&ways, &[&[]]), nothing);
 }
 
 /// Where nobody lets it end the process, abort() restores the default inside libc and raises the signal once more.
 #[test]
-fn abort_insists() {
+fn abort_with_blocked_or_caught_sigabrt_ends_alike() {
     let ways = [
         "abort_ignored",
         "abort_handled",
@@ -229,7 +229,7 @@ fn abort_insists() {
 }
 
 #[test]
-fn faults() {
+fn faults_end_alike() {
     let ways = [
         "fault",
         "fault_in_thread",
@@ -246,14 +246,14 @@ fn faults() {
 
 /// Here the kernel ends the process at once, without a handler: it has no room for one, or must not call one.
 #[test]
-fn a_fault_that_no_handler_sees() {
+fn fault_without_room_for_handler_ends_alike() {
     let mut all = cases(&["overflow", "fault_blocked", "fault_ignored"], &[&[]]);
     all.extend(cases(&["overflow_in_thread"], &[&[0, 0]]));
     all_alike_but_for_the_file(&all);
 }
 
 #[test]
-fn every_signal() {
+fn every_raised_signal_ends_alike() {
     let ways = [
         "raise",
         "kill",
@@ -276,7 +276,7 @@ fn every_signal() {
 }
 
 #[test]
-fn signals_by_other_ways() {
+fn signals_sent_by_any_call_end_alike() {
     let ways = [
         "kill_group",
         "pthread_kill_from_thread",
@@ -296,14 +296,14 @@ fn signals_by_other_ways() {
 }
 
 #[test]
-fn the_hosts_own_handlers() {
+fn host_signal_handlers_run_alike() {
     let ways = ["own_exit", "own__exit", "own_reset", "own_reset_and_kill"];
     all_alike(&cases(&ways, &slices(&some())), nothing);
 }
 
 /// After the first signal the kernel itself restores the default (SA_RESETHAND, and so sysv_signal).
 #[test]
-fn a_handler_that_serves_once() {
+fn one_shot_handler_runs_once_then_ends_alike() {
     let mut all = Vec::new();
     for signal in some() {
         all.extend((0..8).map(|variant| case("one_shot", &[signal[0], variant])));
@@ -314,7 +314,7 @@ fn a_handler_that_serves_once() {
 }
 
 #[test]
-fn signals_that_are_waited_for() {
+fn signals_waited_for_arrive_alike() {
     let mut all = cases(&["sigwait", "sigwaitinfo", "signalfd"], &slices(&some()));
     for variant in 0..4 {
         for signal in some() {
@@ -326,7 +326,7 @@ fn signals_that_are_waited_for() {
 }
 
 #[test]
-fn the_default_set_again() {
+fn default_restored_by_host_ends_alike() {
     let mut all = Vec::new();
     for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGSEGV, 40] {
         all.extend((0..24).map(|variant| case("explicit_default", &[signal, variant])));
@@ -338,7 +338,7 @@ fn the_default_set_again() {
 
 /// Whoever of them is first: none ends the process before the file is gone. Often, since it is a race.
 #[test]
-fn several_threads_at_once() {
+fn concurrent_thread_exits_remove_the_file() {
     let mut all = cases(&["all_threads"], &slices(&some()));
     for status in 0..40 {
         all.push(case("all_threads", &[status, 1]));
@@ -347,7 +347,7 @@ fn several_threads_at_once() {
 }
 
 #[test]
-fn two_signals_at_once() {
+fn concurrent_signals_end_alike() {
     let pairs: [&[i32]; 8] = [
         &[15, 2],
         &[2, 15],
@@ -363,14 +363,14 @@ fn two_signals_at_once() {
 
 /// A stack with little more room than for the kernel's own frame.
 #[test]
-fn a_small_alternate_stack() {
+fn small_alternate_stack_ends_alike() {
     let sizes = [2048, 3072, 4096, 8192];
     let with_each: Vec<Vec<i32>> = sizes.map(|size| vec![libc::SIGTERM, size]).to_vec();
     all_alike(&cases(&["small_stack"], &slices(&with_each)), nothing);
 }
 
 #[test]
-fn what_the_kernel_sends() {
+fn signals_from_the_kernel_end_alike() {
     let mut all = cases(&["pipe", "file_limit", "time_limit"], &[&[]]);
     all.extend(cases(&["alarm"], &[&[0], &[1], &[2]]));
     all.extend(cases(
@@ -381,7 +381,7 @@ fn what_the_kernel_sends() {
 }
 
 #[test]
-fn the_main_thread_leaves_first() {
+fn pthread_exit_of_main_first_ends_alike() {
     let mut all: Vec<Case> = (0..=7).map(|v| case("main_leaving", &[11, v])).collect();
     all.push(case("main_leaving", &[0, 8]));
     all.push(case("main_cancelled", &[]));
@@ -390,7 +390,7 @@ fn the_main_thread_leaves_first() {
 
 /// Main itself works on until the end of the input, in a destructor of its own.
 #[test]
-fn the_main_thread_takes_long_to_leave() {
+fn slow_destructor_of_main_thread_ends_alike() {
     all_alike(&cases(&["main_leaving"], &[&[0, 10]]), |host| {
         host.wait_until_ready();
         host.close_stdin();
@@ -399,7 +399,7 @@ fn the_main_thread_takes_long_to_leave() {
 
 /// Another thread works on until the end of the input.
 #[test]
-fn the_main_thread_leaves_long_before_the_end() {
+fn last_thread_long_after_main_ends_alike() {
     let all = cases(&["main_leaving"], &[&[0, 9]]);
     all_alike(&all, |host| {
         host.wait_until_ready();
@@ -421,7 +421,7 @@ fn the_main_thread_leaves_long_before_the_end() {
 }
 
 #[test]
-fn a_signal_from_outside_while_it_is_blocked() {
+fn blocked_signal_ends_alike_once_unblocked() {
     for signal in some() {
         all_alike(&[case("outside_while_blocked", &signal)], |host| {
             host.wait_until_ready();
@@ -431,7 +431,7 @@ fn a_signal_from_outside_while_it_is_blocked() {
 }
 
 #[test]
-fn a_child_ends_in_every_way_and_its_parent_owns_the_file() {
+fn child_ending_in_any_way_keeps_parents_file() {
     let mut all = Vec::new();
     for (number, variant, way) in [
         (3, 0, "return"),

@@ -45,7 +45,7 @@ fn ends_alike(what: &str, run: impl Fn(&TestDir, Mode) -> Ended) -> Ended {
 }
 
 #[test]
-fn return_from_main() {
+fn return_from_main_keeps_status_removes_file() {
     for status in [0, 1, 2, 42, 126, 127, 128, 143, 255, 256, -1] {
         let ended = ends_alike(&format!("return {status}"), |scene, mode| {
             let host = scene.host("returns_status").mode(mode);
@@ -56,7 +56,7 @@ fn return_from_main() {
 }
 
 #[test]
-fn exit() {
+fn exit_keeps_status_and_removes_file() {
     for status in [0, 1, 42, 255] {
         let ended = ends_alike(&format!("exit({status})"), |scene, mode| {
             let host = scene.host("exits_with_status").mode(mode);
@@ -68,7 +68,7 @@ fn exit() {
 }
 
 #[test]
-fn exit_from_another_thread() {
+fn exit_from_thread_keeps_status_removes_file() {
     let ended = ends_alike("exit in a thread", |scene, mode| {
         let host = scene.host("exits_from_thread").mode(mode);
         host.arg("5").run()
@@ -77,7 +77,7 @@ fn exit_from_another_thread() {
 }
 
 #[test]
-fn every_fatal_signal_from_outside() {
+fn every_fatal_signal_kept_and_file_removed() {
     for host in ["waits_for_signal", "spins"] {
         for signal in fatal_signals() {
             let ended = ends_alike(&format!("signal {signal} to {host}"), |scene, mode| {
@@ -92,7 +92,7 @@ fn every_fatal_signal_from_outside() {
 
 /// No program can set a handler for it through libc, but the kernel kills by it all the same.
 #[test]
-fn signal_32_which_libc_hides() {
+fn libc_internal_signal_32_ends_as_without_us() {
     let ended = ends_alike("signal 32", |scene, mode| {
         let host = scene.host("waits_for_signal").mode(mode).spawn_ready();
         host.signal(OF_LIBC[0]);
@@ -102,7 +102,7 @@ fn signal_32_which_libc_hides() {
 }
 
 #[test]
-fn a_core_dump_is_still_one() {
+fn core_dump_flag_is_kept() {
     let mut dumps = 0;
     for signal in fatal_signals() {
         let ended = ends_alike(&format!("signal {signal}"), |scene, mode| {

@@ -55,7 +55,7 @@ fn status_of(scene: &TestDir, host: Process, what: &str) -> i32 {
 }
 
 #[test]
-fn what_it_does_to_itself_ends_as_without_us() {
+fn pid1_own_endings_are_as_without_us() {
     // The letters that the host knows. What does not end it is followed by an exit.
     for letters in ["e", "_", "a", "f", "oe", "se", ""] {
         let statuses = RUNS.map(|(mode, watch)| {
@@ -72,7 +72,7 @@ fn what_it_does_to_itself_ends_as_without_us() {
 
 /// A signal that ends nobody does not interrupt what the process waits in, either.
 #[test]
-fn what_is_ignored_interrupts_nothing() {
+fn pid1_ignored_signal_interrupts_nothing() {
     for (mode, watch) in RUNS {
         let scene = TestDir::new();
         let mut host = start(&scene, mode, watch);
@@ -83,7 +83,7 @@ fn what_is_ignored_interrupts_nothing() {
 }
 
 #[test]
-fn an_operators_sigterm_ends_it() {
+fn pid1_is_ended_by_operators_sigterm() {
     for watch in ["auto", "off"] {
         let scene = TestDir::new();
         let host = start(&scene, Mode::Active, watch);
@@ -94,7 +94,7 @@ fn an_operators_sigterm_ends_it() {
 }
 
 #[test]
-fn the_deletion_ends_it() {
+fn pid1_is_ended_by_deletion() {
     let scene = TestDir::new();
     let host = start(&scene, Mode::Active, "auto");
     scene.remove_pidfile();
@@ -102,7 +102,7 @@ fn the_deletion_ends_it() {
 }
 
 #[test]
-fn without_us_sigterm_does_not_end_it() {
+fn pid1_without_us_survives_sigterm() {
     for mode in [Mode::Plain, Mode::Inert] {
         let scene = TestDir::new();
         let mut host = start(&scene, mode, "auto");
@@ -115,7 +115,7 @@ fn without_us_sigterm_does_not_end_it() {
 
 /// A sandbox's own init: a child that a host forks into a new namespace. It is a bystander there and owns nothing.
 #[test]
-fn a_forked_child_that_is_one_is_as_well_protected() {
+fn pid1_forked_by_host_is_protected_too() {
     for letters in ["te", "oe", "se", "a", "f", "e"] {
         let statuses = RUNS.map(|(mode, watch)| {
             let what = format!("{letters:?}, {mode:?}, PIDFILE_WATCH={watch}");

@@ -50,7 +50,7 @@ fn end_before_the(children: &[&str], signal: i32, status: ExitStatus) {
 }
 
 #[test]
-fn workers_and_helpers() {
+fn workers_and_helpers_never_inherit() {
     let families: [&[&str]; 5] = [
         &["worker"],
         &["worker", "worker", "worker"],
@@ -66,7 +66,7 @@ fn workers_and_helpers() {
 }
 
 #[test]
-fn several_sessions() {
+fn several_session_leaders_none_inherits() {
     let families: [&[&str]; 5] = [
         &["backend", "backend"],
         &["pane", "pane"],
@@ -83,7 +83,7 @@ fn several_sessions() {
 
 /// A single session may be the daemon: so it inherits, unless the end of the owner is a stop.
 #[test]
-fn a_single_session_of_an_owner_that_is_stopped() {
+fn only_session_of_stopped_owner_gets_nothing() {
     for child in ["backend", "pane"] {
         end_before_the(&[child], libc::SIGTERM, killed_by(libc::SIGTERM));
     }
@@ -120,7 +120,7 @@ fn wait_until_it_stands_by(session: i32) {
 }
 
 #[test]
-fn a_session_outlives_the_owner_that_is_stopped() {
+fn session_outlives_the_stopped_owner() {
     for child in ["backend", "pane"] {
         for _ in 0..5 {
             let scene = TestDir::new();
@@ -139,7 +139,7 @@ fn a_session_outlives_the_owner_that_is_stopped() {
 
 /// Its owner alone decides what the deletion of the file means.
 #[test]
-fn a_session_outlives_the_file() {
+fn session_outlives_the_deleted_file() {
     for child in ["backend", "pane"] {
         let scene = TestDir::new();
         let _orphans = Descendants::of(&scene);
@@ -163,7 +163,7 @@ fn a_session_outlives_the_file() {
 
 /// With two of them the case is unclear, and does not become clear by the end of one.
 #[test]
-fn one_of_two_sessions_has_ended() {
+fn end_of_one_of_two_sessions_changes_nothing() {
     for reaped in [true, false] {
         let scene = TestDir::new();
         let _orphans = Descendants::of(&scene);
@@ -202,7 +202,7 @@ fn one_of_two_sessions_has_ended() {
 
 /// A shell that leaves a command behind has ended; nothing of it goes on under its name.
 #[test]
-fn background_commands_of_shells() {
+fn background_command_of_shell_never_inherits() {
     for shell in SHELLS {
         for command in [
             "sleep 1000",
@@ -258,7 +258,7 @@ fn is_not_held_up(what: &str, does_it: impl Fn(&TestDir) + Sync) {
 }
 
 #[test]
-fn shells_are_not_held_up_by_background_commands() {
+fn shell_does_not_wait_for_background_commands() {
     for shell in SHELLS {
         is_not_held_up(shell, |scene| {
             let script = "sleep 1000 >/dev/null 2>&1 & (exit 3); exit 5";
@@ -270,7 +270,7 @@ fn shells_are_not_held_up_by_background_commands() {
 
 /// Programs that start another one in a session of its own and wait for it.
 #[test]
-fn programs_that_run_others_in_a_session() {
+fn setsid_helpers_that_are_waited_for_get_nothing() {
     let programs: [&[&str]; 6] = [
         &["setsid", "--wait", "sh", "-c", "exit 5"],
         &["su", "nobody", "-s", "/bin/sh", "-c", "exit 5"],
@@ -290,7 +290,7 @@ fn programs_that_run_others_in_a_session() {
 
 /// Whoever starts during the hand-over finds that the file is held, or waits until it knows. It never gets the file.
 #[test]
-fn second_instances_during_the_hand_over() {
+fn second_instance_during_hand_over_gets_nothing() {
     for round in 0..6 {
         for shape in SHAPES {
             let scene = TestDir::new();
@@ -332,7 +332,7 @@ fn second_instances_during_the_hand_over() {
 
 /// A worker that the launcher has left behind ends: that is not the end of the daemon.
 #[test]
-fn workers_that_end_later() {
+fn worker_ending_later_does_not_end_daemon() {
     for (signal, status) in ends() {
         let scene = TestDir::new();
         let _orphans = Descendants::of(&scene);
@@ -362,19 +362,19 @@ fn end_at_once(steps: &[&str], status: ExitStatus) {
 }
 
 #[test]
-fn nobody_is_held_up_by_a_young_worker() {
+fn young_worker_does_not_delay_owners_exit() {
     end_at_once(&["worker", "leave"], exited(0));
     end_at_once(&["worker", "worker", "helper", "leave"], exited(0));
 }
 
 #[test]
-fn nobody_is_held_up_by_a_child_that_could_not_be() {
+fn unfit_child_does_not_delay_owners_exit() {
     end_at_once(&["drop root", "no more processes", "fork"], exited(99));
 }
 
 /// That another session had begun beside it, or before it, and has ended does not keep a daemon from inheriting.
 #[test]
-fn another_session_has_ended() {
+fn daemon_inherits_after_other_session_ended() {
     let orders: [(&[&str], usize); 2] = [
         (&["backend", "backend", "be told", "leave"], 1),
         (
@@ -417,7 +417,7 @@ fn another_session_has_ended() {
 
 /// A candidate that has become a program without us inherits nothing, and the file never names it.
 #[test]
-fn a_session_that_has_become_a_program_without_us() {
+fn candidate_without_library_never_inherits() {
     for _ in 0..40 {
         let scene = TestDir::new();
         let _orphans = Descendants::of(&scene);
@@ -437,7 +437,7 @@ fn a_session_that_has_become_a_program_without_us() {
 
 /// Erlang's nodes have such a helper. Both end at once, so that the file may be on its way from one to the other.
 #[test]
-fn a_helper_that_ends_with_the_owner_leaves_no_file() {
+fn helper_ending_with_owner_leaves_no_file() {
     for round in 0..200 {
         let scene = TestDir::new();
         let mut host = scene.host("has_a_helper").spawn();

@@ -20,7 +20,7 @@ fn live(steps: &[&str], way: usize) {
 }
 
 #[test]
-fn launchers_that_leave_at_once() {
+fn launcher_exiting_at_once_hands_over() {
     for round in 0..10 {
         for (number, shape) in SHAPES.iter().enumerate() {
             for leaving in LEAVING {
@@ -32,7 +32,7 @@ fn launchers_that_leave_at_once() {
 }
 
 #[test]
-fn launchers_that_wait_until_the_daemon_is_ready() {
+fn launcher_waiting_for_readiness_hands_over() {
     for round in 0..4 {
         for (number, shape) in SHAPES.iter().enumerate() {
             // Nobody can wait in the middle of daemon(3).
@@ -51,7 +51,7 @@ fn launchers_that_wait_until_the_daemon_is_ready() {
 
 /// A launcher that waits in the middle of a double fork waits for the process in the middle.
 #[test]
-fn a_launcher_that_waits_for_its_own_child() {
+fn launcher_waiting_for_middle_process_hands_over() {
     for round in 0..5 {
         for leaving in LEAVING {
             let middle = ["wait for", "waitpid", "fork", "setsid", "fork"];
@@ -63,7 +63,7 @@ fn a_launcher_that_waits_for_its_own_child() {
 /// When the launcher has ended its manager looks into the file. If the daemon is still the child of a process in the middle
 /// then, systemd takes it for somebody else's, and does not learn how it ends.
 #[test]
-fn the_process_in_the_middle_is_gone_when_the_launcher_is() {
+fn launcher_outlives_middle_process() {
     let manager = std::process::id().to_string();
     for (round, leaving) in LEAVING.iter().enumerate() {
         let scene = TestDir::new();
@@ -83,7 +83,7 @@ fn the_process_in_the_middle_is_gone_when_the_launcher_is() {
 
 /// What launchers do before they fork, with all that these leave behind.
 #[test]
-fn launchers_with_helpers_and_threads() {
+fn launcher_with_helpers_and_threads_hands_over() {
     let before: [&[&str]; 6] = [
         &["system()"],
         &["helper"],
@@ -112,7 +112,7 @@ fn launchers_with_helpers_and_threads() {
 
 /// Forks once it has begun a session, and goes on with it.
 #[test]
-fn daemons_with_workers() {
+fn daemon_with_workers_keeps_file() {
     for round in 0..4 {
         let after = ["worker", "helper", "system()", "thread"];
         // Not by its own exit: so young a daemon could as well be on its way to another fork.
@@ -134,7 +134,7 @@ fn later_steps() -> Vec<Vec<&'static str>> {
 }
 
 #[test]
-fn daemons_that_close_all_or_call_exec_while_the_launcher_waits() {
+fn daemon_closes_all_or_execs_before_hand_over() {
     for round in 0..4 {
         for later in later_steps() {
             for waiting in WAITING {
@@ -149,7 +149,7 @@ fn daemons_that_close_all_or_call_exec_while_the_launcher_waits() {
 }
 
 #[test]
-fn daemons_that_close_all_or_call_exec_as_soon_as_they_run() {
+fn daemon_closes_all_or_execs_during_hand_over() {
     for round in 0..4 {
         for later in later_steps() {
             for shape in SHAPES {
@@ -160,7 +160,7 @@ fn daemons_that_close_all_or_call_exec_as_soon_as_they_run() {
 }
 
 #[test]
-fn daemons_that_close_all_or_call_exec_when_the_launcher_has_gone() {
+fn daemon_closes_all_or_execs_after_hand_over() {
     for round in 0..4 {
         for later in later_steps() {
             for shape in SHAPES {
@@ -172,7 +172,7 @@ fn daemons_that_close_all_or_call_exec_when_the_launcher_has_gone() {
 
 /// Launchers that are nothing but that: the service is another program.
 #[test]
-fn daemons_that_are_another_program() {
+fn daemon_that_is_another_program_inherits() {
     for round in 0..4 {
         for waiting in ["", "pipe"] {
             for shape in SHAPES {
@@ -194,7 +194,7 @@ fn daemons_that_are_another_program() {
 
 /// As full an owner as one in the foreground: through exec, and up to a hand-over of its own.
 #[test]
-fn a_daemon_that_upgrades_itself() {
+fn daemon_upgrading_itself_hands_over_again() {
     for shape in SHAPES {
         for way in 0..4 {
             let scene = TestDir::new();
@@ -232,7 +232,7 @@ fn a_daemon_that_upgrades_itself() {
 /// Daemons make room for a title by moving their environment, and what they hand to exec then is a copy from before they were
 /// daemons (sshd).
 #[test]
-fn daemons_that_have_moved_their_environment() {
+fn daemon_with_moved_environment_keeps_file() {
     for shape in SHAPES {
         for way in 0..4 {
             let scene = TestDir::new();
@@ -254,7 +254,7 @@ fn daemons_that_have_moved_their_environment() {
 
 /// Daemons that never begin a session, for those who say so.
 #[test]
-fn a_fork_alone_if_told_so() {
+fn child_without_session_inherits_if_set() {
     for round in 0..8 {
         for leaving in LEAVING {
             for waiting in ["", "pipe", "SIGUSR1"] {
@@ -299,7 +299,7 @@ fn is_left_alone(scene: &TestDir, steps: &[&str], follow: &str, status: std::pro
 }
 
 #[test]
-fn nothing_follows_if_told_so() {
+fn hand_over_switched_off_nobody_inherits() {
     for shape in SHAPES {
         for waiting in ["", "pipe"] {
             if shape[0].starts_with("daemon") && !waiting.is_empty() {
@@ -315,7 +315,7 @@ fn nothing_follows_if_told_so() {
 
 /// That is a stop, and not a hand-over.
 #[test]
-fn nothing_follows_a_launcher_that_a_signal_ends() {
+fn launcher_ended_by_signal_hands_nothing_over() {
     for _ in 0..5 {
         for shape in SHAPES {
             if shape[0].starts_with("daemon") || forks(shape) > 1 {
@@ -343,7 +343,7 @@ fn left_to_a_thread(scene: &TestDir, before: &[&str], shape: &[&str]) -> (Proces
 
 /// Such a one ends with its last thread, like any other process, whether it is to inherit or has inherited.
 #[test]
-fn daemons_whose_first_thread_leaves() {
+fn daemon_without_main_thread_owns_until_last_thread() {
     for shape in SHAPES {
         // Its input is /dev/null, so nobody can tell it to end.
         if shape[0] == "daemon(0, 0)" {

@@ -78,7 +78,7 @@ impl Script {
 const COMMANDS: &str = r#""$HOST" 0; "$HOST" 3; ("$HOST" 0; ls "$PIDFILE"); ls "$PIDFILE" | cat; sh -c "ls $PIDFILE; true""#;
 
 #[test]
-fn they_never_create_it() {
+fn descendants_never_create_the_file() {
     for shell in SHELLS {
         for launcher in ["", "nohup", "nice", "env A=1"] {
             for end in [End::Exit, End::Signal(libc::SIGTERM)] {
@@ -95,7 +95,7 @@ fn they_never_create_it() {
 }
 
 #[test]
-fn they_never_take_over_a_stale_one() {
+fn descendants_never_take_over_stale_file() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let script = Script::start(&scene, shell, "", COMMANDS);
@@ -111,7 +111,7 @@ fn they_never_take_over_a_stale_one() {
 }
 
 #[test]
-fn they_do_not_disturb_the_next_owner() {
+fn descendants_leave_next_owner_alone() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let script = Script::start(&scene, shell, "", COMMANDS);
@@ -132,7 +132,7 @@ fn they_do_not_disturb_the_next_owner() {
 
 /// A service may well be started by a descendant of another one: then it has a file of its own.
 #[test]
-fn they_may_own_another_file() {
+fn descendant_may_own_another_file() {
     let scene = TestDir::new();
     let other = scene.path("run/other.pid");
     let commands = format!(
@@ -149,7 +149,7 @@ fn they_may_own_another_file() {
 
 /// PIDs are used again. Who happens to have the PID of the owner is not the owner for that.
 #[test]
-fn the_owners_pid_does_not_make_one_of_them_the_owner() {
+fn descendant_with_owners_reused_pid_is_no_owner() {
     let scene = TestDir::new();
     // In a PID namespace of its own the next PID can be chosen.
     let inner = "

@@ -116,7 +116,7 @@ fn without_pids(notes: &str) -> String {
 }
 
 #[test]
-fn the_file_names_the_node_and_its_deletion_stops_it_in_order() {
+fn erlang_file_names_node_and_deletion_stops_it() {
     let as_usual = ended_by_sigterm();
     assert_eq!(as_usual, (exited(0), "ready \nstopped\n".to_owned()));
     for way in WAYS {
@@ -134,7 +134,7 @@ fn the_file_names_the_node_and_its_deletion_stops_it_in_order() {
 }
 
 #[test]
-fn a_node_that_ends_takes_the_file_along() {
+fn erlang_node_ending_removes_file() {
     for (order, status, last_note) in [("stop\n", 3, "stopped"), ("cut short\n", 4, "ready ")] {
         let scene = scene();
         let node = node(&scene, "environment").env("PIDFILE_FOLLOW", "off");
@@ -149,7 +149,7 @@ fn a_node_that_ends_takes_the_file_along() {
 
 /// `timeout` has the flag on its own command line, and outlives the node.
 #[test]
-fn a_launcher_that_stays() {
+fn erlang_below_launcher_that_stays_owns_file() {
     let scene = scene();
     let term = format!("{:?}", scene.pidfile());
     let launcher = scene
@@ -172,7 +172,7 @@ fn a_launcher_that_stays() {
 
 /// `init:restart()` takes everything down and up again in the same process.
 #[test]
-fn a_restart_keeps_the_file() {
+fn erlang_restart_keeps_file() {
     let scene = scene();
     let mut node = node(&scene, "vm.args").spawn();
     wait_until_up(&scene, &node, 1);
@@ -191,7 +191,7 @@ fn a_restart_keeps_the_file() {
 }
 
 #[test]
-fn a_node_in_the_background() {
+fn erlang_detached_node_inherits() {
     let scene = scene();
     let _orphans = Descendants::of(&scene);
     let launcher = erl(&scene, &["-detached"]).run();

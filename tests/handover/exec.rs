@@ -66,7 +66,7 @@ fn becomes_another(scene: &TestDir, host: HostCommand, what: &str) -> Process {
 }
 
 #[test]
-fn by_a_shell() {
+fn exec_by_a_shell_keeps_file() {
     for shell in SHELLS {
         stays_the_owner(
             |scene| shell_that_execs(scene, shell, "\"$@\"").arg(scene.host_path("waits_for_eof")),
@@ -76,7 +76,7 @@ fn by_a_shell() {
 }
 
 #[test]
-fn by_the_usual_launchers() {
+fn exec_by_usual_launchers_keeps_file() {
     for launcher in [
         "env A=1",
         "env --unset=A",
@@ -100,7 +100,7 @@ fn by_the_usual_launchers() {
 }
 
 #[test]
-fn by_launchers_that_drop_root() {
+fn exec_by_root_dropping_launchers_keeps_file() {
     for launcher in [
         "setpriv --reuid=65534 --regid=65534 --clear-groups",
         "start-stop-daemon --start --chuid 65534:65534 --pidfile /nonexistent --startas /usr/bin/env --",
@@ -119,7 +119,7 @@ fn by_launchers_that_drop_root() {
 }
 
 #[test]
-fn a_hundred_times() {
+fn exec_a_hundred_times_keeps_file() {
     stays_the_owner(
         |scene| {
             shell_that_execs(scene, "dash", "\"$@\"")
@@ -131,7 +131,7 @@ fn a_hundred_times() {
 }
 
 #[test]
-fn by_a_thread() {
+fn exec_from_a_thread_keeps_file() {
     stays_the_owner(
         |scene| {
             shell_that_execs(scene, "dash", "\"$@\"")
@@ -142,7 +142,7 @@ fn by_a_thread() {
 }
 
 #[test]
-fn with_an_environment_of_its_own_choice() {
+fn exec_with_chosen_environment_keeps_file() {
     stays_the_owner(
         |scene| {
             let hosts = ["execs_with_chosen_environment", "waits_for_eof"];
@@ -153,7 +153,7 @@ fn with_an_environment_of_its_own_choice() {
 }
 
 #[test]
-fn from_another_directory_with_a_relative_path() {
+fn exec_with_relative_path_after_chdir_keeps_file() {
     stays_the_owner(
         |scene| {
             shell_that_execs(scene, "dash", "env --chdir=/ \"$@\"")
@@ -166,7 +166,7 @@ fn from_another_directory_with_a_relative_path() {
 }
 
 #[test]
-fn in_vain() {
+fn failed_exec_keeps_file() {
     let scene = TestDir::new();
     let mut host = scene.host("fails_to_exec").spawn_owner();
     assert!(!scene.an_outsider_can_lock());
@@ -183,7 +183,7 @@ fn in_vain() {
 
 /// Others who want the file see its lock free for a moment each time.
 #[test]
-fn under_the_eyes_of_others() {
+fn exec_beside_second_instances_keeps_file() {
     let scene = TestDir::new();
     let mut owner = shell_that_execs(&scene, "dash", "\"$@\"")
         .arg(scene.host_path("execs_itself"))
@@ -228,7 +228,7 @@ fn between_two_images(scene: &TestDir) -> Process {
 }
 
 #[test]
-fn undisturbed() {
+fn exec_stopped_between_images_keeps_file() {
     let scene = TestDir::new();
     let host = between_two_images(&scene);
     host.signal(libc::SIGCONT);
@@ -244,7 +244,7 @@ fn undisturbed() {
 type Deletion = fn(&TestDir);
 
 #[test]
-fn a_deletion_meanwhile_is_not_missed() {
+fn deletion_during_exec_ends_program() {
     let deletions: [(&str, Deletion); 3] = [
         ("unlink", |scene| scene.remove_pidfile()),
         ("rename", |scene| {
@@ -273,7 +273,7 @@ fn a_deletion_meanwhile_is_not_missed() {
 }
 
 #[test]
-fn a_file_that_names_another_meanwhile_is_left_alone() {
+fn file_renamed_to_other_pid_during_exec_is_kept() {
     let scene = TestDir::new();
     let other = scene.host("waits_for_signal").plain().spawn();
     let host = between_two_images(&scene);
@@ -292,7 +292,7 @@ fn a_file_that_names_another_meanwhile_is_left_alone() {
 
 /// Who finds the lock free for so long takes over; the first one then has lost the file, but not its life.
 #[test]
-fn another_instance_that_took_over_meanwhile_keeps_the_file() {
+fn takeover_during_exec_leaves_new_owners_file() {
     let scene = TestDir::new();
     let first = between_two_images(&scene);
     let mut second = scene.host("waits_for_eof").spawn_owner();
@@ -333,7 +333,7 @@ fn leaves_us_behind(scene: &TestDir, host: HostCommand, what: &str) {
 }
 
 #[test]
-fn with_an_empty_environment() {
+fn exec_with_empty_environment_leaves_stale_file() {
     let scene = TestDir::new();
     let host = shell_that_execs(&scene, "dash", "env -i \"$@\"");
     let host = host.arg(scene.host_path("waits_for_eof"));
@@ -341,7 +341,7 @@ fn with_an_empty_environment() {
 }
 
 #[test]
-fn a_static_program() {
+fn exec_of_static_program_leaves_stale_file() {
     let scene = TestDir::new();
     let host = shell_that_execs(&scene, "dash", "\"$@\"");
     let host = host.arg(scene.host_path("waits_for_eof_static"));
@@ -349,7 +349,7 @@ fn a_static_program() {
 }
 
 #[test]
-fn a_setuid_program() {
+fn exec_of_setuid_program_leaves_stale_file() {
     let scene = TestDir::new();
     chown(scene.path("run"), Some(NOBODY), None).unwrap();
     let setuid: PathBuf = scene.copy(&scene.host_path("waits_for_eof"), "4755");

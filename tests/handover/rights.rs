@@ -11,7 +11,7 @@ const NOBODY: u32 = 65534;
 
 /// A directory of the service's own: there it may remove the file also when it is not root any more.
 #[test]
-fn daemons_that_drop_root() {
+fn daemon_that_drops_root_inherits() {
     for round in 0..4 {
         for waiting in ["", "pipe"] {
             for more in [&["drop root"][..], &["drop root", "exec itself"]] {
@@ -33,7 +33,7 @@ fn daemons_that_drop_root() {
 
 /// proftpd is root now and then: its keeper, which waits for the lock, is not, and must not make libc end it.
 #[test]
-fn daemons_that_are_root_now_and_then() {
+fn daemon_switching_user_inherits() {
     for waiting in ["", "pipe"] {
         for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
             let scene = TestDir::new();
@@ -50,7 +50,7 @@ fn daemons_that_are_root_now_and_then() {
 /// While its keeper waits for the lock such a daemon makes its changes alone. No thread of ours has more rights
 /// than the daemon in the end.
 #[test]
-fn an_heir_that_has_dropped_root_has_no_thread_that_could_take_it_back() {
+fn unprivileged_daemon_has_no_privileged_thread() {
     for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
         let scene = TestDir::new();
         let _orphans = Descendants::of(&scene);
@@ -92,7 +92,7 @@ fn leaves_an_empty_file(scene: &TestDir, daemon: Descendant, signal: i32, steps:
 
 /// Where the daemon cannot remove the file it empties it.
 #[test]
-fn daemons_that_lose_sight_of_the_file() {
+fn daemon_without_access_empties_file() {
     for waiting in ["", "pipe"] {
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT] {
             for shape in SHAPES {
@@ -119,7 +119,7 @@ fn daemons_that_lose_sight_of_the_file() {
 /// What has never been root may not even open the file for writing: it has that right from its launcher, also for an heir of
 /// its own.
 #[test]
-fn launchers_that_drop_root_before_they_fork() {
+fn launcher_dropping_root_first_hands_over() {
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR2] {
         for shape in SHAPES {
             for (waiting, more) in [("", &[][..]), ("pipe", &[]), ("pipe", &["exec itself"])] {
@@ -146,7 +146,7 @@ fn launchers_that_drop_root_before_they_fork() {
 
 /// A deletion is also seen by a daemon that cannot look at the path any more.
 #[test]
-fn deletion_ends_daemons_that_lose_sight_of_the_file() {
+fn daemon_without_access_ends_on_deletion() {
     for shape in SHAPES {
         let scene = TestDir::new();
         let _orphans = Descendants::of(&scene);

@@ -12,7 +12,7 @@ const RUNS: [(Mode, &str); 4] = [
 ];
 
 #[test]
-fn two_thousand_children() {
+fn two_thousand_forks_end_without_hanging() {
     for (mode, watch) in RUNS {
         // The comparison with the others only has to show that the host itself is right.
         let turns = if mode == Mode::Active { 2000 } else { 200 };
@@ -35,7 +35,7 @@ fn two_thousand_children() {
 
 /// What the library shares with a child must not be a way back to the rights that the child has given up.
 #[test]
-fn a_child_without_rights_has_no_hold_on_its_parent() {
+fn unprivileged_child_cannot_affect_owner() {
     for mode in [Mode::Plain, Mode::Active] {
         let scene = TestDir::new();
         let ended = scene.host("has_a_hostile_child").mode(mode).run();
@@ -45,7 +45,7 @@ fn a_child_without_rights_has_no_hold_on_its_parent() {
 }
 
 #[test]
-fn threads_that_are_cancelled_at_any_time() {
+fn thread_cancelled_at_any_time_harms_nothing() {
     for call in ["unlink", "rename", "flock"] {
         for (mode, watch) in RUNS {
             let scene = TestDir::new();
@@ -59,7 +59,7 @@ fn threads_that_are_cancelled_at_any_time() {
 }
 
 #[test]
-fn all_threads_become_nobody() {
+fn set_user_call_changes_all_threads() {
     let mut outputs = Vec::new();
     for (mode, watch) in RUNS {
         let scene = TestDir::new();
@@ -78,7 +78,7 @@ fn all_threads_become_nobody() {
 }
 
 #[test]
-fn nobody_is_ended_by_the_deletion() {
+fn deletion_ends_unprivileged_program() {
     let scene = TestDir::new();
     let host = scene.host("changes_user").spawn_ready();
     scene.remove_pidfile();
@@ -101,7 +101,7 @@ fn drops_root(scene: &TestDir, launcher: &[&str], groups: &str) {
 const GROUPS: [&str; 3] = ["--clear-groups", "--init-groups", "--groups=65534,1"];
 
 #[test]
-fn programs_that_drop_root_first_thing() {
+fn program_dropping_root_at_once_keeps_file() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -114,7 +114,7 @@ fn programs_that_drop_root_first_thing() {
 }
 
 #[test]
-fn daemons_to_be_that_drop_root() {
+fn daemon_dropping_root_before_fork_inherits() {
     for round in 0..30 {
         let scene = TestDir::new();
         let daemonizes = scene.host_path("daemonizes");

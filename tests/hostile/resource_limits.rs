@@ -77,7 +77,7 @@ fn copes_without(gives_up: &[&str]) {
 }
 
 #[test]
-fn descriptors() {
+fn no_descriptors_left_host_runs() {
     for most in 0..=8 {
         copes_without(&[&format!("nofile={most}")]);
     }
@@ -85,7 +85,7 @@ fn descriptors() {
 
 /// The host does not get the numbers that it would not have got, and none of its streams is ours.
 #[test]
-fn standard_streams() {
+fn missing_standard_streams_stay_missing() {
     let streams = ["close=0", "close=1", "close=2"];
     for which in 0..8 {
         let closed: Vec<&str> = (0..3)
@@ -97,7 +97,7 @@ fn standard_streams() {
 }
 
 #[test]
-fn streams_and_descriptors() {
+fn missing_streams_and_descriptors_host_runs() {
     copes_without(&["close=0", "close=1", "close=2", "nofile=0"]);
     copes_without(&["close=0", "close=1", "close=2", "nofile=3"]);
     copes_without(&["close=1", "nofile=4"]);
@@ -111,7 +111,7 @@ fn a_user() -> String {
 }
 
 #[test]
-fn processes() {
+fn process_limit_host_runs() {
     for most in 0..=3 {
         copes_without(&[&format!("nproc={most}"), &a_user()]);
     }
@@ -119,7 +119,7 @@ fn processes() {
 
 /// Where the kernel lists them, they are more than the library has room for.
 #[test]
-fn many_groups() {
+fn more_groups_than_expected_host_runs() {
     let scene = TestDir::new();
     let host = start(&scene, Mode::Active, "auto", &["groups=30000"]);
     wait_until_idle(&host);
@@ -133,14 +133,14 @@ fn many_groups() {
 const ROOMS: [u32; 7] = [0, 4, 72, 80, 144, 208, 1024];
 
 #[test]
-fn address_space() {
+fn little_address_space_host_runs() {
     for room in ROOMS {
         copes_without(&[&format!("room={room}")]);
     }
 }
 
 #[test]
-fn locked_memory() {
+fn locked_memory_limit_host_runs() {
     for room in ROOMS {
         copes_without(&[&format!("locked={room}"), &a_user()]);
     }
@@ -149,7 +149,7 @@ fn locked_memory() {
 
 /// Not a byte may be written to a file: that costs a signal too, SIGXFSZ.
 #[test]
-fn file_size() {
+fn file_size_limit_writes_nothing_host_runs() {
     for most in [0, 1, 3] {
         for watch in ["auto", "off"] {
             let scene = TestDir::new();
@@ -204,19 +204,19 @@ fn lives_and_is_deleted_after(script: &str) {
 /// The limit has to be there before the kernel makes the first thread's stack. (With 16 KiB the loader itself runs out of it
 /// in one start of five, whatever it is that it preloads.)
 #[test]
-fn a_stack_of_24_kib() {
+fn stack_of_24_kib_host_runs() {
     lives_and_is_deleted_after("ulimit -s 24");
 }
 
 #[test]
-fn proc() {
+fn unusable_proc_host_runs() {
     lives_and_is_deleted_after("mount -t tmpfs tmpfs /proc");
 }
 
 /// The heap lies in the library's own data and asks nobody for memory, so no allocation can fail for want of it: only for
 /// want of room in there. With everything as large as it can be, and after many events, three quarters are still untouched.
 #[test]
-fn the_heap_is_never_full() {
+fn private_heap_stays_mostly_unused() {
     const RESERVE: u64 = 512;
     let scene = TestDir::new();
     let garbage = "x".repeat(100_000);

@@ -59,13 +59,13 @@ fn works(answers: &[&str], degraded: Degraded) {
 }
 
 #[test]
-fn without_close_range() {
+fn sandbox_without_close_range_has_file() {
     works(&["close_range=ENOSYS"], Degraded::No);
     works(&["close_range=EPERM"], Degraded::No);
 }
 
 #[test]
-fn without_a_table_of_our_own() {
+fn sandbox_without_unshare_host_runs() {
     works(&["close_range=EPERM", "unshare=EPERM"], Degraded::InOneLine);
     works(
         &["close_range=ENOSYS", "unshare=ENOSYS"],
@@ -75,7 +75,7 @@ fn without_a_table_of_our_own() {
 
 /// Not even the way to the system log, where it has no stderr any more.
 #[test]
-fn nothing_is_opened_in_the_hosts_table() {
+fn sandbox_no_descriptor_enters_hosts_table() {
     let scene = TestDir::new();
     let answers = ["close_range=EPERM", "unshare=EPERM", "socket=kill"];
     let host = start(&scene, &answers, "changes_stderr", Mode::Active);
@@ -84,23 +84,23 @@ fn nothing_is_opened_in_the_hosts_table() {
 }
 
 #[test]
-fn without_inotify() {
+fn sandbox_without_inotify_deletion_ends() {
     works(&["inotify_init1=EPERM"], Degraded::No);
 }
 
 #[test]
-fn without_clone3() {
+fn sandbox_without_clone3_has_file() {
     works(&["clone3=ENOSYS"], Degraded::No);
 }
 
 #[test]
-fn where_unusual_calls_are_deadly() {
+fn sandbox_killing_unusual_calls_host_runs() {
     works(&["pidfd_open=kill", "pidfd_getfd=kill"], Degraded::No);
 }
 
 /// Our handler needs the signal once more.
 #[test]
-fn where_signals_cannot_be_sent_on() {
+fn sandbox_without_tgkill_signal_still_ends() {
     for answer in [
         "rt_tgsigqueueinfo=EPERM",
         "rt_tgsigqueueinfo=ENOSYS",

@@ -85,7 +85,7 @@ fn everybody_may_write_there(scene: &TestDir) {
 }
 
 #[test]
-fn the_directory_is_missing() {
+fn missing_directory_is_reported_and_host_runs() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
     let missing = scene.path("run/missing");
@@ -95,7 +95,7 @@ fn the_directory_is_missing() {
 }
 
 #[test]
-fn the_directory_is_a_file() {
+fn directory_that_is_a_file_is_reported() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
     let file = scene.path("run/file");
@@ -106,7 +106,7 @@ fn the_directory_is_a_file() {
 }
 
 #[test]
-fn the_path_is_a_directory() {
+fn path_to_directory_is_refused() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
     fs::create_dir(scene.pidfile()).unwrap();
@@ -117,7 +117,7 @@ fn the_path_is_a_directory() {
 }
 
 #[test]
-fn the_path_is_a_symlink() {
+fn path_to_symlink_is_refused() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
     fs::write(scene.path("data/precious"), "precious").unwrap();
@@ -139,7 +139,7 @@ fn the_path_is_a_symlink() {
 
 /// Opening a FIFO waits for the other side, and opening a device or a socket may do anything: this must not.
 #[test]
-fn the_path_is_something_else() {
+fn fifo_device_or_socket_is_refused_unopened() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
     make_node(&scene.path("run/fifo"), libc::S_IFIFO, 0);
@@ -161,7 +161,7 @@ fn the_path_is_something_else() {
 }
 
 #[test]
-fn the_file_has_a_second_name() {
+fn file_with_two_links_is_refused() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
     let precious = scene.path("data/precious");
@@ -179,7 +179,7 @@ fn the_file_has_a_second_name() {
 }
 
 #[test]
-fn the_path_is_too_long() {
+fn path_too_long_is_refused() {
     let scene = TestDir::new();
     let long_name = "x".repeat(256);
     let deep = "./".repeat(3000) + "a.pid";
@@ -199,7 +199,7 @@ fn the_path_is_too_long() {
 }
 
 #[test]
-fn who_wants_no_messages_gets_none_of_a_path_that_cannot_be_used() {
+fn log_off_bad_path_says_nothing() {
     let scene = TestDir::new();
     let host = scene.host("exits_with_status").arg("3");
     let host = host.env("PIDFILE", "/".repeat(5000));
@@ -209,7 +209,7 @@ fn who_wants_no_messages_gets_none_of_a_path_that_cannot_be_used() {
 }
 
 #[test]
-fn a_message_is_one_line_whatever_the_path() {
+fn message_is_one_line_for_any_path() {
     let scene = TestDir::new();
     for name in [&b"two\nlines"[..], b"\x1b[2J", b"\xff\xfe", b"\r", b"\x7f"] {
         let path = scene.path("run/missing").join(OsStr::from_bytes(name));
@@ -228,7 +228,7 @@ fn a_message_is_one_line_whatever_the_path() {
 
 /// What looks like a file there is a switch of the kernel's: with a PID in it, it would do something.
 #[test]
-fn the_path_belongs_to_the_kernel() {
+fn file_of_a_kernel_file_system_is_refused() {
     let scene = TestDir::new();
     for path in [
         "/proc/self/comm",
@@ -248,7 +248,7 @@ fn the_path_belongs_to_the_kernel() {
 }
 
 #[test]
-fn the_path_is_a_descriptor() {
+fn path_to_a_descriptor_is_refused() {
     let scene = TestDir::new();
     for path in ["/dev/fd/0", "/dev/stdout", "/proc/self/fd/1", "/proc/self"] {
         runs_without(&scene, path, "is a symbolic link");
@@ -261,7 +261,7 @@ fn the_path_is_a_descriptor() {
 }
 
 #[test]
-fn the_user_may_not_write_there() {
+fn unwritable_directory_is_reported() {
     let scene = TestDir::new();
     let refused = |why| runs_so_without(&scene, TestDir::host_as_nobody, &scene.pidfile(), why);
     refused("permission denied");
@@ -275,7 +275,7 @@ fn the_user_may_not_write_there() {
 
 /// An administrator has put it there for this user.
 #[test]
-fn the_user_may_write_to_the_file_alone() {
+fn writable_file_alone_is_used_and_emptied() {
     let scene = TestDir::new();
     leave_a_stale_file(&scene, NOBODY, 0o644);
     let mut host = scene.host_as_nobody("waits_for_eof").spawn_owner();
@@ -288,7 +288,7 @@ fn the_user_may_write_to_the_file_alone() {
 
 /// As in /tmp.
 #[test]
-fn another_user_s_file_in_a_directory_for_everybody() {
+fn other_users_file_in_sticky_dir_is_refused() {
     let (root, nobody): (for<'a> fn(&'a TestDir, &str) -> HostCommand<'a>, _) =
         (TestDir::host, TestDir::host_as_nobody);
     for (host, owner, why) in [
@@ -308,7 +308,7 @@ fn another_user_s_file_in_a_directory_for_everybody() {
 }
 
 #[test]
-fn ones_own_stale_file_in_a_directory_for_everybody() {
+fn own_stale_file_in_sticky_dir_is_taken_over() {
     let scene = TestDir::new();
     set_mode(&scene, 0o1777);
     leave_a_stale_file(&scene, NOBODY, 0o644);
@@ -318,7 +318,7 @@ fn ones_own_stale_file_in_a_directory_for_everybody() {
 }
 
 #[test]
-fn the_file_system_is_read_only() {
+fn read_only_file_system_is_reported() {
     for stale in [false, true] {
         let scene = TestDir::new();
         if stale {
@@ -335,7 +335,7 @@ fn the_file_system_is_read_only() {
 
 /// No room for a byte, or for one more file. A script looks at the directory, which nobody sees from outside.
 #[test]
-fn the_file_system_is_full() {
+fn full_file_system_leaves_no_partial_file() {
     for (options, fill) in [
         ("size=4k", "echo neighbour >\"$run/neighbour\""),
         ("nr_inodes=2", "mkdir \"$run/neighbour\""),
@@ -371,7 +371,7 @@ fn with_calls_that_fail(
 }
 
 #[test]
-fn the_quota_is_used_up() {
+fn used_up_quota_is_reported() {
     for faults in [
         // No new file, or no new block.
         [
@@ -393,7 +393,7 @@ fn the_quota_is_used_up() {
 
 /// As on NFS, when the server has forgotten the file or the directory.
 #[test]
-fn the_file_handle_is_stale() {
+fn stale_file_handle_is_reported() {
     let scene = TestDir::new();
     // Not what leads to stderr.
     let path = format!("--trace-path={}", scene.pidfile().display());
@@ -408,7 +408,7 @@ fn the_file_handle_is_stale() {
 
 /// It proves nothing, so it is no deletion.
 #[test]
-fn the_file_handle_becomes_stale() {
+fn stale_handle_later_is_no_deletion() {
     let scene = TestDir::new();
     let faults = [
         "--inject=newfstatat:error=ESTALE:when=3+",
@@ -430,7 +430,7 @@ fn the_file_handle_becomes_stale() {
 }
 
 #[test]
-fn the_current_directory_has_been_removed() {
+fn removed_current_directory_is_reported() {
     let scene = TestDir::new();
     let script = "mkdir gone; cd gone; rmdir ../gone; pidfile=a.pid";
     let host = scene.host_after(script, "exits_with_status").arg("3");
@@ -440,7 +440,7 @@ fn the_current_directory_has_been_removed() {
 
 /// Taken away with what it is on (umount -l): the file is still on that, so it is no deletion.
 #[test]
-fn the_file_system_is_taken_away() {
+fn lazy_unmount_is_no_deletion() {
     let scene = TestDir::new();
     let mount = "mount -t tmpfs tmpfs \"${pidfile%/*}\"";
     let mut host = scene.host_after(mount, "waits_for_eof").spawn_ready();

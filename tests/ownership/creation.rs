@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process;
 
 #[test]
-fn the_first_thing_main_does_can_be_to_read_its_pid() {
+fn file_is_complete_before_main() {
     let scene = TestDir::new();
     let host = scene
         .host("prints_pidfile_then_exits")
@@ -23,7 +23,7 @@ fn the_first_thing_main_does_can_be_to_read_its_pid() {
 }
 
 #[test]
-fn everybody_may_read_the_file_whatever_the_umask() {
+fn file_is_world_readable_whatever_the_umask() {
     for umask in [0o000, 0o022, 0o077, 0o777] {
         let scene = TestDir::new();
         let host = scene.host("waits_for_eof").umask(umask).spawn_ready();
@@ -37,7 +37,7 @@ fn everybody_may_read_the_file_whatever_the_umask() {
 }
 
 #[test]
-fn a_stale_file_is_taken_over_whatever_is_in_it() {
+fn stale_file_is_taken_over() {
     let living_but_not_an_owner = process::id().to_string();
     let contents: [(&str, &[u8]); 10] = [
         ("nothing", b""),
@@ -67,7 +67,7 @@ fn a_stale_file_is_taken_over_whatever_is_in_it() {
 }
 
 #[test]
-fn a_stale_file_of_another_mode_gets_the_right_one() {
+fn stale_file_gets_the_right_mode() {
     let scene = TestDir::new();
     fs::write(scene.pidfile(), "4194304\n").unwrap();
     fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o600)).unwrap();
@@ -77,7 +77,7 @@ fn a_stale_file_of_another_mode_gets_the_right_one() {
 }
 
 #[test]
-fn a_relative_path_means_the_directory_the_host_was_started_in() {
+fn relative_path_counts_from_start_directory() {
     for path in ["a.pid", "./a.pid", "../run/a.pid"] {
         let scene = TestDir::new();
         let mut host = scene
@@ -95,7 +95,7 @@ fn a_relative_path_means_the_directory_the_host_was_started_in() {
 }
 
 #[test]
-fn the_name_of_the_file_is_bytes() {
+fn file_name_may_be_any_bytes() {
     for name in [
         &b"with a space.pid"[..],
         b"$(reboot).pid",
@@ -119,14 +119,14 @@ fn the_name_of_the_file_is_bytes() {
 }
 
 #[test]
-fn nothing_but_the_file_is_ever_in_the_directory() {
+fn no_other_file_appears_in_the_directory() {
     let scene = TestDir::new();
     let _host = scene.host("waits_for_eof").spawn_ready();
     assert_eq!(scene.leftovers(), ["a.pid"]);
 }
 
 #[test]
-fn the_owner_holds_the_lock_for_as_long_as_it_lives() {
+fn owner_holds_lock_until_it_ends() {
     let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     assert!(!scene.an_outsider_can_lock());
@@ -136,7 +136,7 @@ fn the_owner_holds_the_lock_for_as_long_as_it_lives() {
 }
 
 #[test]
-fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
+fn file_left_by_sigkill_is_stale_and_taken_over() {
     let scene = TestDir::new();
     let victim = scene.host("waits_for_signal").spawn_ready();
     let pid_line = victim.pid_line();
@@ -159,7 +159,7 @@ fn a_file_left_by_sigkill_is_seen_to_be_stale_and_taken_over() {
 }
 
 #[test]
-fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
+fn live_owners_file_untouched_by_second_program() {
     let scene = TestDir::new();
     let mut owner = scene.host("waits_for_eof").spawn_ready();
     let before = scene.identity();
@@ -185,7 +185,7 @@ fn the_file_of_a_living_owner_is_not_touched_and_the_second_program_runs() {
 }
 
 #[test]
-fn a_second_program_neither_takes_the_file_nor_removes_it_however_it_ends() {
+fn second_program_end_leaves_live_owners_file() {
     let scene = TestDir::new();
     let mut owner = scene.host("waits_for_eof").spawn_ready();
     let second = scene.host("waits_for_signal").spawn_ready();

@@ -4,7 +4,7 @@ use crate::common::{NOTHING, Reader, TestDir, exited, leave_stale, race};
 use std::collections::BTreeSet;
 
 #[test]
-fn five_hundred_starts_and_ends_in_a_row() {
+fn five_hundred_lives_in_a_row_leave_nothing() {
     let scene = TestDir::new();
     let reader = Reader::of(scene.pidfile());
     let mut pids = BTreeSet::new();
@@ -23,12 +23,12 @@ fn five_hundred_starts_and_ends_in_a_row() {
 }
 
 #[test]
-fn two_hundred_starts_race_for_one_file() {
+fn two_hundred_starts_race_one_owner_at_a_time() {
     race(&TestDir::new(), 200, None);
 }
 
 #[test]
-fn two_hundred_starts_race_for_one_stale_file() {
+fn two_hundred_starts_race_for_a_stale_file() {
     let scene = TestDir::new();
     let stale = leave_stale(&scene);
     race(&scene, 200, Some(stale));

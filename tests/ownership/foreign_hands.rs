@@ -48,7 +48,7 @@ const FOREIGN_HANDS: [(&str, Change); 3] = [
 ];
 
 #[test]
-fn a_file_that_names_another_process_is_not_ours() {
+fn overwritten_file_belongs_to_the_other_process() {
     for (what, change) in FOREIGN_HANDS {
         let scene = TestDir::new();
         let other = scene.host("waits_for_signal").plain().spawn();
@@ -67,7 +67,7 @@ fn a_file_that_names_another_process_is_not_ours() {
 
 /// The end may come before anybody has looked.
 #[test]
-fn it_is_not_removed_by_an_owner_that_ends_at_once() {
+fn overwritten_file_survives_owners_immediate_end() {
     for (what, change) in FOREIGN_HANDS {
         for round in 0..20 {
             let scene = TestDir::new();
@@ -82,7 +82,7 @@ fn it_is_not_removed_by_an_owner_that_ends_at_once() {
 }
 
 #[test]
-fn the_loss_is_reported_once() {
+fn loss_of_the_file_is_reported_once() {
     let scene = TestDir::new();
     let other = scene.host("waits_for_signal").plain().spawn();
     let mut host = owner(&scene);
@@ -99,7 +99,7 @@ fn the_loss_is_reported_once() {
 
 /// Once lost, its deletion is the other's business.
 #[test]
-fn deleting_it_ends_nobody() {
+fn deletion_of_a_lost_file_ends_nobody() {
     let scene = TestDir::new();
     let other = scene.host("waits_for_signal").plain().spawn();
     let mut host = owner(&scene);
@@ -113,7 +113,7 @@ fn deleting_it_ends_nobody() {
 }
 
 #[test]
-fn a_file_that_names_nobody_is_not_removed() {
+fn file_overwritten_with_no_pid_is_not_removed() {
     for content in ["", "\n", "no PID at all\n", "0\n", "-1\n"] {
         let scene = TestDir::new();
         let mut host = owner(&scene);
@@ -156,7 +156,7 @@ fn ends_in_silence(mut host: Process, what: &str) {
 }
 
 #[test]
-fn a_host_may_write_the_file_itself() {
+fn host_writing_the_file_itself_keeps_it() {
     for how in OWN_WAYS {
         let scene = TestDir::new();
         let host = writer(&scene, how);
@@ -168,7 +168,7 @@ fn a_host_may_write_the_file_itself() {
 }
 
 #[test]
-fn the_file_that_it_wrote_counts_when_somebody_deletes_it() {
+fn deletion_of_host_written_file_ends_host() {
     for how in OWN_WAYS {
         let scene = TestDir::new();
         let host = writer(&scene, how);
@@ -179,7 +179,7 @@ fn the_file_that_it_wrote_counts_when_somebody_deletes_it() {
 
 /// As who asks whether an owner is alive does, and a second instance.
 #[test]
-fn somebody_may_try_the_lock_of_the_file_that_it_wrote() {
+fn lock_probe_on_host_written_file_is_harmless() {
     let scene = TestDir::new();
     let host = owner(&scene);
     wait_until_idle(&host);
@@ -204,7 +204,7 @@ fn somebody_may_try_the_lock_of_the_file_that_it_wrote() {
 
 /// Many daemons remove their own file first, and then take their time.
 #[test]
-fn a_host_may_remove_the_file_itself_at_its_end() {
+fn host_removing_its_file_goes_on() {
     for how in ["unlink", "unlinkat", "remove"] {
         let scene = TestDir::new();
         let mut host = scene
@@ -224,7 +224,7 @@ fn a_host_may_remove_the_file_itself_at_its_end() {
 
 /// A relative path, from a directory of its own.
 #[test]
-fn it_may_call_the_file_by_another_name() {
+fn host_removing_file_by_relative_path_goes_on() {
     let scene = TestDir::new();
     for name in ["a.pid", "./a.pid", "../run/a.pid"] {
         let mut host = scene
@@ -242,7 +242,7 @@ fn it_may_call_the_file_by_another_name() {
 
 /// A script, which writes it by its own hand or by that of a child.
 #[test]
-fn a_script_may_write_the_file_itself() {
+fn script_writing_the_file_itself_keeps_it() {
     for shell in SHELLS {
         for write in [
             "echo $$ >\"$PIDFILE\"",
@@ -276,7 +276,7 @@ fn a_script_may_write_the_file_itself() {
 
 /// A host that keeps its PID file with libbsd takes a lock on it, and gives up if that is taken.
 #[test]
-fn a_host_may_keep_the_file_with_libbsd() {
+fn host_using_libbsd_pidfile_keeps_it() {
     let scene = TestDir::new();
     let start = || {
         let host = scene.host("writes_pidfile_by_libbsd");
@@ -300,7 +300,7 @@ fn a_host_may_keep_the_file_with_libbsd() {
 
 /// A daemon that keeps the file by itself, and does so while its launcher still waits.
 #[test]
-fn a_daemon_may_keep_the_file_itself_while_its_launcher_waits() {
+fn daemon_writing_file_before_hand_over_keeps_it() {
     for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
         for how in ["rename", "unlink and create", "lock"] {
             for deleted in [true, false] {
@@ -365,7 +365,7 @@ fn nested(scene: &TestDir) -> (Process, i32) {
 }
 
 #[test]
-fn an_inner_service_has_a_file_of_its_own() {
+fn inner_service_has_its_own_file() {
     let scene = TestDir::new();
     let (mut outer, inner) = nested(&scene);
     let before = scene.identity();
@@ -380,7 +380,7 @@ fn an_inner_service_has_a_file_of_its_own() {
 }
 
 #[test]
-fn an_inner_service_outlives_the_outer_one() {
+fn inner_service_outlives_outer_owner() {
     let scene = TestDir::new();
     let (outer, inner) = nested(&scene);
     outer.wait_until(|outer| is_watching(outer.pid()), "watching");
@@ -400,7 +400,7 @@ fn an_inner_service_outlives_the_outer_one() {
 
 /// A descendant of both is a bystander of both.
 #[test]
-fn what_an_inner_service_runs_takes_neither_file() {
+fn child_of_inner_service_owns_neither_file() {
     let scene = TestDir::new();
     // By the time the last command runs, both services have gone.
     let leftover = "read line <go; \"$1\" 0; PIDFILE=\"$2\" \"$1\" 0; ls \"$2\" \"$3\"";

@@ -24,7 +24,7 @@ fn path(path: &Path) -> &str {
 }
 
 #[test]
-fn pgrep_and_pkill_with_a_lock_check() {
+fn pgrep_and_pkill_lock_check_find_the_owner() {
     let scene = TestDir::new();
     let pidfile = scene.pidfile();
     let file = path(&pidfile);
@@ -46,7 +46,7 @@ fn pgrep_and_pkill_with_a_lock_check() {
 }
 
 #[test]
-fn libbsd() {
+fn libbsd_sees_our_live_owner() {
     let scene = TestDir::new();
     let ask = || {
         let asked = scene.host("asks_pidfile_open").plain();
@@ -68,7 +68,7 @@ fn libbsd() {
 
 /// And the other way round: a live owner of libbsd's is one for us.
 #[test]
-fn an_owner_by_libbsd_is_an_owner() {
+fn live_libbsd_owner_is_respected() {
     let scene = TestDir::new();
     let mut other = scene
         .host("writes_pidfile_by_libbsd")
@@ -89,7 +89,7 @@ fn an_owner_by_libbsd_is_an_owner() {
 }
 
 #[test]
-fn start_stop_daemon() {
+fn start_stop_daemon_stops_the_owner() {
     const RUNNING: i32 = 0;
     const DEAD_WITH_PIDFILE: i32 = 1;
     const NOT_RUNNING: i32 = 3;
@@ -129,7 +129,7 @@ fn start_stop_daemon() {
 
 /// It starts nothing where the file names a live process, and so never a second instance.
 #[test]
-fn start_stop_daemon_starts_one() {
+fn start_stop_daemon_starts_no_second_instance() {
     let scene = TestDir::new();
     let pidfile = scene.pidfile();
     let host = scene.host_path("waits_for_eof");

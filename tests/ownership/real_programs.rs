@@ -63,7 +63,7 @@ fn accepts_connections(scene: &TestDir) -> bool {
 }
 
 #[test]
-fn redis_server() {
+fn redis_server_has_file_and_ends_by_deletion() {
     has_the_main_job_done(
         |scene| {
             program(scene, "/usr/bin/redis-server", "redis-server")
@@ -75,7 +75,7 @@ fn redis_server() {
 }
 
 #[test]
-fn python3() {
+fn python3_has_file_and_ends_by_deletion() {
     has_the_main_job_done(
         |scene| {
             program(scene, "/usr/bin/python3", "python3").args([
@@ -89,7 +89,7 @@ fn python3() {
 
 /// Python turns SIGTERM into an exception only if it is asked to: then its own `atexit` runs, and the status is its own.
 #[test]
-fn python3_with_a_handler_and_threads() {
+fn python3_with_handler_and_threads_ends_in_order() {
     let script = "
 import signal, sys, threading
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
@@ -104,7 +104,7 @@ threading.Event().wait()
 }
 
 #[test]
-fn a_jvm() {
+fn jvm_has_file_and_ends_by_deletion() {
     let source = r#"
 class Service {
     public static void main(String[] args) throws Exception {
@@ -128,7 +128,7 @@ class Service {
 }
 
 #[test]
-fn nginx_in_the_foreground() {
+fn nginx_foreground_has_file_and_ends_by_deletion() {
     let configuration = format!("daemon off;\nerror_log stderr;\n{NGINX}");
     has_the_main_job_done(
         |scene| {

@@ -123,7 +123,7 @@ fn is_kept(owner: u32, when: When, loses: &[&str], left: Left) {
 }
 
 #[test]
-fn user_and_group() {
+fn lost_user_and_group_leaves_no_content() {
     is_kept(0, Watched, &["group=65534"], Nothing);
     is_kept(0, Watched, &["user=65534"], AnEmptyFile);
     is_kept(0, AtOnce, &["user=65534"], AnEmptyFile);
@@ -132,7 +132,7 @@ fn user_and_group() {
 }
 
 #[test]
-fn capabilities() {
+fn lost_capabilities_leave_no_content() {
     is_kept(0, Watched, &["capabilities"], Nothing);
     is_kept(NOBODY, Watched, &["capabilities"], Nothing);
     is_kept(
@@ -144,7 +144,7 @@ fn capabilities() {
 }
 
 #[test]
-fn the_root_directory() {
+fn changed_root_empties_file() {
     is_kept(0, Watched, &["chroot=data"], AnEmptyFile);
     is_kept(
         0,
@@ -160,7 +160,7 @@ fn the_root_directory() {
 
 /// The path leads elsewhere then, and what is there is none of ours.
 #[test]
-fn the_root_directory_where_there_is_a_file_of_that_name() {
+fn changed_root_keeps_file_of_same_name() {
     for loses in ["chroot=data", "pivot=data"] {
         for end in [ends_by_itself, is_ended] {
             let scene = TestDir::new();
@@ -177,18 +177,18 @@ fn the_root_directory_where_there_is_a_file_of_that_name() {
 
 /// The library's threads see the mounts that there were at the start.
 #[test]
-fn mounts() {
+fn changed_mounts_file_is_removed() {
     is_kept(0, Watched, &["mounts=run"], Nothing);
 }
 
 #[test]
-fn system_calls() {
+fn forbidden_removal_calls_leave_no_content() {
     is_kept(0, Watched, &["no-removal"], Nothing);
     is_kept(0, Watched, &["no-removal-by-all"], AnEmptyFile);
 }
 
 #[test]
-fn files_by_landlock() {
+fn landlock_leaves_no_content() {
     is_kept(0, Watched, &["landlock"], Nothing);
     is_kept(0, Watched, &["landlock-removal"], Nothing);
     is_kept(
@@ -220,7 +220,7 @@ fn has_landlock() -> bool {
 }
 
 #[test]
-fn files_by_landlock_before_the_start() {
+fn landlock_before_start_is_reported() {
     let scene = TestDir::new();
     let ended = below(&scene, "landlock");
     assert_eq!(

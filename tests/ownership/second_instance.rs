@@ -26,7 +26,7 @@ fn names_the_owner(ended: &Ended, scene: &TestDir, owner: i32) {
 }
 
 #[test]
-fn it_runs_and_says_who_owns_the_file() {
+fn second_instance_runs_and_names_the_owner() {
     let scene = TestDir::new();
     let mut first = owner(&scene);
     let before = scene.identity();
@@ -47,7 +47,7 @@ fn it_runs_and_says_who_owns_the_file() {
 }
 
 #[test]
-fn it_says_so_once_whatever_it_runs() {
+fn second_instance_reports_once_with_children() {
     for shell in SHELLS {
         let scene = TestDir::new();
         let first = owner(&scene);
@@ -61,7 +61,7 @@ fn it_says_so_once_whatever_it_runs() {
 }
 
 #[test]
-fn it_has_no_thread_of_ours() {
+fn second_instance_has_no_thread_of_ours() {
     let scene = TestDir::new();
     let _first = owner(&scene);
     let second = scene.host("waits_for_eof").spawn_ready();
@@ -69,7 +69,7 @@ fn it_has_no_thread_of_ours() {
 }
 
 #[test]
-fn the_owners_own_commands_say_nothing() {
+fn owners_child_commands_report_nothing() {
     for shell in SHELLS {
         for strict in ["0", "1"] {
             let scene = TestDir::new();
@@ -90,7 +90,7 @@ fn the_owners_own_commands_say_nothing() {
 }
 
 #[test]
-fn it_does_not_become_the_owner_later() {
+fn second_instance_never_becomes_owner_later() {
     let scene = TestDir::new();
     let mut first = owner(&scene);
     let mut second = scene.host("waits_for_eof").spawn_ready();
@@ -109,7 +109,7 @@ fn it_does_not_become_the_owner_later() {
 }
 
 #[test]
-fn deleting_the_file_is_no_business_of_the_second() {
+fn second_instance_ignores_deletion() {
     let scene = TestDir::new();
     let first = owner(&scene);
     let mut second = scene.host("waits_for_eof").spawn_ready();
@@ -121,7 +121,7 @@ fn deleting_the_file_is_no_business_of_the_second() {
 }
 
 #[test]
-fn strict_it_is_not_run() {
+fn strict_second_instance_does_not_run() {
     let scene = TestDir::new();
     let mut first = owner(&scene);
     let before = scene.identity();
@@ -140,7 +140,7 @@ fn strict_it_is_not_run() {
 }
 
 #[test]
-fn strict_nothing_runs_without_its_file() {
+fn strict_program_without_file_does_not_run() {
     let scene = TestDir::new();
     fs::create_dir(scene.path("run/directory")).unwrap();
     let long = "x".repeat(5000);
@@ -166,7 +166,7 @@ fn strict_nothing_runs_without_its_file() {
 }
 
 #[test]
-fn strict_a_program_with_its_file_runs_as_ever() {
+fn strict_program_with_file_runs() {
     let scene = TestDir::new();
     // A stale file is no obstacle.
     let first = owner(&scene);
@@ -183,7 +183,7 @@ fn strict_a_program_with_its_file_runs_as_ever() {
 }
 
 #[test]
-fn not_strict_is_the_default_and_what_a_bad_value_means() {
+fn strict_is_off_by_default_and_for_bad_value() {
     for (value, complaints) in [("0", 0), ("", 0), ("yes", 1), ("2", 1)] {
         let scene = TestDir::new();
         let _first = owner(&scene);
@@ -203,7 +203,7 @@ fn not_strict_is_the_default_and_what_a_bad_value_means() {
 
 /// Where the setting comes from is no matter of who is second: the file is.
 #[test]
-fn another_file_is_another_matter() {
+fn second_instance_with_other_file_owns_it() {
     let scene = TestDir::new();
     let _first = owner(&scene);
     let other: &Path = &scene.path("run/other.pid");
@@ -220,7 +220,7 @@ fn another_file_is_another_matter() {
 
 /// It has no lock that would tell. But its own settings do, and that it runs since before the file was written.
 #[test]
-fn an_owner_without_a_lock_is_left_alone() {
+fn owner_without_lock_is_left_alone() {
     let scene = TestDir::new();
     let first = scene.host("waits_for_eof").env("PIDFILE_WATCH", "off");
     let mut first = first.spawn_ready();
@@ -249,7 +249,7 @@ fn second_leaves_it_to(owner: Option<&Process>, scene: &TestDir, what: &str) {
 
 /// PIDs are used again, also by somebody with the same settings: but he has started later.
 #[test]
-fn who_has_started_later_is_no_owner() {
+fn process_started_after_file_is_no_owner() {
     for (written, is_owner) in [(Duration::from_secs(3600), false), (Duration::ZERO, true)] {
         let scene = TestDir::new();
         let other = scene.host("waits_for_signal").inert();
@@ -264,7 +264,7 @@ fn who_has_started_later_is_no_owner() {
 
 /// A million bytes are more than the library has room for.
 #[test]
-fn an_environment_may_be_large() {
+fn owner_with_large_environment_is_left_alone() {
     for is_owner in [false, true] {
         let scene = TestDir::new();
         let mut other = scene.host("waits_for_signal").inert();

@@ -29,7 +29,7 @@ fn wait_until_watching(host: &Process) {
 }
 
 #[test]
-fn deleting_the_file_ends_the_program_with_sigterm() {
+fn deletion_ends_program_by_sigterm() {
     for (what, delete) in DELETIONS {
         let scene = TestDir::new();
         let host = scene.host("waits_for_signal").spawn_ready();
@@ -41,7 +41,7 @@ fn deleting_the_file_ends_the_program_with_sigterm() {
 
 /// The watch may begin a moment after main: a deletion before that counts all the same.
 #[test]
-fn deleting_the_file_as_soon_as_it_is_there_ends_the_program() {
+fn deletion_right_after_creation_ends_program() {
     for round in 0..25 {
         for (what, delete) in DELETIONS {
             let scene = TestDir::new();
@@ -59,7 +59,7 @@ fn deleting_the_file_as_soon_as_it_is_there_ends_the_program() {
 
 /// Renaming the directory moves the file away like everything else in it, but nothing happens to the file itself.
 #[test]
-fn deleting_the_file_from_a_directory_that_was_renamed_ends_the_program() {
+fn deletion_in_renamed_directory_ends_program() {
     let scene = TestDir::new();
     let host = scene.host("waits_for_signal").spawn_ready();
     wait_until_watching(&host);
@@ -69,7 +69,7 @@ fn deleting_the_file_from_a_directory_that_was_renamed_ends_the_program() {
 }
 
 #[test]
-fn a_program_that_computes_is_ended_too() {
+fn deletion_ends_busy_program() {
     let scene = TestDir::new();
     let host = scene.host("spins").spawn_ready();
     scene.remove_pidfile();
@@ -78,7 +78,7 @@ fn a_program_that_computes_is_ended_too() {
 }
 
 #[test]
-fn looking_at_the_file_or_its_mode_ends_nothing() {
+fn reading_or_chmod_of_file_ends_nothing() {
     let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
@@ -100,7 +100,7 @@ fn looking_at_the_file_or_its_mode_ends_nothing() {
 }
 
 #[test]
-fn a_second_name_for_the_file_ends_nothing() {
+fn second_link_to_file_ends_nothing() {
     let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
@@ -132,7 +132,7 @@ fn and_it_looks(host: &Process, what_happens: impl FnOnce()) {
 }
 
 #[test]
-fn a_file_replaced_by_another_process_s_ends_nothing_and_is_never_removed() {
+fn replaced_by_foreign_pid_keeps_host_and_file() {
     let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
@@ -145,7 +145,7 @@ fn a_file_replaced_by_another_process_s_ends_nothing_and_is_never_removed() {
 }
 
 #[test]
-fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
+fn file_replaced_by_host_stays_its_file() {
     let scene = TestDir::new();
     let mut host = scene.host("waits_for_eof").spawn_ready();
     and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
@@ -162,7 +162,7 @@ fn a_file_that_the_host_replaced_by_its_own_stays_its_file() {
 
 /// It must not take an event for the library to know its own PID.
 #[test]
-fn a_file_that_the_host_replaced_just_before_its_end_goes_with_it() {
+fn file_replaced_by_host_at_its_end_is_removed() {
     for round in 0..50 {
         let scene = TestDir::new();
         let mut host = scene.host("waits_for_eof").spawn_ready();
@@ -175,7 +175,7 @@ fn a_file_that_the_host_replaced_just_before_its_end_goes_with_it() {
 }
 
 #[test]
-fn two_hundred_ends_of_its_own_are_never_taken_for_a_deletion() {
+fn own_exit_is_never_taken_for_a_deletion() {
     let scene = TestDir::new();
     for round in 0..200 {
         let mut host = scene.host("waits_for_eof").spawn_ready();
@@ -189,7 +189,7 @@ fn two_hundred_ends_of_its_own_are_never_taken_for_a_deletion() {
 }
 
 #[test]
-fn a_busy_directory_wakes_nobody() {
+fn busy_directory_wakes_no_thread() {
     let scene = TestDir::new();
     let host = scene.host("waits_for_signal").spawn_ready();
     wait_until_watching(&host);

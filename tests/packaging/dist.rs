@@ -84,13 +84,13 @@ fn runs_on_the_oldest(file: &Path) {
 }
 
 #[test]
-fn the_library_asks_for_no_newer_glibc() {
+fn portable_library_needs_no_newer_glibc() {
     runs_on_the_oldest(&library());
 }
 
 /// Compact relocations need the loader of glibc 2.36; the old hash table is for loaders and tools that know no other.
 #[test]
-fn an_old_loader_can_read_it() {
+fn portable_library_is_readable_by_old_loader() {
     let dynamic = says(
         Command::new("readelf")
             .args(["--wide", "--dynamic"])
@@ -103,7 +103,7 @@ fn an_old_loader_can_read_it() {
 }
 
 #[test]
-fn it_serves_a_program_that_was_linked_on_the_oldest() {
+fn portable_library_serves_program_of_oldest_glibc() {
     let scene = TestDir::new();
     let program = scene.path("bin/linked_on_the_oldest");
     let machine = std::env::consts::ARCH;
@@ -129,7 +129,7 @@ fn it_serves_a_program_that_was_linked_on_the_oldest() {
 }
 
 #[test]
-fn both_packages_hold_the_library_and_what_make_install_installs() {
+fn packages_hold_what_make_install_installs() {
     let scene = TestDir::new();
     let installed = scene.path("data/installed");
     says(
@@ -182,7 +182,7 @@ fn both_packages_hold_the_library_and_what_make_install_installs() {
 }
 
 #[test]
-fn both_packages_name_all_whose_code_is_in_the_library() {
+fn packages_name_every_licence_in_the_library() {
     let crates = says(
         Command::new(env!("CARGO"))
             .args(["tree", "--locked", "--edges", "normal,no-proc-macro"])
@@ -213,7 +213,7 @@ fn both_packages_name_all_whose_code_is_in_the_library() {
 }
 
 #[test]
-fn lintian_finds_nothing() {
+fn lintian_finds_nothing_in_the_package() {
     let found = says(
         Command::new("lintian")
             .arg("--allow-root")
@@ -224,7 +224,7 @@ fn lintian_finds_nothing() {
 }
 
 #[test]
-fn the_checksums_are_right() {
+fn package_checksums_are_right() {
     let sums = package("SHA256SUMS");
     let checked = says(
         Command::new("sha256sum")
@@ -245,7 +245,7 @@ fn without_make(command: &mut Command) -> &mut Command {
 
 /// Another directory, another place for cargo's sources, another umask, language and time zone.
 #[test]
-fn somebody_else_makes_the_same_bytes() {
+fn second_build_makes_the_same_bytes() {
     let scene = TestDir::new();
     let elsewhere = scene.path("data/somewhere else/entirely");
     fs::create_dir_all(elsewhere.join("target/portable")).unwrap();

@@ -6,7 +6,7 @@ use std::fs;
 const SETUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/setup");
 
 #[test]
-fn what_is_missing_is_told_with_how_to_get_it() {
+fn setup_check_names_missing_tools_and_sources() {
     let scene = TestDir::new();
     let setup = scene.program("/bin/bash").plain();
     let path = base_system(&scene, &[]);
@@ -30,7 +30,7 @@ fn what_is_missing_is_told_with_how_to_get_it() {
 }
 
 #[test]
-fn what_the_library_is_made_of_is_stable() {
+fn no_dependency_is_a_prerelease() {
     let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).unwrap();
     let versions = lock
         .lines()

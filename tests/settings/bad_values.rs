@@ -167,7 +167,7 @@ fn one_line_about(variable: &str, stderr: &str, value: &OsStr) {
 }
 
 #[test]
-fn each_is_told_in_one_line() {
+fn bad_value_is_reported_in_one_line() {
     let mut count = 0;
     for variable in VARIABLES {
         let scene = TestDir::new();
@@ -188,7 +188,7 @@ fn each_is_told_in_one_line() {
 }
 
 #[test]
-fn many_at_once_are_as_many_lines() {
+fn each_of_many_bad_values_is_reported() {
     for value in ["", "?", "\n", &"x".repeat(ENORMOUS)] {
         let scene = TestDir::new();
         let mut host = scene.host("returns_status").arg("3");
@@ -230,7 +230,7 @@ fn some() -> [OsString; 4] {
 }
 
 #[test]
-fn the_default_watch_signal_and_log_are_used() {
+fn bad_value_uses_default_watch_signal_and_log() {
     for name in ["PIDFILE_WATCH", "PIDFILE_SIGNAL", "PIDFILE_LOG"] {
         for value in some() {
             let scene = TestDir::new();
@@ -253,7 +253,7 @@ fn the_default_watch_signal_and_log_are_used() {
 }
 
 #[test]
-fn by_default_sigkill_does_not_follow() {
+fn bad_kill_after_sends_no_sigkill() {
     for value in ["-1", "1e-9", "."] {
         let scene = TestDir::new();
         let host = scene.host("survives_sigterm");
@@ -269,7 +269,7 @@ fn by_default_sigkill_does_not_follow() {
 }
 
 #[test]
-fn by_default_a_program_runs_beside_an_owner() {
+fn bad_strict_runs_beside_an_owner() {
     for value in some() {
         let scene = TestDir::new();
         let owner = scene.host("waits_for_signal").spawn_ready();
@@ -287,7 +287,7 @@ fn by_default_a_program_runs_beside_an_owner() {
 }
 
 #[test]
-fn by_default_a_session_leader_inherits_and_no_other_child() {
+fn bad_follow_lets_only_session_leader_inherit() {
     for value in ["?", "FORK", "off "] {
         let settings = [("PIDFILE_FOLLOW", value)];
         let scene = TestDir::new();
@@ -308,7 +308,7 @@ fn by_default_a_session_leader_inherits_and_no_other_child() {
 
 /// Garbage in a path is a path like any other, as long as it fits.
 #[test]
-fn enormous_paths() {
+fn enormous_path_is_one_message() {
     for name in ["PIDFILE", "PIDFILE_PATH"] {
         for value in ["/x", "x", "/", "\n", "\u{e4}/"] {
             let scene = TestDir::new();
@@ -327,7 +327,7 @@ fn enormous_paths() {
 
 /// They name no program that there is, so nothing at all is done.
 #[test]
-fn programs_that_there_are_not() {
+fn exe_naming_no_program_does_nothing() {
     let variable = &VARIABLES[0];
     let scene = TestDir::new();
     for value in variable.bad_values() {
@@ -344,7 +344,7 @@ fn programs_that_there_are_not() {
 
 /// What another one than we has left there is no mark.
 #[test]
-fn marks_that_are_none() {
+fn foreign_mark_is_ignored() {
     let scene = TestDir::new();
     let path = fs::canonicalize(scene.path("run")).unwrap().join("a.pid");
     let path = path.to_str().unwrap();
@@ -372,7 +372,7 @@ fn marks_that_are_none() {
 
 /// On the command line of anything but Erlang it may mean anything: it is passed over without a word.
 #[test]
-fn parameters_that_are_no_path() {
+fn command_line_without_path_is_passed_over() {
     let scene = TestDir::new();
     for value in VARIABLES[0].bad_values() {
         for [flag, name] in [

@@ -26,7 +26,7 @@ fn gets(value: &str, signal: i32) {
 }
 
 #[test]
-fn the_signal_can_be_chosen() {
+fn chosen_signal_is_sent_on_deletion() {
     gets("USR1", libc::SIGUSR1);
     gets("SIGUSR2", libc::SIGUSR2);
     gets("12", libc::SIGUSR2);
@@ -36,7 +36,7 @@ fn the_signal_can_be_chosen() {
 }
 
 #[test]
-fn kill_and_quit() {
+fn sigkill_and_sigquit_are_sent_on_deletion() {
     for (value, signal) in [
         ("KILL", libc::SIGKILL),
         ("QUIT", libc::SIGQUIT),
@@ -53,7 +53,7 @@ fn kill_and_quit() {
 }
 
 #[test]
-fn a_signal_that_there_is_not() {
+fn unknown_signal_uses_sigterm() {
     for value in [
         "",
         "0",
@@ -90,7 +90,7 @@ fn a_signal_that_there_is_not() {
 }
 
 #[test]
-fn a_host_that_ignores_the_signal_is_killed_in_the_end() {
+fn host_ignoring_signal_is_killed_after_timeout() {
     for (watch, signal) in [("auto", "TERM"), ("poll", "TERM"), ("auto", "USR1")] {
         let scene = TestDir::new();
         let host = scene
@@ -110,7 +110,7 @@ fn a_host_that_ignores_the_signal_is_killed_in_the_end() {
 }
 
 #[test]
-fn a_host_that_ends_in_time_is_not_killed() {
+fn host_ending_in_time_is_not_killed() {
     let scene = TestDir::new();
     let mut host = scene
         .host("survives_sigterm")
@@ -124,7 +124,7 @@ fn a_host_that_ends_in_time_is_not_killed() {
 
 /// Written and removed, and nothing in between: no thread, no lock, and nobody who would notice a deletion.
 #[test]
-fn not_watched_at_all() {
+fn watch_off_has_no_thread_and_no_lock() {
     let scene = TestDir::new();
     let mut host = scene
         .host("waits_for_eof")

@@ -51,7 +51,7 @@ fn started(host: HostCommand) -> Process {
 }
 
 #[test]
-fn an_end_by_itself() {
+fn log_names_claim_and_removal_at_exit() {
     for watch in ["auto", "poll", "off"] {
         let scene = TestDir::new();
         let host = started(logged(&scene, "waits_for_eof").env("PIDFILE_WATCH", watch));
@@ -61,7 +61,7 @@ fn an_end_by_itself() {
 }
 
 #[test]
-fn an_end_by_a_signal() {
+fn log_names_removal_at_a_signal() {
     for watch in ["auto", "off"] {
         let scene = TestDir::new();
         let host = started(logged(&scene, "waits_for_signal").env("PIDFILE_WATCH", watch));
@@ -71,7 +71,7 @@ fn an_end_by_a_signal() {
 }
 
 #[test]
-fn a_deletion() {
+fn log_names_deletion_and_signal() {
     let scene = TestDir::new();
     let host = started(logged(&scene, "waits_for_signal"));
     let said = life(&scene, host, DELETION, killed_by(libc::SIGTERM));
@@ -79,7 +79,7 @@ fn a_deletion() {
 }
 
 #[test]
-fn a_deletion_that_takes_more_than_a_signal() {
+fn log_names_sigkill_after_ignored_signal() {
     let scene = TestDir::new();
     let host = started(logged(&scene, "survives_sigterm").env("PIDFILE_KILL_AFTER", "1"));
     let said = life(&scene, host, DELETION, killed_by(libc::SIGKILL));
@@ -94,7 +94,7 @@ fn shell_that_execs<'scene>(scene: &'scene TestDir, program: &str) -> HostComman
 }
 
 #[test]
-fn an_exec() {
+fn log_names_the_file_kept_through_exec() {
     let scene = TestDir::new();
     let host = started(shell_that_execs(&scene, "waits_for_eof"));
     let said = life(&scene, host, END_OF_INPUT, exited(0));
@@ -103,7 +103,7 @@ fn an_exec() {
 
 /// Then nobody says that it names anybody.
 #[test]
-fn a_deletion_in_the_middle_of_an_exec() {
+fn log_of_deletion_during_exec_claims_nothing() {
     let scene = TestDir::new();
     let host = shell_that_execs(&scene, "stops_before_constructors").spawn();
     host.wait_until(
@@ -120,7 +120,7 @@ fn a_deletion_in_the_middle_of_an_exec() {
 
 /// From the launcher to the daemon, which calls exec, and up to its end: as the README shows it.
 #[test]
-fn a_daemons_life() {
+fn log_of_a_daemon_matches_the_readme() {
     let scene = TestDir::new();
     let _orphans = Descendants::of(&scene);
     let launcher = logged(&scene, "daemonizes")
@@ -158,7 +158,7 @@ fn a_daemons_life() {
 }
 
 #[test]
-fn rights_that_have_gone() {
+fn log_names_what_lost_rights_prevent() {
     for (watch, what) in [
         (
             "auto",
@@ -227,7 +227,7 @@ fn nobody_minds(readers_way: fn(File) -> Option<File>) {
 }
 
 #[test]
-fn a_reader_that_does_not_read() {
+fn log_to_full_pipe_never_blocks() {
     nobody_minds(|mut fifo| {
         while fifo.write(&[b'.'; 4096]).is_ok() {}
         Some(fifo)
@@ -235,13 +235,13 @@ fn a_reader_that_does_not_read() {
 }
 
 #[test]
-fn a_reader_that_has_gone() {
+fn log_to_closed_pipe_ends_nothing() {
     nobody_minds(|_fifo| None);
 }
 
 /// The same lines, in the system log.
 #[test]
-fn the_system_log() {
+fn log_goes_to_the_journal_of_a_service() {
     for watch in ["auto", "off"] {
         let lab = Lab::get();
         let name = format!("log-{watch}");

@@ -58,7 +58,7 @@ fn deleted(host: Process, scene: &TestDir) -> Ended {
 }
 
 /// The lines that stderr and the system's log get when these things happen.
-fn output_pids(scene: &TestDir, pid: i32, what: &[&str]) -> (Vec<String>, Vec<String>) {
+fn expected_lines(scene: &TestDir, pid: i32, what: &[&str]) -> (Vec<String>, Vec<String>) {
     let path = scene.pidfile();
     let [stderr, log] = [
         "libpidfile: ".to_owned(),
@@ -95,7 +95,7 @@ fn went_where_it_was_to_go(
 const SETTINGS: [&str; 4] = ["auto", "stderr", "syslog", "off"];
 
 #[test]
-fn a_life_without_trouble() {
+fn undisturbed_life_is_reported_as_set() {
     for setting in SETTINGS {
         let scene = TestDir::new();
         let log = SystemLog::of(&scene);
@@ -107,13 +107,13 @@ fn a_life_without_trouble() {
         let names = format!("names PID {pid} now");
         let all = [names.as_str(), "removed: the program ends"];
         let what = if setting == "auto" { &[] } else { &all[..] };
-        let what = output_pids(&scene, pid, what);
+        let what = expected_lines(&scene, pid, what);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
 
 #[test]
-fn a_deletion() {
+fn deletion_is_reported_as_set() {
     for setting in SETTINGS {
         let scene = TestDir::new();
         let log = SystemLog::of(&scene);
@@ -124,13 +124,13 @@ fn a_deletion() {
         let end = format!("was deleted: terminating PID {pid} with SIGTERM");
         let all = [names.as_str(), end.as_str()];
         let what = if setting == "auto" { &all[1..] } else { &all };
-        let what = output_pids(&scene, pid, what);
+        let what = expected_lines(&scene, pid, what);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
 
 #[test]
-fn a_file_that_cannot_be_had() {
+fn unusable_file_is_reported_as_set() {
     for setting in SETTINGS {
         let scene = TestDir::new();
         let log = SystemLog::of(&scene);
@@ -140,7 +140,7 @@ fn a_file_that_cannot_be_had() {
         let ended = host.wait();
         assert_eq!(ended.status, exited(3));
         let what = "is a symbolic link; this program runs without a PID file";
-        let what = output_pids(&scene, pid, &[what]);
+        let what = expected_lines(&scene, pid, &[what]);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
@@ -152,11 +152,11 @@ fn is_in_the_log(scene: &TestDir, host: Process, log: &SystemLog) {
     let ended = deleted(host, scene);
     assert_eq!(ended.stderr, "");
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
-    assert_eq!(log.lines(), output_pids(scene, pid, &[&what]).1);
+    assert_eq!(log.lines(), expected_lines(scene, pid, &[&what]).1);
 }
 
 #[test]
-fn stderr_that_was_closed_or_led_nowhere_at_the_start() {
+fn stderr_closed_at_start_uses_system_log() {
     for script in ["exec 2>&-", "exec 2>/dev/null"] {
         let scene = TestDir::new();
         let log = SystemLog::of(&scene);
@@ -167,7 +167,7 @@ fn stderr_that_was_closed_or_led_nowhere_at_the_start() {
 }
 
 #[test]
-fn stderr_that_the_host_closes() {
+fn stderr_closed_by_host_uses_system_log() {
     let scene = TestDir::new();
     let log = SystemLog::of(&scene);
     let host = host(&scene, "changes_stderr", "auto").spawn();
@@ -176,7 +176,7 @@ fn stderr_that_the_host_closes() {
 
 /// Whether that is a log or the host's data, nobody can know.
 #[test]
-fn stderr_that_the_host_makes_another_file() {
+fn stderr_replaced_by_host_uses_system_log() {
     let scene = TestDir::new();
     let other = scene.path("data/other");
     File::create(&other).unwrap();
@@ -191,7 +191,7 @@ fn stderr_that_the_host_makes_another_file() {
 
 /// As after the rotation of a log by copying.
 #[test]
-fn stderr_that_the_host_opens_anew() {
+fn stderr_reopened_same_file_gets_messages() {
     let scene = TestDir::new();
     let log = SystemLog::of(&scene);
     let path = scene.path("data/log");
@@ -205,14 +205,14 @@ fn stderr_that_the_host_opens_anew() {
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
     assert_eq!(
         lines_of(&fs::read_to_string(&path).unwrap()),
-        output_pids(&scene, pid, &[&what]).0
+        expected_lines(&scene, pid, &[&what]).0
     );
     assert_eq!(log.lines(), [""; 0]);
 }
 
 /// systemd gives services a socket.
 #[test]
-fn stderr_that_is_a_socket() {
+fn stderr_socket_gets_messages() {
     let scene = TestDir::new();
     let log = SystemLog::of(&scene);
     let (mut reader, writer) = UnixStream::pair().unwrap();
@@ -223,7 +223,7 @@ fn stderr_that_is_a_socket() {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
-    assert_eq!(lines_of(&text), output_pids(&scene, pid, &[&what]).0);
+    assert_eq!(lines_of(&text), expected_lines(&scene, pid, &[&what]).0);
     assert_eq!(log.lines(), [""; 0]);
 }
 
@@ -307,23 +307,23 @@ fn host_with<'scene>(
 }
 
 #[test]
-fn a_full_pipe() {
+fn full_pipe_never_blocks_the_host() {
     waits_for_nobody("pipe", full_pipe);
 }
 
 #[test]
-fn a_full_socket() {
+fn full_socket_never_blocks_the_host() {
     waits_for_nobody("socket", full_socket);
 }
 
 #[test]
-fn a_terminal_that_was_stopped() {
+fn stopped_terminal_never_blocks_the_host() {
     waits_for_nobody("terminal", stopped_terminal);
 }
 
 /// What stderr has no room for goes to the system's log.
 #[test]
-fn a_full_pipe_and_a_system_log() {
+fn full_pipe_sends_messages_to_system_log() {
     let scene = TestDir::new();
     let log = SystemLog::of(&scene);
     let (_reader, writer) = full_pipe();
@@ -333,7 +333,7 @@ fn a_full_pipe_and_a_system_log() {
 
 /// Writing there costs a signal too, SIGPIPE.
 #[test]
-fn a_pipe_that_nobody_reads() {
+fn pipe_without_reader_uses_system_log() {
     for watch in ["auto", "off"] {
         let scene = TestDir::new();
         let log = SystemLog::of(&scene);
@@ -356,7 +356,7 @@ fn a_pipe_that_nobody_reads() {
 
 /// The one who listened has gone, and left the socket behind; or there is none.
 #[test]
-fn no_system_log() {
+fn missing_system_log_is_harmless() {
     for exists in [true, false] {
         for setting in ["auto", "syslog"] {
             let scene = TestDir::new();

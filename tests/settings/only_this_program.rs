@@ -107,12 +107,12 @@ fn works_below(words: &[&str]) {
 }
 
 #[test]
-fn the_program_itself() {
+fn exe_matching_program_owns_file() {
     works_below(&["env"]);
 }
 
 #[test]
-fn below_shells() {
+fn exe_below_shells_owns_file() {
     for shell in SHELLS {
         for script in [
             "\"$0\"; exit $?",
@@ -128,7 +128,7 @@ fn below_shells() {
 }
 
 #[test]
-fn below_su() {
+fn exe_below_su_owns_file() {
     works_below(&["su", "--shell=/bin/sh", "root", "-c", "exec \"$0\"", "--"]);
     works_below(&[
         "su",
@@ -141,7 +141,7 @@ fn below_su() {
 }
 
 #[test]
-fn below_a_shell_and_su_and_a_shell() {
+fn exe_below_shell_su_shell_owns_file() {
     works_below(&[
         "bash",
         "-c",
@@ -150,7 +150,7 @@ fn below_a_shell_and_su_and_a_shell() {
 }
 
 #[test]
-fn below_runuser() {
+fn exe_below_runuser_owns_file() {
     works_below(&["runuser", "--user=nobody", "--"]);
     works_below(&[
         "runuser",
@@ -163,7 +163,7 @@ fn below_runuser() {
 }
 
 #[test]
-fn below_setpriv() {
+fn exe_below_setpriv_owns_file() {
     works_below(&[
         "setpriv",
         "--reuid=65534",
@@ -173,7 +173,7 @@ fn below_setpriv() {
 }
 
 #[test]
-fn below_sudo() {
+fn exe_below_sudo_owns_file() {
     works_below(&[
         "sudo",
         "--preserve-env=LD_PRELOAD,PIDFILE,PIDFILE_EXE",
@@ -183,7 +183,7 @@ fn below_sudo() {
 }
 
 #[test]
-fn below_start_stop_daemon() {
+fn exe_below_start_stop_daemon_owns_file() {
     works_below(&[
         "start-stop-daemon",
         "--start",
@@ -193,7 +193,7 @@ fn below_start_stop_daemon() {
 }
 
 #[test]
-fn by_its_path() {
+fn exe_by_path_owns_file() {
     let place = Place::new();
     let script = "\"$0\"; exit $?";
     let launcher = place.launcher(&["dash", "-c", script]);
@@ -206,7 +206,7 @@ fn by_its_path() {
 }
 
 #[test]
-fn any_other_program_does_nothing_at_all() {
+fn exe_other_program_makes_no_system_call() {
     for other in [
         "legacy",
         "waits_for",
@@ -241,7 +241,7 @@ fn any_other_program_does_nothing_at_all() {
 }
 
 #[test]
-fn it_leaves_a_stale_file_and_an_unusable_path_alone() {
+fn exe_other_program_leaves_any_file_alone() {
     let scene = TestDir::new();
     fs::write(scene.pidfile(), "1\n").unwrap();
     let before = scene.identity();
@@ -263,7 +263,7 @@ fn it_leaves_a_stale_file_and_an_unusable_path_alone() {
 
 /// The name says who may become the owner. It stays the owner of its process when it goes on as another program.
 #[test]
-fn what_the_program_executes_in_its_place_goes_on_as_the_owner() {
+fn exe_owner_stays_owner_after_exec() {
     for by_deletion in [false, true] {
         let scene = TestDir::new();
         let mut host = scene
@@ -290,7 +290,7 @@ fn what_the_program_executes_in_its_place_goes_on_as_the_owner() {
 }
 
 #[test]
-fn an_empty_name_is_any_program() {
+fn exe_empty_means_any_program() {
     let scene = TestDir::new();
     let mut host = scene.host(LEGACY).env("PIDFILE_EXE", "").spawn_owner();
     host.close_stdin();
@@ -301,7 +301,7 @@ fn an_empty_name_is_any_program() {
 
 /// What it starts itself is its child, even if it is the same program.
 #[test]
-fn the_first_one_stays_the_owner() {
+fn exe_child_of_same_name_owns_nothing() {
     let scene = TestDir::new();
     let script = "read line; dash -c 'cat \"$PIDFILE\"; exit 7'; echo \"status $?\"; exit 5";
     let mut host = scene
@@ -319,7 +319,7 @@ fn the_first_one_stays_the_owner() {
 }
 
 #[test]
-fn a_launcher_that_is_ended_takes_nothing_along() {
+fn exe_launcher_end_leaves_owner_and_file() {
     let place = Place::new();
     let launcher = place.launcher(&["dash", "-c", "\"$0\"; exit $?"]);
     let (mut process, program) = starts_the_owner(&place, launcher, "dash");

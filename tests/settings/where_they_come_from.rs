@@ -15,7 +15,7 @@ fn owned_by(host: &Process, candidates: &[&Path]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn pidfile_path_beats_pidfile() {
+fn pidfile_path_wins_over_pidfile() {
     let scene = TestDir::new();
     let other = scene.path("run/other.pid");
     let mut host = scene
@@ -30,7 +30,7 @@ fn pidfile_path_beats_pidfile() {
 }
 
 #[test]
-fn pidfile_path_is_enough() {
+fn pidfile_path_alone_is_enough() {
     let scene = TestDir::new();
     let host = scene
         .host("waits_for_eof")
@@ -41,7 +41,7 @@ fn pidfile_path_is_enough() {
 }
 
 #[test]
-fn the_command_line_beats_both() {
+fn command_line_wins_over_environment() {
     let scene = TestDir::new();
     let other = scene.path("run/other.pid");
     let third = scene.path("run/third.pid");
@@ -63,7 +63,7 @@ fn the_command_line_beats_both() {
 }
 
 #[test]
-fn the_command_line_is_enough() {
+fn command_line_alone_is_enough() {
     let scene = TestDir::new();
     let host = scene
         .host("waits_for_eof")
@@ -75,7 +75,7 @@ fn the_command_line_is_enough() {
 }
 
 #[test]
-fn without_a_setting_there_is_no_file_and_no_thread() {
+fn no_setting_no_file_and_no_thread() {
     let nothing_set = |scene: &TestDir| scene.host("waits_for_eof").inert().spawn();
     let set_to_nothing = |scene: &TestDir| scene.host("waits_for_eof").env("PIDFILE", "").spawn();
     for start in [nothing_set, set_to_nothing] {
@@ -93,7 +93,7 @@ fn without_a_setting_there_is_no_file_and_no_thread() {
 
 /// This path runs in every child process of every host.
 #[test]
-fn without_a_setting_there_is_not_one_system_call() {
+fn no_setting_not_one_system_call() {
     let plain = calls_after_loading(Mode::Plain);
     assert!(plain.iter().any(|name| name == "writev"), "{plain:?}");
     assert_eq!(calls_after_loading(Mode::Inert), plain);
@@ -112,7 +112,7 @@ fn calls_after_loading(mode: Mode) -> Vec<String> {
 
 /// A program that got its privileges from a set-user-ID bit must not create files where its caller wants them.
 #[test]
-fn a_setuid_program_is_left_alone() {
+fn setuid_program_ignores_settings() {
     let scene = TestDir::new();
     let host = scene.copy(&scene.host_path("shows_secure_mode"), "4755");
     // In secure execution the loader preloads only what lies in a system directory and is setuid itself. So the library

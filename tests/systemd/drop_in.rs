@@ -84,7 +84,7 @@ fn works(unit: &Unit, options: &str) -> String {
 const FOREGROUND: &str = "ExecStart=/lab/c-tests/is_a_service";
 
 #[test]
-fn a_service_in_the_foreground() {
+fn drop_in_serves_foreground_service() {
     for kind in ["simple", "exec", "notify"] {
         let name = format!("run-{kind}");
         let unit = lab().unit(&name, &format!("Type={kind}\n{FOREGROUND}"));
@@ -100,7 +100,7 @@ fn a_service_in_the_foreground() {
 }
 
 #[test]
-fn a_service_that_becomes_a_daemon() {
+fn drop_in_serves_forking_service() {
     for how in ["fork", "double", "daemon"] {
         let name = format!("run-forking-{how}");
         let line = format!("Type=forking\nExecStart=/lab/c-tests/daemonizes_as_a_service {how}");
@@ -111,7 +111,7 @@ fn a_service_that_becomes_a_daemon() {
 }
 
 #[test]
-fn a_service_of_a_user_gets_a_directory() {
+fn drop_in_gives_user_service_a_directory() {
     let unit = lab().unit("run-nobody", &format!("User=nobody\n{FOREGROUND}"));
     works(&unit, "");
     let told = refusal_of("pidfile-run systemd run-nobody --pidfile /run/a.pid");
@@ -120,7 +120,7 @@ fn a_service_of_a_user_gets_a_directory() {
 }
 
 #[test]
-fn what_the_service_has_stays() {
+fn drop_in_keeps_existing_settings() {
     let lines = format!(
         "RuntimeDirectory=run-has\nEnvironment=A=b LD_PRELOAD=libm.so.6 \"C=d e\"\n{FOREGROUND}"
     );
@@ -135,7 +135,7 @@ fn what_the_service_has_stays() {
 }
 
 #[test]
-fn options_become_settings_of_the_service() {
+fn drop_in_options_become_settings() {
     let unit = lab().unit("run-options", FOREGROUND);
     let drop_in = works(&unit, " --kill-after=5 --exe 'is_a_service' --strict");
     for setting in [
@@ -149,7 +149,7 @@ fn options_become_settings_of_the_service() {
 
 /// RuntimeDirectory= would remove it with all that is in it.
 #[test]
-fn a_directory_of_somebody_else_is_left_alone() {
+fn drop_in_leaves_shared_directory_alone() {
     lab().unit("run-shared", &format!("User=nobody\n{FOREGROUND}"));
     let drop_in = output_of("pidfile-run systemd run-shared --pidfile /run/systemd/a.pid");
     assert!(!drop_in.contains("RuntimeDirectory="), "{drop_in}");
@@ -160,7 +160,7 @@ fn a_directory_of_somebody_else_is_left_alone() {
 }
 
 #[test]
-fn an_unknown_service_is_told() {
+fn drop_in_for_unknown_service_is_refused() {
     let told = refusal_of("pidfile-run systemd no-such-thing --pidfile /run/x/a.pid");
     assert!(told.contains("no-such-thing.service"), "{told}");
     assert!(told.contains("list-unit-files"), "{told}");
@@ -169,7 +169,7 @@ fn an_unknown_service_is_told() {
 
 /// On a machine that builds images, say.
 #[test]
-fn where_systemd_does_not_run_the_type_is_said() {
+fn drop_in_without_systemd_names_the_type() {
     for name in SHELLS {
         let scene = TestDir::new();
         let path = base_system(&scene, &[]);

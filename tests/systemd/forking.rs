@@ -22,7 +22,7 @@ fn service(name: &str, how: &str, more: &str) -> PairedRun {
 
 /// `systemctl start` returns when the launcher has ended: by then the file names the daemon, and systemd has read it.
 #[test]
-fn a_whole_life() {
+fn forking_service_start_stop_and_deletion() {
     for how in WAYS {
         let pair = service("life", how, "");
         pair.live();
@@ -36,7 +36,7 @@ fn a_whole_life() {
 }
 
 #[test]
-fn a_reload() {
+fn forking_service_reload() {
     for how in WAYS {
         let pair = service("reload", how, "");
         pair.start();
@@ -50,7 +50,7 @@ fn a_reload() {
 }
 
 #[test]
-fn a_restart_after_deletion() {
+fn forking_service_restarts_after_deletion() {
     for how in WAYS {
         let pair = service("restart", how, "Restart=always\nRestartSec=0\n");
         pair.start();
@@ -60,14 +60,14 @@ fn a_restart_after_deletion() {
 }
 
 #[test]
-fn another_user() {
+fn forking_service_of_another_user() {
     for how in WAYS {
         service("user", how, "User=nobody\n").live();
     }
 }
 
 #[test]
-fn a_sandbox() {
+fn forking_service_in_a_sandbox() {
     let sandbox = "DynamicUser=yes\nProtectSystem=strict\nNoNewPrivileges=yes\nSystemCallFilter=@system-service\n";
     for how in WAYS {
         service("sandbox", how, sandbox).live();
@@ -75,7 +75,7 @@ fn a_sandbox() {
 }
 
 #[test]
-fn kill_modes() {
+fn forking_service_kill_modes() {
     for mode in ["control-group", "mixed", "process"] {
         for how in WAYS {
             service(

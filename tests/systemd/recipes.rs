@@ -138,7 +138,7 @@ impl Drop for Machine {
 }
 
 #[test]
-fn a_shell() {
+fn recipe_shell_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let [start, then] = &recipes("Shell")[..] else {
         panic!("the README has changed");
@@ -162,7 +162,7 @@ fn a_shell() {
 }
 
 #[test]
-fn seeing_it_work() {
+fn recipe_seeing_it_work_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let command = recipes("See it work").remove(0);
     let started = machine.commands.load(Ordering::Relaxed);
@@ -209,17 +209,17 @@ fn systemd(legacy: &str, drop_in: &str) {
 }
 
 #[test]
-fn systemd_in_the_foreground() {
+fn recipe_systemd_foreground_works() {
     systemd(STAYS_IN_THE_FOREGROUND, &recipes("systemd")[0]);
 }
 
 #[test]
-fn systemd_in_the_background() {
+fn recipe_systemd_background_works() {
     systemd(PUTS_ITSELF_INTO_THE_BACKGROUND, &recipes("systemd")[1]);
 }
 
 #[test]
-fn monit() {
+fn recipe_monit_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     machine.write("/etc/monit/conf.d/legacy", &recipes("monit")[0], "600");
     // So that `monit stop` and the like can reach it. Most machines have something of that kind.
@@ -247,7 +247,7 @@ fn monit() {
 }
 
 #[test]
-fn supervisord() {
+fn recipe_supervisord_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let place = "/etc/supervisor/conf.d/legacy.conf";
     machine.write(place, &recipes("supervisord")[0], "644");
@@ -273,7 +273,7 @@ fn supervisord() {
 }
 
 #[test]
-fn an_init_script() {
+fn recipe_init_script_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/examples/legacy.init");
     let script = fs::read_to_string(example).unwrap();
@@ -303,7 +303,7 @@ fn an_init_script() {
 
 /// cron runs the first line at once. For the second one it would take up to a minute: its command is run as cron does.
 #[test]
-fn cron() {
+fn recipe_cron_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let crontab = recipes("cron").remove(0);
     machine.write("/etc/cron.d/legacy", &crontab, "644");
@@ -365,14 +365,14 @@ exec bwrap --unshare-pid --as-pid-1 --bind / / --dev /dev --proc /proc --tmpfs /
 "#;
 
 #[test]
-fn a_container_that_is_told_from_outside() {
+fn recipe_container_environment_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy/legacy.pid");
     machine.write("/usr/local/bin/docker", DOCKER, "755");
     container(&machine, &recipes("Containers")[0]);
 }
 
 #[test]
-fn a_container_with_an_entry_point() {
+fn recipe_container_entry_point_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy/legacy.pid");
     machine.write("/entrypoint", &recipes("Containers")[1], "755");
     container(
@@ -382,7 +382,7 @@ fn a_container_with_an_entry_point() {
 }
 
 #[test]
-fn a_start_script() {
+fn recipe_start_script_works() {
     let machine = Machine::new(PUTS_ITSELF_INTO_THE_BACKGROUND, "/run/legacy.pid");
     let script = "#!/bin/bash\nid >/dev/null\n/opt/legacy/bin/legacy\necho started\n";
     machine.write("/opt/legacy/start.sh", script, "755");

@@ -7,18 +7,18 @@ use std::os::unix::fs::MetadataExt;
 const SERVICE: &str = "ExecStart=/lab/c-tests/is_a_service\n";
 
 #[test]
-fn type_simple() {
+fn simple_service_start_stop_and_deletion() {
     PairedRun::new("simple", &format!("Type=simple\n{SERVICE}")).live();
 }
 
 #[test]
-fn type_exec() {
+fn exec_service_start_stop_and_deletion() {
     PairedRun::new("exec", &format!("Type=exec\n{SERVICE}")).live();
 }
 
 /// systemd says that such a service is up only when it has said so itself: then the file is there too.
 #[test]
-fn type_notify() {
+fn notify_service_is_up_with_its_file() {
     let pair = PairedRun::new("notify", &format!("Type=notify\n{SERVICE}"));
     pair.live();
     pair.active.systemctl("start");
@@ -27,19 +27,19 @@ fn type_notify() {
 
 /// It says so through another program, which has the library and the setting too.
 #[test]
-fn type_notify_by_another_program() {
+fn notify_by_helper_program_works() {
     let script = "/usr/bin/systemd-notify --ready; exec /lab/c-tests/is_a_service";
     let lines = format!("Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c '{script}'\n");
     PairedRun::new("notify-script", &lines).live();
 }
 
 #[test]
-fn a_service_that_sigterm_ends_by_default() {
+fn service_without_handler_ends_clean() {
     PairedRun::new("default", "ExecStart=/lab/c-tests/waits_for_signal\n").live();
 }
 
 #[test]
-fn a_shell_as_the_main_process() {
+fn service_started_by_shell_exec() {
     PairedRun::new(
         "shell",
         "ExecStart=sh -c '/bin/true; exec /lab/c-tests/is_a_service'\n",
@@ -48,7 +48,7 @@ fn a_shell_as_the_main_process() {
 }
 
 #[test]
-fn a_service_that_ends_by_itself() {
+fn service_ending_itself_keeps_its_result() {
     for (name, status) in [("ends-well", "0"), ("ends-badly", "3")] {
         let start = format!("ExecStart=/lab/c-tests/returns_status {status}\n");
         let pair = PairedRun::new(name, &start);
@@ -65,7 +65,7 @@ fn a_service_that_ends_by_itself() {
 
 /// systemd gives the environment of a unit to each of its commands, and all of them run in the course of this.
 #[test]
-fn the_other_commands_of_a_unit() {
+fn unit_commands_never_touch_the_file() {
     for (name, reload) in [
         ("reload-by-pid", "/bin/kill -HUP $MAINPID"),
         (
@@ -104,7 +104,7 @@ fn the_other_commands_of_a_unit() {
 
 /// Deleting the file is a way to stop a service.
 #[test]
-fn exec_stop_by_deletion() {
+fn exec_stop_by_deletion_stops_service() {
     let lines = format!(
         "Type=notify\n{SERVICE}\
          ExecStop=/bin/sh -c 'rm /run/%N/a.pid || kill $MAINPID; while kill -0 $MAINPID; do sleep 0.01; done' \n"
@@ -115,7 +115,7 @@ fn exec_stop_by_deletion() {
 }
 
 #[test]
-fn a_restart_after_deletion() {
+fn service_restarts_after_deletion() {
     let lines = format!("Type=notify\n{SERVICE}Restart=always\nRestartSec=0\n");
     let pair = PairedRun::new("restart", &lines);
     pair.start();
@@ -127,7 +127,7 @@ fn a_restart_after_deletion() {
 }
 
 #[test]
-fn systemctl_restart() {
+fn systemctl_restart_renews_the_file() {
     let pair = PairedRun::new("restart-verb", &format!("Type=notify\n{SERVICE}"));
     pair.start();
     for _ in 0..3 {
@@ -139,7 +139,7 @@ fn systemctl_restart() {
 
 /// What systemd does not wait for is a stale file, for it and for us.
 #[test]
-fn a_service_that_was_killed_starts_again() {
+fn killed_service_starts_again_over_stale_file() {
     let lines = format!("Type=notify\n{SERVICE}RuntimeDirectoryPreserve=yes\n");
     let pair = PairedRun::new("killed", &lines);
     pair.start();
@@ -153,12 +153,12 @@ fn a_service_that_was_killed_starts_again() {
 }
 
 #[test]
-fn another_user() {
+fn service_of_another_user() {
     PairedRun::new("user", &format!("Type=notify\nUser=nobody\n{SERVICE}")).live();
 }
 
 #[test]
-fn a_user_made_for_it() {
+fn service_of_a_dynamic_user() {
     let lines = format!("Type=notify\nDynamicUser=yes\n{SERVICE}");
     let pair = PairedRun::new("dynamic", &lines);
     pair.live();
@@ -168,7 +168,7 @@ fn a_user_made_for_it() {
 }
 
 #[test]
-fn sandboxes() {
+fn service_in_sandboxes() {
     let all = [
         ("private-tmp", "PrivateTmp=yes\n"),
         ("protect-system", "ProtectSystem=strict\n"),
@@ -205,7 +205,7 @@ fn sandboxes() {
 
 /// The deletion is told even where not every system call is allowed.
 #[test]
-fn the_reason_is_in_the_log() {
+fn service_log_names_the_deletion() {
     for (name, sandbox) in [
         ("reason", ""),
         ("reason-filtered", "SystemCallFilter=@system-service\n"),
@@ -233,7 +233,7 @@ fn the_reason_is_in_the_log() {
 
 /// The file in a place that only the service sees.
 #[test]
-fn a_file_in_a_private_tmp() {
+fn service_with_file_in_private_tmp() {
     let lines = format!(
         "Environment=LD_PRELOAD=/lab/libpidfile.so PIDFILE=/tmp/a.pid\nType=notify\nPrivateTmp=yes\n{SERVICE}"
     );
@@ -252,7 +252,7 @@ fn a_file_in_a_private_tmp() {
 
 /// A main process and a worker; what is left of them after each end is systemd's business and must not change.
 #[test]
-fn kill_modes() {
+fn service_kill_modes() {
     for mode in ["control-group", "mixed", "process", "none"] {
         let lines = format!(
             "KillMode={mode}\n\

@@ -479,11 +479,11 @@ fn nothing_harms(what: &str, faults: fn(&BTreeMap<String, usize>) -> Vec<String>
 }
 
 #[test]
-fn every_system_call_may_fail() {
+fn any_failing_system_call_harms_nothing() {
     nothing_harms("system calls that fail", errors_in);
 }
 
 #[test]
-fn the_host_may_be_killed_at_every_system_call() {
+fn kill_at_any_system_call_leaves_known_state() {
     nothing_harms("SIGKILL at system calls", kills_in);
 }

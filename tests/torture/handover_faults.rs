@@ -201,7 +201,7 @@ fn sweep(calls: &[&str], what: &str, last: usize) {
 }
 
 #[test]
-fn somebody_is_killed_at_a_call_of_the_hand_over() {
+fn kill_at_hand_over_call_misleads_nobody() {
     let calls = ["pwrite64", "flock", "ftruncate", "futex"];
     sweep(&calls, KILLED, 6);
     sweep(&["exit_group", "clone3", "openat"], KILLED, 3);
@@ -209,13 +209,13 @@ fn somebody_is_killed_at_a_call_of_the_hand_over() {
 
 /// Whatever call that is.
 #[test]
-fn somebody_is_killed_at_any_call() {
+fn kill_at_any_call_misleads_nobody() {
     sweep(&["all"], KILLED, 60);
 }
 
 /// Of the library's calls those that the heir does not need for its own end. (For that: `faults`.)
 #[test]
-fn a_call_of_the_hand_over_fails() {
+fn failing_hand_over_call_misleads_nobody() {
     let last = if cfg!(feature = "torture") { 6 } else { 1 };
     for (call, errors) in [
         ("flock", &["ENOLCK", "EINTR"][..]),
@@ -246,7 +246,7 @@ fn cannot_take_over(scene: &TestDir, steps: &[&str], at_once: bool, is_daemon: I
 }
 
 #[test]
-fn an_heir_that_has_become_another_program() {
+fn successor_turned_other_program_gets_nothing() {
     for shape in SHAPES {
         let scene = TestDir::new();
         let still = scene.host_path("waits_for_eof_static");
@@ -269,7 +269,7 @@ fn an_heir_that_has_become_another_program() {
 
 /// It has a fork behind it and no session yet when it loses what its keeper would need.
 #[test]
-fn an_heir_that_can_have_no_keeper() {
+fn successor_without_keeper_gets_nothing() {
     for at_once in [false, true] {
         for way in ["thread", "memory", "descriptor", "path"] {
             let scene = TestDir::new();

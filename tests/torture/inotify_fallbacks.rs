@@ -43,7 +43,7 @@ const LIMITS: [&str; 2] = ["max_inotify_instances", "max_inotify_watches"];
 
 /// Nobody has to know, but who has asked.
 #[test]
-fn no_room_for_a_watch() {
+fn no_inotify_watch_left_polls() {
     for limit in LIMITS {
         for setting in ["auto", "stderr"] {
             let scene = TestDir::new();
@@ -59,7 +59,7 @@ fn no_room_for_a_watch() {
 
 /// Who wants inotify or nothing is told that it is nothing.
 #[test]
-fn no_room_for_a_watch_and_no_polling() {
+fn no_inotify_watch_and_no_polling_is_reported() {
     for limit in LIMITS {
         let scene = TestDir::new();
         let mut host = without(&scene, limit)
@@ -79,7 +79,7 @@ fn no_room_for_a_watch_and_no_polling() {
 
 /// Each has a file, each sees its deletion, whether there was an instance for it or not.
 #[test]
-fn more_owners_than_instances() {
+fn more_owners_than_inotify_instances_all_end() {
     allow_many_descriptors();
     // Nobody else's.
     let user = 1_000_000_000 + process::id();
@@ -142,7 +142,7 @@ fn limit(name: &str) -> usize {
 
 /// On a file system that tells inotify nothing. strace makes it look like FUSE, and the watch a watch on nothing.
 #[test]
-fn no_events() {
+fn silent_inotify_deletion_still_ends() {
     let faults = [
         "--inject=fstatfs:poke_exit=@arg2=4655736500000000",
         "--inject=inotify_add_watch:retval=1",
@@ -211,7 +211,7 @@ fn is_stopped(host: &Process) -> bool {
 
 /// A host that was stopped for a while finds a full queue, in which the last events, the deletion's, are missing.
 #[test]
-fn more_events_than_the_queue_holds() {
+fn inotify_queue_overflow_deletion_still_ends() {
     for is_deleted in [false, true] {
         let scene = TestDir::new();
         let mut host = scene.host("waits_for_eof").spawn_ready();
@@ -245,7 +245,7 @@ fn more_events_than_the_queue_holds() {
 
 /// The old file ends for good when the last one closes it, and `notify` then drops what it watches at that path.
 #[test]
-fn a_file_that_was_replaced_while_somebody_had_it_open() {
+fn replaced_file_closed_late_stays_watched() {
     let scene = TestDir::new();
     // After exec it has opened the file by its name, as the reader has.
     let host = scene
@@ -269,7 +269,7 @@ fn a_file_that_was_replaced_while_somebody_had_it_open() {
 
 /// unlink(2) sends the event and only then takes the path away: who is quick still finds the file there. Here that lasts.
 #[test]
-fn a_path_that_leads_to_the_deleted_file_for_a_while() {
+fn unlink_event_before_path_vanishes_still_ends() {
     let scene = TestDir::new();
     let file = scene.path("data/a.pid");
     let script = format!(
@@ -288,7 +288,7 @@ fn a_path_that_leads_to_the_deleted_file_for_a_while() {
 }
 
 #[test]
-fn a_host_that_was_stopped_for_a_while() {
+fn host_stopped_meanwhile_notices_deletion() {
     for watch in ["auto", "poll:0.01"] {
         let scene = TestDir::new();
         let mut host = scene
@@ -326,7 +326,7 @@ fn a_host_that_was_stopped_for_a_while() {
 
 /// Every value that there is, and values that there are not, which count as the default.
 #[test]
-fn every_value_of_the_setting() {
+fn every_watch_value_sees_the_deletion() {
     let values = [
         "auto",
         "inotify",

@@ -108,7 +108,7 @@ fn is_owner(scene: &TestDir, host: &Process) {
 }
 
 #[test]
-fn a_thousand_starts_race() {
+fn thousand_starts_race_one_owner_at_a_time() {
     let starts = times(200, 1000) as usize;
     for stale in [false, true] {
         let scene = TestDir::new();
@@ -119,7 +119,7 @@ fn a_thousand_starts_race() {
 }
 
 #[test]
-fn starts_race() {
+fn starts_race_one_owner_at_a_time() {
     rounds("starts racing", times(60, 2000), |random| {
         let scene = TestDir::new();
         let stale = random.bool().then(|| leave_stale(&scene));
@@ -154,7 +154,7 @@ fn starts_race() {
 }
 
 #[test]
-fn a_start_and_an_end() {
+fn start_racing_end_has_clear_owner() {
     rounds("start against end", times(120, 3000), |random| {
         let scene = TestDir::new();
         let first = scene.host("waits_for_eof").spawn_owner();
@@ -194,7 +194,7 @@ fn a_start_and_an_end() {
 }
 
 #[test]
-fn an_end_and_a_deletion() {
+fn end_racing_deletion_leaves_no_file() {
     rounds("end against deletion", times(120, 3000), |random| {
         let scene = TestDir::new();
         let host = scene.host("waits_for_eof").spawn_owner();
@@ -234,7 +234,7 @@ const SHAPES: [&[&str]; 4] = [
 ];
 
 #[test]
-fn a_deletion_and_a_hand_over() {
+fn deletion_racing_hand_over_ends_daemon() {
     rounds("deletion against hand-over", times(60, 2000), |random| {
         let scene = TestDir::new();
         let orphans = Descendants::of(&scene);
@@ -285,7 +285,7 @@ fn a_deletion_and_a_hand_over() {
 }
 
 #[test]
-fn an_exec_and_a_deletion() {
+fn exec_racing_deletion_ends_program() {
     rounds("exec against deletion", times(80, 2000), |random| {
         let scene = TestDir::new();
         let images = random.u32(0..6);

@@ -68,7 +68,7 @@ fn has_a_child(scene: &TestDir, mode: Mode, how: &str, end: &str) -> Process {
 }
 
 #[test]
-fn a_child_that_ends_changes_nothing() {
+fn ending_child_leaves_owners_file() {
     for (how, end) in children() {
         let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
             let scene = TestDir::new();
@@ -84,7 +84,7 @@ fn a_child_that_ends_changes_nothing() {
 }
 
 #[test]
-fn the_file_still_counts_after_a_child_has_ended() {
+fn deletion_after_child_ended_ends_owner() {
     for (how, end) in children() {
         let scene = TestDir::new();
         let host = has_a_child(&scene, Mode::Active, how, end);
@@ -96,7 +96,7 @@ fn the_file_still_counts_after_a_child_has_ended() {
 /// Go hands its children the environment that the kernel gave it, in which libc and we have never been. Such a child is
 /// known by its ancestor, even where a second instance must not run.
 #[test]
-fn a_child_without_our_mark_runs_in_silence() {
+fn child_without_mark_runs_silently() {
     let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
         let scene = TestDir::new();
         let host = scene.host("starts_a_child").mode(mode);
@@ -114,7 +114,7 @@ fn a_child_without_our_mark_runs_in_silence() {
 
 /// Children that live on hold nothing of ours, neither the file nor its lock.
 #[test]
-fn a_child_that_outlives_the_owner_leaves_the_file_alone() {
+fn surviving_child_holds_no_file_and_no_lock() {
     for how in ["fork", "_Fork", "clone", "posix_spawn", "system"] {
         for signal in [libc::SIGTERM, libc::SIGKILL] {
             let scene = TestDir::new();
@@ -149,7 +149,7 @@ fn child_left_by(host: &Process) -> i32 {
 }
 
 #[test]
-fn a_program_that_the_owner_runs_gets_no_thread() {
+fn owners_child_program_has_no_thread_of_ours() {
     let scene = TestDir::new();
     let script = "read line; \"$1\"; exit 5";
     let mut host = scene
@@ -171,7 +171,7 @@ fn a_program_that_the_owner_runs_gets_no_thread() {
 
 /// What such a program is slowed by is the loading, and the question who it is.
 #[test]
-fn a_program_that_the_owner_runs_makes_no_system_call_but_getpid() {
+fn owners_child_program_calls_getpid_only() {
     let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
         let scene = TestDir::new();
         let log = scene.path("out/strace");
@@ -195,7 +195,7 @@ fn a_program_that_the_owner_runs_makes_no_system_call_but_getpid() {
 /// Nor does a child of its own touch more pages than it would with a library that does nothing. Where the kernel puts the
 /// libraries makes a difference of some pages, so it is asked more than once.
 #[test]
-fn a_program_that_the_owner_runs_forks_as_with_an_empty_library() {
+fn owners_child_forks_touch_no_more_pages() {
     let fewest_pages = |library: &Path, is_active: bool| {
         let pages = (0..20).map(|_| -> i32 {
             let scene = TestDir::new();

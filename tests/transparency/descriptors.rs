@@ -67,24 +67,24 @@ fn its_files_stay_its_own(append: &str, watch: &str) {
 }
 
 #[test]
-fn files_with_the_freed_numbers() {
+fn freed_descriptor_numbers_are_the_hosts() {
     its_files_stay_its_own("", "auto");
 }
 
 #[test]
-fn files_with_the_freed_numbers_while_we_poll() {
+fn freed_descriptor_numbers_while_polling() {
     its_files_stay_its_own("", "poll");
 }
 
 /// One of them has the number of stderr, and is opened as a log is. But nobody has said that it is one.
 #[test]
-fn data_that_is_appended_to() {
+fn data_file_on_stderrs_number_gets_no_message() {
     its_files_stay_its_own("append", "auto");
 }
 
 /// A pipe that the host has inherited: when the host closes its end, that was the last one.
 #[test]
-fn a_reader_sees_the_end() {
+fn inherited_pipe_reader_sees_its_end() {
     for watch in ["auto", "poll", "off"] {
         let scene = TestDir::new();
         let pipe = scene.fifo("data/pipe");

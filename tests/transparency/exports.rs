@@ -57,7 +57,7 @@ fn dynamic(tag: &str) -> Vec<String> {
 }
 
 #[test]
-fn it_exports_what_it_interposes_and_nothing_else() {
+fn library_exports_only_interposed_functions() {
     let symbols = says(
         "nm",
         &["--dynamic", "--defined-only", "--format=just-symbols"],
@@ -69,7 +69,7 @@ fn it_exports_what_it_interposes_and_nothing_else() {
 
 /// Before glibc 2.34, threads and dlopen(3) are in files of their own, and who asks for nothing newer has to name them.
 #[test]
-fn it_needs_libc_and_the_loader_only() {
+fn library_needs_only_libc_and_loader() {
     let mut libc = vec!["libc.so.6"];
     if !says("readelf", &["--wide", "--version-info"]).contains("GLIBC_2.34") {
         libc.extend(["libpthread.so.0", "libdl.so.2"]);
@@ -82,19 +82,19 @@ fn it_needs_libc_and_the_loader_only() {
 
 /// Every process of every host maps it, and an image of a container may carry it.
 #[test]
-fn it_is_small() {
+fn library_file_is_small() {
     let size = std::fs::metadata(library()).unwrap().len();
     assert!(size <= 600 * 1024, "{size} bytes");
 }
 
 #[test]
-fn it_can_never_be_unloaded() {
+fn library_cannot_be_unloaded() {
     let flags = dynamic("(FLAGS_1)").concat();
     assert!(flags.contains("NODELETE"), "{flags}");
 }
 
 #[test]
-fn its_stack_is_not_executable_and_its_code_not_writable() {
+fn library_has_no_writable_code() {
     let segments = says("readelf", &["--wide", "--segments"]);
     assert!(segments.contains("GNU_STACK"), "{segments}");
     assert!(!segments.contains("RWE"), "{segments}");

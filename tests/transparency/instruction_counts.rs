@@ -28,11 +28,11 @@ fn costs_no_more_than_before(name: &str, preload: Preload) {
 }
 
 #[test]
-fn a_start_without_a_setting() {
+fn instruction_count_without_a_setting() {
     costs_no_more_than_before("inert", Preload::Inert);
 }
 
 #[test]
-fn a_start_and_an_end_of_an_owner() {
+fn instruction_count_of_an_owner() {
     costs_no_more_than_before("active", Preload::Active);
 }

@@ -21,7 +21,7 @@ fn settled_owner(scene: &TestDir) -> Process {
 }
 
 #[test]
-fn the_host_has_no_descriptor_of_ours() {
+fn host_has_no_descriptor_of_ours() {
     let scene = TestDir::new();
     let plain: Vec<i32> = fds_of(start(&scene, Mode::Plain).pid())
         .into_keys()
@@ -33,7 +33,7 @@ fn the_host_has_no_descriptor_of_ours() {
 }
 
 #[test]
-fn none_of_our_threads_holds_a_descriptor_of_the_host() {
+fn our_threads_hold_no_descriptor_of_the_host() {
     let scene = TestDir::new();
     let owner = settled_owner(&scene);
     let of_the_host: Vec<_> = fds_of(owner.pid()).into_values().collect();
@@ -51,7 +51,7 @@ fn none_of_our_threads_holds_a_descriptor_of_the_host() {
 }
 
 #[test]
-fn two_threads_at_most() {
+fn owner_has_at_most_two_threads_of_ours() {
     let scene = TestDir::new();
     let owner = settled_owner(&scene);
     let ours = extra_tasks_of(owner.pid());
@@ -79,7 +79,7 @@ fn our_threads_block_every_signal() {
 }
 
 #[test]
-fn little_address_space() {
+fn owner_uses_little_address_space() {
     let scene = TestDir::new();
     let plain = address_space(start(&scene, Mode::Plain).pid());
     let owner = settled_owner(&scene);
@@ -92,7 +92,7 @@ fn little_address_space() {
 
 /// What a host under `mlockall` pays for, and one of a thousand.
 #[test]
-fn little_memory() {
+fn owner_uses_little_memory() {
     let scene = TestDir::new();
     let plain = start(&scene, Mode::Plain);
     wait_until_idle(&plain);
@@ -105,7 +105,7 @@ fn little_memory() {
 }
 
 #[test]
-fn nobody_wakes_up_while_nothing_happens() {
+fn idle_owner_never_wakes_up() {
     let scene = TestDir::new();
     let owner = settled_owner(&scene);
     let tasks = tasks_of(owner.pid());

@@ -13,7 +13,7 @@ fn under_valgrind(scene: &TestDir, host: &str) -> Process {
 }
 
 #[test]
-fn it_has_its_file_until_it_ends() {
+fn owner_under_valgrind_has_file_until_its_end() {
     let scene = TestDir::new();
     let mut host = under_valgrind(&scene, "waits_for_eof");
     host.close_stdin();
@@ -23,7 +23,7 @@ fn it_has_its_file_until_it_ends() {
 }
 
 #[test]
-fn a_deletion_ends_it() {
+fn owner_under_valgrind_ends_by_deletion() {
     let scene = TestDir::new();
     let host = under_valgrind(&scene, "waits_for_signal");
     scene.remove_pidfile();

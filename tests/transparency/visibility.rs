@@ -50,28 +50,28 @@ fn sees_the_same(mode: Mode, watch: &str) {
 }
 
 #[test]
-fn it_sees_the_same_without_a_setting() {
+fn host_sees_the_same_without_a_setting() {
     sees_the_same(Mode::Inert, "auto");
 }
 
 #[test]
-fn it_sees_the_same_as_an_owner() {
+fn host_sees_the_same_as_owner() {
     sees_the_same(Mode::Active, "auto");
 }
 
 #[test]
-fn it_sees_the_same_as_an_owner_without_a_thread() {
+fn host_sees_the_same_as_owner_without_thread() {
     sees_the_same(Mode::Active, "off");
 }
 
 /// Twice without us: the host prints nothing that changes by itself, or the others would say nothing.
 #[test]
-fn it_sees_the_same_twice() {
+fn host_without_us_prints_the_same_twice() {
     sees_the_same(Mode::Plain, "auto");
 }
 
 #[test]
-fn what_succeeds_leaves_errno_and_the_signal_mask_alone() {
+fn successful_calls_keep_errno_and_signal_mask() {
     let scene = TestDir::new();
     let said = |mode, watch| {
         let host = scene.host("keeps_errno").mode(mode);

@@ -62,7 +62,7 @@ fn search(
 }
 
 #[test]
-fn the_protocol_holds() {
+fn protocol_model_has_no_violation() {
     match search_all(Assume::All) {
         Ok(states) => println!("{states} states of the protocol, 0 violations"),
         Err(what) => panic!("{what}"),
@@ -70,7 +70,7 @@ fn the_protocol_holds() {
 }
 
 #[test]
-fn every_fault_is_found() {
+fn protocol_model_finds_every_planted_fault() {
     let theft = "live owner's file";
     let stale = "a file is left behind";
     let (deletion, with_exec, with_kill) = ((0, 0, 1), (0, 1, 1), (1, 0, 1));
@@ -97,7 +97,7 @@ fn every_fault_is_found() {
 
 /// What the protocol counts on it really needs.
 #[test]
-fn what_is_assumed_is_needed() {
+fn protocol_model_needs_each_assumption() {
     for assume in [Assume::AnySpeed, Assume::DeletionAtAnyMoment] {
         let found = search_all(assume).unwrap_err();
         println!("{found}");
