@@ -82,10 +82,12 @@ picture: ## draw docs/life-cycle.svg, which the README shows, from docs/life-cyc
 	@scripts/setup picture
 	scripts/picture
 
-lint: ## check format and style of the Rust code and the shell scripts (installs what it needs)
+lint: ## check format, style and documentation of the Rust code, the order of its rooms, and the shell scripts (installs what it needs)
 	@scripts/setup build lint
 	cargo fmt --check
 	cargo clippy --all-targets --all-features --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+	cargo test --locked --quiet --test layers
 	shellcheck $(SCRIPTS) scripts/completion/*
 	scripts/picture --check
 

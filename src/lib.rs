@@ -1,56 +1,86 @@
-//! # libpidfile
-//!
-//! Gives any unmodified, dynamically linked Linux program a PID file:
+//! Gives any unmodified, dynamically linked Linux program a PID file.
 //!
 //! ```text
 //! LD_PRELOAD=libpidfile.so PIDFILE=/run/a.pid ./legacy
 //! ```
 //!
-//! The PID is in the file before `main` runs. Delete the file, and the program gets SIGTERM. The
-//! program ends, and the file is gone. A stale file is taken over; a file that a live owner holds
-//! is never touched. The program itself notices nothing.
+//! # The promise
 //!
-//! ## The picture
+//! 1. The file holds the PID of the program before `main` runs: decimal, one newline, mode 0644.
+//! 2. The program is terminated if the file is deleted.
+//! 3. The file is removed when the program ends.
+//! 4. A program that daemonizes passes the file to its daemon before the first process is gone.
+//! 5. A stale file is replaced; a file that a live owner holds is not touched.
+//! 6. The program does not notice.
+//!
+//! # How it works
 //!
 //! ```text
-//! ctor ──► Config ──► claim ──► keeper thread ─────────────┐ owns: the file's fd and lock, the watcher
-//!   (environment, argv)          ▲    ▲    ▲               │ private descriptor table, all signals blocked
-//!                                │    │    │               ▼
-//!   exit, _exit, quick_exit ─────┘    │    └──── notify   deleted? ──► kill(getpid(), SIGTERM)
-//!   signals whose action was default ─┘          (any event: "look again")
+//! constructor ──► settings ──► claim the file ──► keeper thread ───┐ has the file, its lock and the watch,
+//!                                                   ▲    ▲         │ in a descriptor table of its own,
+//!   exit, _exit, quick_exit ──► endings ── request ─┘    │         │ with every signal blocked
+//!   signals with the default action ──► endings ─────────┘         ▼
+//!                                                   file deleted? ──► kill(getpid(), SIGTERM)
 //! ```
 //!
-//! One thread, the *keeper*, owns the file. Everything else, in whatever context it runs, posts one
-//! bit to the keeper's mailbox and waits for the answer with a bound. So what runs in signal
-//! handlers and on exit paths is a handful of atomic operations and two system calls.
+//! One thread, the *keeper*, has the file. All other code, whatever it runs in, posts a request to the keeper: a bit in
+//! an atomic word, and a futex(2) to wake it. Where it has to wait for the answer, it waits with a timeout. So signal
+//! handlers and exit paths take no lock and allocate nothing.
 //!
-//! ## Where things are
+//! `docs/architecture.md` has the life of one file as a sequence, the threads, and the test that holds each invariant.
 //!
-//! | module | holds |
+//! # Invariants
+//!
+//! | | |
 //! | --- | --- |
-//! | [`settings`] | environment and command line → `Config` |
-//! | [`startup`] | from the constructor to the first instruction of the host |
-//! | [`settings::exec_state`] | what an exec must not make us forget |
-//! | [`pidfile`] | the file that is ours: look, adopt, pass on, remove, empty |
-//! | [`pidfile::acquire`] | how the file becomes ours |
-//! | [`pidfile::standby`] | the file of another process, which this one may inherit |
-//! | [`pidfile::fd_passing`] | what an heir without rights gets with it |
-//! | [`pidfile::content`], [`pidfile::location`] | what is in a PID file, and where it is |
-//! | [`ownership`] | what this process is to the file: all that handlers and exit paths touch |
-//! | [`keeper`] | the thread that owns the file |
-//! | [`handover`], [`ownership::shared`], [`hooks::fork`] | fork, setsid, daemon: who inherits |
-//! | [`private_table`] | the keeper's own descriptor table |
-//! | [`ending`] | atexit, `_exit`, `quick_exit` |
-//! | [`last_thread`], [`main_thread`] | the process whose main thread has left by `pthread_exit`, or ended |
-//! | [`signals`], [`kernel_action`] | the virtual default disposition |
-//! | [`fatal`] | the handler behind it: the process ends by the signal |
-//! | [`once`], [`abort`] | where the kernel or libc puts the real default back |
-//! | [`own_hands`] | the host that writes a PID file of its own at the same path |
-//! | [`interpose`] | the exported C symbols, and libc's behind them |
-//! | [`report`] | what a person gets told, and where |
-//! | [`heap`], [`footprint`], [`thread_keys`] | what keeps us out of the host's memory and environment |
-//! | [`sys`] | the few things libc offers no safe form of |
+//! | I1 | No descriptor of this library is ever in the host's descriptor table. |
+//! | I2 | The host sees its signal dispositions as it has set them. |
+//! | I3 | Only the owner acts on the file. Any other process with the library loaded does nothing. |
+//! | I4 | Only our own file is removed: same device and inode as published, and it still holds our PID. |
+//! | I5 | Only a proven deletion ends the host. An error of any other kind proves nothing. |
+//! | I6 | No failure of the library harms the host: it runs on without a PID file, and one line says why. |
+//! | I7 | At a handover the successor's PID is in the file before the old owner is gone. |
+//! | I8 | In secure-execution mode (`AT_SECURE`, ld.so(8)) the library does nothing. |
+//! | I9 | errno and the signal mask are what they were after each entry from the host. |
+//! | I10 | No thread of the library keeps the process alive or takes one of its signals. |
+//!
+//! # The rooms
+//!
+//! Each folder is a room. A file may use its own room and those below it; `tests/layers.rs` holds that.
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | [`startup`] | constructor → take part or not → acquire the file → `main` |
+//! | [`hooks`] | what the host calls: the exported C symbols, the fork handlers |
+//! | [`keeper`] | the thread that has the file, and the watch for its deletion |
+//! | [`endings`] | every way in which a process ends; the file goes first |
+//! | [`handover`] | which process gets the file when the owner exits |
+//! | [`ownership`] | what this process is to the file: state shared by its threads and its children |
+//! | [`guard`] | the process that removes the file after an end that no handler sees |
+//! | [`report`] | messages to the operator |
+//! | [`settings`] | environment and command line → [`settings::config::Config`] |
+//! | [`pidfile`] | the file and its protocol; knows a process only by its PID |
+//! | [`isolation`] | what keeps us out of the host's memory, descriptors and thread keys |
+//! | [`sys`] | raw system calls, `/proc`, clocks; knows nothing of PID files |
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | host | the unmodified program into which the library is loaded |
+//! | owner | the process whose PID is in the file |
+//! | keeper | the thread of the owner that alone opens, writes, watches and removes the file |
+//! | candidate | a child of the owner that may get the file |
+//! | standby | a candidate that waits for the lock of the file |
+//! | successor | the candidate to which an exiting owner gives the file |
+//! | handover | giving the file to a successor |
+//! | guard | the process that `PIDFILE_GUARD=1` starts beside the owner |
+//! | stale | said of a file whose owner has ended without removing it: nobody holds its lock |
+//! | claim, resume | become the owner before `main`; become it again after exec(2) |
+//! | unmonitored | said of a file without a keeper: whoever ends the process removes it |
 
+// The documentation is that of a library without a public item: all of its links are private.
+#![allow(rustdoc::private_intra_doc_links)]
 #![deny(unsafe_op_in_unsafe_fn)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 #![cfg_attr(
@@ -92,17 +122,6 @@ mod signals;
 mod startup;
 mod sys;
 mod thread_keys;
-
-/// Around a fork(2): see [`heap::lock`].
-fn heap_lock() {
-    #[cfg(not(test))]
-    heap::lock();
-}
-
-fn heap_unlock() {
-    #[cfg(not(test))]
-    heap::unlock();
-}
 
 /// Runs when the loader has loaded us, before `main`.
 #[ctor::ctor(unsafe)]

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use crate::handover::{choose, receive};
+use crate::isolation;
 use crate::keeper;
 use crate::ownership::shared::{self, Page, kind, page};
 use crate::ownership::state;
@@ -61,7 +62,7 @@ unsafe extern "C" fn before_fork() {
             return;
         }
         if FORKING.replace(FORKING.get() + 1) == 0 {
-            crate::heap_lock();
+            isolation::lock_heap();
         }
         if state::is_owner() || choose::may_leave_to_next_child() {
             PLACE.set(page().and_then(Page::expect_child));
@@ -94,7 +95,7 @@ unsafe extern "C" fn after_fork_parent() {
         if forks > 0 {
             FORKING.set(forks - 1);
             if forks == 1 {
-                crate::heap_unlock();
+                isolation::unlock_heap();
             }
             match (page(), place) {
                 (Some(page), Some(place)) if errno != Errno(0) => page.expect_no_child(place),
@@ -113,7 +114,7 @@ unsafe extern "C" fn after_fork_child() {
             SELF.store(sys::getpid(), Ordering::SeqCst);
             return;
         }
-        crate::heap_unlock();
+        isolation::unlock_heap();
         let parent = SELF.swap(sys::getpid(), Ordering::SeqCst);
         let parent_owned = state::owner() == parent;
         let is_second = choose::may_leave_to_next_child();

@@ -28,7 +28,7 @@ pub struct Variables<'a> {
     pub guard: Option<&'a [u8]>,
     /// `PIDFILE_LOG`: `auto`, `stderr`, `syslog`, `off`.
     pub log: Option<&'a [u8]>,
-    /// Not a setting: see [`crate::mark`].
+    /// Not a setting: see [`super::exec_state`].
     pub mark: Option<&'a [u8]>,
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// To whom the file passes when the program ends and a child goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {
-    /// To a child that has made itself a daemon, see [`crate::succession`].
+    /// To a child that has made itself a daemon, see `handover`.
     Auto,
     /// To any forked child, for daemons that never call setsid(2).
     Fork,
