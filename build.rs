@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,separate-loadable-segments");
     }
 
-    // See src/heap.rs and src/footprint.rs.
+    // See src/isolation/heap.rs and src/isolation/wrap.rs.
     let wrapped = [
         "malloc",
         "calloc",

@@ -11,8 +11,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::isolation::fd_table;
 use crate::ownership::state::{self, Phase, Requests};
-use crate::private_table;
 use crate::sys::procfs::Stat;
 use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
 
@@ -87,7 +87,7 @@ extern "C" fn stand_in(_: *mut c_void) -> *mut c_void {
 
 extern "C" fn count_in_place_of_the_keeper(_: *mut c_void) -> *mut c_void {
     guarded((), || {
-        if private_table::enter().is_err() {
+        if fd_table::enter().is_err() {
             return;
         }
         loop {

@@ -97,31 +97,22 @@ mod abort;
 mod ending;
 mod endings;
 mod fatal;
-// Unit tests are linked as programs, where nothing is wrapped.
-#[cfg(not(test))]
-mod footprint;
 mod guard;
 mod handover;
-#[cfg(not(test))]
-mod heap;
 mod hooks;
-mod interpose;
 mod isolation;
 mod keeper;
 mod kernel_action;
 mod last_thread;
 mod main_thread;
 mod once;
-mod own_hands;
 mod ownership;
 mod pidfile;
-mod private_table;
 mod report;
 mod settings;
 mod signals;
 mod startup;
 mod sys;
-mod thread_keys;
 
 /// Runs when the loader has loaded us, before `main`.
 #[ctor::ctor(unsafe)]

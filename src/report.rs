@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::private_table;
+use crate::isolation::fd_table;
 use crate::settings::Log;
 use crate::settings::config::Config;
 use crate::sys::text::escaped;
@@ -178,12 +178,12 @@ fn part(text: &str) -> libc::iovec {
 /// The main thread runs us only before `main`; the others have a table of their own, or may not
 /// open anything and so have only the host's.
 fn keeps_hosts_table() -> bool {
-    is_main_thread() || !private_table::is_entered()
+    is_main_thread() || !fd_table::is_entered()
 }
 
 /// In the host's table the host could hit what is opened, or take it for its own.
 fn may_open() -> bool {
-    is_main_thread() || private_table::is_entered()
+    is_main_thread() || fd_table::is_entered()
 }
 
 fn is_main_thread() -> bool {

@@ -28,7 +28,7 @@ use crate::sys::{self, guard::guarded, sigset};
 use crate::{fatal, once};
 
 unsafe extern "C" {
-    // The name by which libc exports its own sigaction(); the other one is ours (interpose.rs).
+    // The name by which libc exports its own sigaction(); the other one is ours (hooks/).
     fn __sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int;
 }
 

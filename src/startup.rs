@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use once_cell::sync::OnceCell;
 
 use crate::hooks::fork;
+use crate::isolation::tls_keys::LowKeys;
+use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
 use crate::ownership::state;
 use crate::pidfile::acquire::Refusal;
@@ -14,8 +16,7 @@ use crate::settings::config::Config;
 use crate::settings::env::Variables;
 use crate::settings::exec_state::{self, ExecState, Role};
 use crate::sys::{self, procfs, sigset::SignalsBlocked};
-use crate::thread_keys::LowKeys;
-use crate::{abort, ending, keeper, last_thread, main_thread, own_hands, report, signals};
+use crate::{abort, ending, keeper, last_thread, main_thread, report, signals};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -145,7 +146,7 @@ fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
 /// This process stood by for the file of another one before it called exec(2).
 fn stand_by_again(config: &'static Config, home: Home) {
     signals::hook(config.signal);
-    own_hands::note_path(&config.path);
+    host_file::note_path(&config.path);
     at_the_end();
     exec_state::leave(Role::Standby, home, config.path.to_bytes());
     fork::register(config);

@@ -31,17 +31,11 @@ const MOVING: &[&str] = &[
     "abort.rs",
     "ending.rs",
     "fatal.rs",
-    "footprint.rs",
-    "heap.rs",
-    "interpose.rs",
     "kernel_action.rs",
     "last_thread.rs",
     "main_thread.rs",
     "once.rs",
-    "own_hands.rs",
-    "private_table.rs",
     "signals.rs",
-    "thread_keys.rs",
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::handover::choose;
-use crate::own_hands;
+use crate::ownership::host_file;
 use crate::ownership::shared::{AT_ONCE, REST, page};
 use crate::pidfile::{PidFile, Sight};
 use crate::sys::futex::POLL_INTERVAL;
@@ -22,7 +22,7 @@ pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     // Children that mean no good could have us wait for ever.
     while clock::now() < end {
         // All of this may take a while. Whoever would be the heir is told.
-        let deleted = file.look_patiently() == Sight::Deleted && !own_hands::has_removed();
+        let deleted = file.look_patiently() == Sight::Deleted && !host_file::has_removed();
         if deleted {
             page.deleted.store(1, Ordering::SeqCst);
         }

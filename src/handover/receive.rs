@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use crate::isolation::fd_table;
+use crate::ownership::host_file;
 use crate::ownership::shared::{AT_ONCE, page};
 use crate::ownership::state::{self, Phase};
 use crate::ownership::terminate;
@@ -13,7 +15,6 @@ use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
-use crate::{own_hands, private_table};
 
 /// How long an owner may take to notice that its heir has ended.
 const TAKING_BACK: Duration = Duration::from_millis(300);
@@ -46,7 +47,7 @@ fn has_called_exec() -> bool {
 
 /// Whether the owner has begun to pass the file on to this process.
 fn is_named() -> bool {
-    own_hands::path().is_some_and(names_us_at)
+    host_file::path().is_some_and(names_us_at)
 }
 
 /// The keeper of an heir that has the lock.
@@ -79,7 +80,7 @@ fn owner_finds_it_deleted() -> bool {
 /// The keeper of a candidate: opens the file and waits for its lock. Answers the file if it is
 /// ours then, or nothing if it will never be.
 pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
-    private_table::enter().ok()?;
+    fd_table::enter().ok()?;
     let Some(baton) = Baton::open(&config.path) else {
         state::enter(Phase::Released);
         if owner_finds_it_deleted() {
@@ -120,7 +121,7 @@ pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
                 }
                 let sight = file.look_patiently();
                 let has_named_us =
-                    file.names_us() && sight == Sight::Deleted && !own_hands::has_removed();
+                    file.names_us() && sight == Sight::Deleted && !host_file::has_removed();
                 if has_named_us || owner_has_found_it_deleted() {
                     terminate::terminate(config);
                 }

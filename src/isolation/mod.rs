@@ -1,14 +1,22 @@
 //! What keeps the library out of the memory, the descriptors and the thread keys of the host.
 
-/// Locks the heap around a fork(2): see [`crate::heap::lock`].
+pub mod fd_table;
+// Unit tests are linked as programs, where nothing is wrapped.
+#[cfg(not(test))]
+mod heap;
+pub mod tls_keys;
+#[cfg(not(test))]
+mod wrap;
+
+/// Locks the heap around a fork(2): see [`heap::lock`].
 pub fn lock_heap() {
     // Unit tests are linked as programs, which have no heap of ours.
     #[cfg(not(test))]
-    crate::heap::lock();
+    heap::lock();
 }
 
 /// Unlocks the heap after a fork(2).
 pub fn unlock_heap() {
     #[cfg(not(test))]
-    crate::heap::unlock();
+    heap::unlock();
 }

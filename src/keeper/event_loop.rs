@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::credentials;
 use super::threads::wait_for_stack;
 use super::watcher::Watcher;
+use crate::ownership::host_file;
 use crate::ownership::owned_file::OWNED_FILE;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::terminate::{kill_host, terminate_at_once};
@@ -16,7 +17,7 @@ use crate::pidfile::{PidFile, Sight};
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch};
 use crate::sys::{clock, procfs};
-use crate::{handover, last_thread, main_thread, own_hands, report};
+use crate::{handover, last_thread, main_thread, report};
 
 /// The watch is armed so long after the start: a process that lives for milliseconds never pays
 /// for it (closing an inotify instance takes the kernel up to 20 ms). A look after arming finds a
@@ -219,13 +220,13 @@ impl EventLoop {
         });
         match sight {
             Sight::Present | Sight::Going => self.settling = None,
-            Sight::Deleted if !own_hands::has_removed() => {
+            Sight::Deleted if !host_file::has_removed() => {
                 *place = None;
                 terminate_at_once(self.config, &place);
             }
             Sight::Deleted | Sight::Replaced => match file.adopt() {
                 Ok(()) => {
-                    own_hands::note(file);
+                    host_file::note(file);
                     self.settling = None;
                     drop(place);
                     self.arm();
@@ -246,7 +247,7 @@ impl EventLoop {
 
     /// Somebody else's file is there now, or the host has removed its own for good.
     fn on_lost(&self, other: Option<libc::pid_t>) {
-        if own_hands::has_removed() {
+        if host_file::has_removed() {
             report::detail(self.config, "was removed by the program itself");
         } else if let Some(pid) = other {
             report::problem(
@@ -269,7 +270,7 @@ fn on_event(config: &Config) {
     let mut place = OWNED_FILE.lock();
     match place.as_ref().map(PidFile::look) {
         None | Some(Sight::Present) => {}
-        Some(Sight::Deleted) if !own_hands::has_removed() => {
+        Some(Sight::Deleted) if !host_file::has_removed() => {
             *place = None;
             terminate_at_once(config, &place);
         }

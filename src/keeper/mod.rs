@@ -13,6 +13,8 @@ mod watcher;
 use std::io;
 use std::sync::{Mutex, MutexGuard};
 
+use crate::isolation::fd_table;
+use crate::ownership::host_file;
 use crate::ownership::owned_file::{Claim, OWNED_FILE};
 use crate::ownership::state::{self, Phase};
 use crate::ownership::{terminate, unattended};
@@ -20,7 +22,7 @@ use crate::pidfile::acquire::{Lock, Refusal};
 use crate::settings::Watch;
 use crate::settings::config::Config;
 use crate::sys;
-use crate::{handover, own_hands, private_table, report};
+use crate::{handover, report};
 
 use event_loop::EventLoop;
 use threads::{START_TIMEOUT, spawn};
@@ -35,7 +37,7 @@ static REFUSAL: Mutex<Option<Refusal>> = Mutex::new(None);
 /// Why the file is not ours.
 pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
     state::become_owner();
-    own_hands::note_path(&config.path);
+    host_file::note_path(&config.path);
     let outcome = if config.watch == Watch::Off {
         unattended::claim(config, claim)
     } else {
@@ -83,7 +85,7 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
     state::renew();
     spawn(move || {
         if let Some(file) = handover::receive::wait_for_baton(config) {
-            own_hands::note(&file);
+            host_file::note(&file);
             *OWNED_FILE.lock() = Some(file);
             state::become_owner();
             state::enter(Phase::Kept);
@@ -120,14 +122,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The keeper's life.
 fn keep(config: &'static Config, claim: Claim) {
-    if private_table::enter().is_err() {
+    if fd_table::enter().is_err() {
         state::enter(Phase::NoFdTable);
         state::wait_beyond(Phase::NoFdTable, START_TIMEOUT);
         return unattended::poll(config);
     }
     match claim.make(config, Lock::Kept) {
         Ok(file) => {
-            own_hands::note(&file);
+            host_file::note(&file);
             *OWNED_FILE.lock() = Some(file);
             state::enter(Phase::Kept);
         }

@@ -1,5 +1,6 @@
 //! What this process is to the file: the state that its threads share, and the file itself.
 
+pub mod host_file;
 pub mod owned_file;
 pub mod shared;
 pub mod state;

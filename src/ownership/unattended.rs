@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use crate::own_hands;
+use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::terminate;
@@ -31,7 +31,7 @@ static LAST_WORDS: OnceCell<Prepared> = OnceCell::new();
 pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
     match claim.make(config, Lock::Dropped) {
         Ok(file) => {
-            own_hands::note(&file);
+            host_file::note(&file);
             set(config, file);
             Ok(())
         }
@@ -82,7 +82,7 @@ pub fn poll(config: &Config) {
     while state::phase() == Phase::Unattended {
         let Some(file) = FILE.get() else { return };
         if file.look() == Sight::Deleted
-            && !own_hands::has_removed()
+            && !host_file::has_removed()
             && state::leave_for(Phase::Unattended, Phase::Released)
         {
             terminate::terminate(config);

@@ -20,7 +20,7 @@ pub fn flock(fd: &OwnedFd) -> Result<(), Errno> {
     flock_by_kernel(fd, libc::LOCK_EX | libc::LOCK_NB).map(|_| ())
 }
 
-/// The function of that name is the host's (interpose.rs).
+/// The function of that name is the host's (hooks/).
 pub fn flock_by_kernel(fd: &OwnedFd, operation: c_int) -> Result<c_int, Errno> {
     // SAFETY: the descriptor is ours.
     check(unsafe { libc::syscall(libc::SYS_flock, fd.as_raw_fd(), operation) } as c_int)
@@ -72,7 +72,7 @@ pub fn file_at(path: &CStr) -> Result<FileId, Errno> {
         .map_err(|errno| *errno)
 }
 
-/// The function of that name is the host's (interpose.rs).
+/// The function of that name is the host's (hooks/).
 pub fn unlink(path: &CStr) -> Result<(), Errno> {
     // SAFETY: a C string.
     check(unsafe { unlink_by_kernel(path.as_ptr()) } as c_int).map(|_| ())

@@ -1,7 +1,7 @@
 //! What std would otherwise take from the host on our behalf.
 //!
 //! The linker sends our own calls of some libc functions to functions of ours (`--wrap`, see
-//! build.rs and [`crate::heap`]); the host's calls of them are not concerned.
+//! build.rs and [`super::heap`]); the host's calls of them are not concerned.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;

@@ -163,4 +163,4 @@ unsafe extern "C" {
     fn __real_free(block: *mut c_void);
 }
 
-crate::footprint::wrap!(malloc, calloc, realloc, posix_memalign, free);
+crate::isolation::wrap::wrap!(malloc, calloc, realloc, posix_memalign, free);

@@ -1,0 +1,115 @@
+//! The host changes its user or its groups: see [`crate::keeper::credentials`].
+
+use std::ffi::{CStr, c_char, c_int};
+
+use super::refuse;
+use crate::keeper::credentials;
+use crate::sys::guard::guarded;
+use crate::sys::next_symbol::LibcFunction;
+
+macro_rules! change {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),+)
+        => $number:ident[$first:expr, $second:expr, $third:expr];)+) => { $(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// As in the manual page.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $name($($argument: $type),+) -> c_int {
+            static REAL: LibcFunction = LibcFunction::new(
+                // SAFETY: the literal ends in a zero byte, and has no other.
+                unsafe { CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes()) }
+            );
+            let by_libc = || {
+                let real = REAL.address();
+                if real.is_null() {
+                    return refuse(-1);
+                }
+                // SAFETY: libc's function of that name and type; the caller's promise.
+                unsafe {
+                    let real: unsafe extern "C" fn($($type),+) -> c_int = std::mem::transmute(real);
+                    real($($argument),+)
+                }
+            };
+            let arguments = [$first as usize, $second as usize, $third as usize];
+            credentials::change(libc::$number, arguments, by_libc)
+        }
+    )+ };
+}
+
+/// "Leave it as it is."
+const SAME: u32 = u32::MAX;
+
+change! {
+    /// setuid(2).
+    setuid(id: libc::uid_t) => SYS_setuid[id, 0, 0];
+    /// setgid(2).
+    setgid(id: libc::gid_t) => SYS_setgid[id, 0, 0];
+    /// seteuid(2).
+    seteuid(id: libc::uid_t) => SYS_setresuid[SAME, id, SAME];
+    /// setegid(2).
+    setegid(id: libc::gid_t) => SYS_setresgid[SAME, id, SAME];
+    /// setreuid(2).
+    setreuid(real: libc::uid_t, effective: libc::uid_t) => SYS_setreuid[real, effective, 0];
+    /// setregid(2).
+    setregid(real: libc::gid_t, effective: libc::gid_t) => SYS_setregid[real, effective, 0];
+    /// setresuid(2).
+    setresuid(real: libc::uid_t, effective: libc::uid_t, saved: libc::uid_t)
+        => SYS_setresuid[real, effective, saved];
+    /// setresgid(2).
+    setresgid(real: libc::gid_t, effective: libc::gid_t, saved: libc::gid_t)
+        => SYS_setresgid[real, effective, saved];
+    /// setgroups(2).
+    setgroups(size: libc::size_t, list: *const libc::gid_t) => SYS_setgroups[size, list, 0];
+}
+
+/// initgroups(3). libc's own calls its inner setgroups, which nobody else sees.
+///
+/// # Safety
+///
+/// As for initgroups(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid_t) -> c_int {
+    static REAL: LibcFunction = LibcFunction::new(c"initgroups");
+    if guarded(false, credentials::is_asked) {
+        // SAFETY: the caller's promise.
+        let groups = guarded(None, || unsafe { groups_of(user, group) });
+        if let Some(groups) = groups {
+            // SAFETY: as many as there are.
+            return unsafe { setgroups(groups.len(), groups.as_ptr()) };
+        }
+    }
+    let real = REAL.address();
+    if real.is_null() {
+        return refuse(-1);
+    }
+    // SAFETY: libc's function of that name and type; the caller's promise.
+    unsafe {
+        let real: unsafe extern "C" fn(*const c_char, libc::gid_t) -> c_int =
+            std::mem::transmute(real);
+        real(user, group)
+    }
+}
+
+/// The groups that initgroups(3) would set, as many as the kernel takes.
+///
+/// # Safety
+///
+/// `user` is a C string.
+unsafe fn groups_of(user: *const c_char, group: libc::gid_t) -> Option<Vec<libc::gid_t>> {
+    /// NGROUPS_MAX.
+    const MOST: usize = 65_536;
+    let mut groups = vec![0; 64];
+    loop {
+        let mut count = c_int::try_from(groups.len()).ok()?;
+        // SAFETY: the caller's promise, and room for so many.
+        let found = unsafe { libc::getgrouplist(user, group, groups.as_mut_ptr(), &mut count) };
+        let count = usize::try_from(count).ok()?;
+        if found >= 0 || groups.len() == MOST {
+            groups.truncate(count);
+            return Some(groups);
+        }
+        groups.resize(count.max(2 * groups.len()).min(MOST), 0);
+    }
+}

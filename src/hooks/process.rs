@@ -1,0 +1,87 @@
+//! The process ends, or becomes a daemon.
+
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+
+use crate::ending::{self, How};
+use crate::hooks;
+use crate::sys::{self, Errno, guard::guarded};
+
+/// _exit(2).
+#[unsafe(no_mangle)]
+pub extern "C" fn _exit(status: c_int) -> ! {
+    if ending::has_something_to_release() {
+        guarded((), || {
+            ending::release(How::OfItsOwnAccord);
+            // No thread that was cancelled meanwhile comes away from here.
+            sys::exit_group(status)
+        });
+    }
+    sys::exit_group(status)
+}
+
+/// _Exit(3), the same by its C99 name.
+#[unsafe(no_mangle)]
+pub extern "C" fn _Exit(status: c_int) -> ! {
+    _exit(status)
+}
+
+/// setsid(2).
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn setsid() -> libc::pid_t {
+    // SAFETY: takes nothing.
+    let session = unsafe { libc::syscall(libc::SYS_setsid) } as libc::pid_t;
+    if session != -1 {
+        guarded((), hooks::fork::session_begun);
+    }
+    session
+}
+
+/// daemon(3). libc's own calls its inner fork, setsid and _exit, which nobody else sees.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c_int {
+    // SAFETY: what daemon(3) does, in its order. The child continues with one thread, as there.
+    unsafe {
+        match libc::fork() {
+            -1 => return -1,
+            0 => {}
+            _ => _exit(0),
+        }
+        if setsid() == -1 {
+            return -1;
+        }
+        if keep_directory == 0 {
+            // As there, a failure is not told.
+            libc::chdir(c"/".as_ptr());
+        }
+        if keep_streams != 0 {
+            return 0;
+        }
+        redirect_streams()
+    }
+}
+
+/// Makes /dev/null the standard streams, if it is what it should be.
+fn redirect_streams() -> c_int {
+    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
+    // SAFETY: system calls on a descriptor that was just opened; room for the answer.
+    unsafe {
+        let null = libc::open64(c"/dev/null".as_ptr(), libc::O_RDWR);
+        if null == -1 || libc::fstat64(null, stat.as_mut_ptr()) != 0 {
+            return -1;
+        }
+        let stat = stat.assume_init();
+        if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != libc::makedev(1, 3) {
+            libc::close(null);
+            sys::set_errno(Errno(libc::ENODEV));
+            return -1;
+        }
+        for stream in 0..3 {
+            libc::dup2(null, stream);
+        }
+        if null > 2 {
+            libc::close(null);
+        }
+    }
+    0
+}

@@ -1,0 +1,153 @@
+//! The host sets or asks the disposition of a signal.
+//!
+//! Within glibc `signal` and its relatives do not go through the exported `sigaction`, so each
+//! needs its own. What they do is told in their manual pages; all of it works on
+//! [`signals::sigaction`], which passes everything through until the library is active. They are
+//! async-signal-safe, as POSIX demands of `sigaction` and `signal` (signal-safety(7)).
+
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libc::{SIG_ERR, sighandler_t};
+
+use super::refuse;
+use crate::signals;
+use crate::sys::sigset::{self, INTERNAL, bit};
+
+/// sigaction(2).
+///
+/// # Safety
+///
+/// As for sigaction(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sigaction(
+    signal: c_int,
+    action: *const libc::sigaction,
+    old: *mut libc::sigaction,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { signals::sigaction(signal, action, old) }
+}
+
+/// The signals for which siginterrupt(3) wants no restart of interrupted system calls.
+static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
+
+/// signal(2): the handler stays, system calls are restarted.
+#[unsafe(no_mangle)]
+pub extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    let Some(only) = only(signal).filter(|_| handler != SIG_ERR) else {
+        return refuse(SIG_ERR);
+    };
+    let interrupting = INTERRUPTING.load(Ordering::Relaxed) & bit(signal) != 0;
+    let flags = if interrupting { 0 } else { libc::SA_RESTART };
+    exchange(signal, handler, flags, only)
+}
+
+/// signal(2) by its BSD name.
+#[unsafe(no_mangle)]
+pub extern "C" fn bsd_signal(number: c_int, handler: sighandler_t) -> sighandler_t {
+    signal(number, handler)
+}
+
+/// ssignal(3), which in glibc is signal(2).
+#[unsafe(no_mangle)]
+pub extern "C" fn ssignal(number: c_int, handler: sighandler_t) -> sighandler_t {
+    signal(number, handler)
+}
+
+/// sysv_signal(3): the handler serves once, and nothing is blocked or restarted.
+#[unsafe(no_mangle)]
+pub extern "C" fn __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    /// Linux's "no restart", which says nothing new; the host is told it was set.
+    const SA_INTERRUPT: c_int = 0x2000_0000;
+    if only(signal).is_none() || handler == SIG_ERR {
+        return refuse(SIG_ERR);
+    }
+    let flags = libc::SA_RESETHAND | libc::SA_NODEFER | SA_INTERRUPT;
+    exchange(signal, handler, flags, 0)
+}
+
+/// sysv_signal(3). (Programs built for strict X/Open get the name above for `signal`.)
+#[unsafe(no_mangle)]
+pub extern "C" fn sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    __sysv_signal(signal, handler)
+}
+
+/// sigset(3): sets the disposition and unblocks, or blocks for SIG_HOLD.
+#[unsafe(no_mangle)]
+pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler_t {
+    const SIG_HOLD: sighandler_t = 2;
+    let Some(only) = only(signal) else {
+        return refuse(SIG_ERR);
+    };
+    let (how, old) = if disposition == SIG_HOLD {
+        (libc::SIG_BLOCK, disposition_of(signal))
+    } else {
+        (libc::SIG_UNBLOCK, exchange(signal, disposition, 0, 0))
+    };
+    let mut before = sigset::of(0);
+    // SAFETY: both sets are ours.
+    if old == SIG_ERR || unsafe { libc::sigprocmask(how, &sigset::of(only), &mut before) } != 0 {
+        SIG_ERR
+    } else if sigset::contains(&before, signal) {
+        SIG_HOLD
+    } else {
+        old
+    }
+}
+
+/// siginterrupt(3): whether the signal interrupts system calls, now and for later `signal` calls.
+#[unsafe(no_mangle)]
+pub extern "C" fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: room for the answer, which is used only on success.
+    unsafe {
+        if signals::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0 {
+            return -1;
+        }
+        let action = action.assume_init_mut();
+        if interrupts != 0 {
+            INTERRUPTING.fetch_or(bit(signal), Ordering::Relaxed);
+            action.sa_flags &= !libc::SA_RESTART;
+        } else {
+            INTERRUPTING.fetch_and(!bit(signal), Ordering::Relaxed);
+            action.sa_flags |= libc::SA_RESTART;
+        }
+        signals::sigaction(signal, action, ptr::null_mut())
+    }
+}
+
+/// Sets a disposition; answers the one before, or SIG_ERR with errno set.
+fn exchange(signal: c_int, handler: sighandler_t, flags: c_int, mask: u64) -> sighandler_t {
+    let mut old = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: all zeroes is a valid action; room for the answer, which is used only on success.
+    unsafe {
+        let mut new = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
+        new.sa_sigaction = handler;
+        new.sa_flags = flags;
+        sigset::set_bits(&mut new.sa_mask, mask);
+        if signals::sigaction(signal, &new, old.as_mut_ptr()) != 0 {
+            return SIG_ERR;
+        }
+        old.assume_init().sa_sigaction
+    }
+}
+
+fn disposition_of(signal: c_int) -> sighandler_t {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: only asks; room for the answer, which is used only on success.
+    unsafe {
+        if signals::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0 {
+            return SIG_ERR;
+        }
+        action.assume_init().sa_sigaction
+    }
+}
+
+/// The signal as a set, if libc lets anybody touch it.
+fn only(signal: c_int) -> Option<u64> {
+    let is_signal = (1..=64).contains(&signal) && !INTERNAL.contains(&signal);
+    is_signal.then(|| bit(signal))
+}
