@@ -93,24 +93,16 @@ compile_error!(
     "libpidfile is for Linux: it builds on inotify, futexes and private descriptor tables"
 );
 
-mod abort;
-mod ending;
 mod endings;
-mod fatal;
 mod guard;
 mod handover;
 mod hooks;
 mod isolation;
 mod keeper;
-mod kernel_action;
-mod last_thread;
-mod main_thread;
-mod once;
 mod ownership;
 mod pidfile;
 mod report;
 mod settings;
-mod signals;
 mod startup;
 mod sys;
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use once_cell::sync::OnceCell;
 
+use crate::endings::{self, abort, last_thread, main_thread, signals};
 use crate::hooks::fork;
 use crate::isolation::tls_keys::LowKeys;
 use crate::ownership::host_file;
@@ -16,7 +17,7 @@ use crate::settings::config::Config;
 use crate::settings::env::Variables;
 use crate::settings::exec_state::{self, ExecState, Role};
 use crate::sys::{self, procfs, sigset::SignalsBlocked};
-use crate::{abort, ending, keeper, last_thread, main_thread, report, signals};
+use crate::{keeper, report};
 
 unsafe extern "C" {
     static environ: *const *const c_char;
@@ -155,7 +156,7 @@ fn stand_by_again(config: &'static Config, home: Home) {
 
 fn at_the_end() {
     abort::register();
-    ending::register();
+    endings::register();
     last_thread::register();
     main_thread::note();
 }

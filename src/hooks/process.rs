@@ -3,16 +3,16 @@
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
-use crate::ending::{self, How};
+use crate::endings::{self, How};
 use crate::hooks;
 use crate::sys::{self, Errno, guard::guarded};
 
 /// _exit(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn _exit(status: c_int) -> ! {
-    if ending::has_something_to_release() {
+    if endings::has_something_to_release() {
         guarded((), || {
-            ending::release(How::OfItsOwnAccord);
+            endings::release(How::OfItsOwnAccord);
             // No thread that was cancelled meanwhile comes away from here.
             sys::exit_group(status)
         });

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libc::{SIG_ERR, sighandler_t};
 
 use super::refuse;
-use crate::signals;
+use crate::endings::signals;
 use crate::sys::sigset::{self, INTERNAL, bit};
 
 /// sigaction(2).

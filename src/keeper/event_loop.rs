@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::credentials;
 use super::threads::wait_for_stack;
 use super::watcher::Watcher;
+use crate::endings::{last_thread, main_thread};
 use crate::ownership::host_file;
 use crate::ownership::owned_file::OWNED_FILE;
 use crate::ownership::state::{self, Phase, Requests};
@@ -17,7 +18,7 @@ use crate::pidfile::{PidFile, Sight};
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch};
 use crate::sys::{clock, procfs};
-use crate::{handover, last_thread, main_thread, report};
+use crate::{handover, report};
 
 /// The watch is armed so long after the start: a process that lives for milliseconds never pays
 /// for it (closing an inotify instance takes the kernel up to 20 ms). A look after arming finds a

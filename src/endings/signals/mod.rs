@@ -14,6 +14,10 @@
 //!
 //! Everything here is async-signal-safe: computation on the stack and system calls.
 
+pub mod fatal;
+mod kernel_action;
+mod one_shot;
+
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -21,11 +25,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use libc::{SIG_DFL, sigaction as Action, siginfo_t};
 
-use crate::kernel_action::KernelAction;
 use crate::ownership::state;
 use crate::sys::sigset::bit;
 use crate::sys::{self, guard::guarded, sigset};
-use crate::{fatal, once};
+use kernel_action::KernelAction;
+use one_shot as once;
 
 unsafe extern "C" {
     // The name by which libc exports its own sigaction(); the other one is ours (hooks/).

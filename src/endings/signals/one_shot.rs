@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{SIG_DFL, SIG_IGN, sigaction as Action, siginfo_t};
 
+use crate::endings::signals::{self, fatal};
 use crate::ownership::state;
 use crate::sys::guard::guarded;
-use crate::{fatal, signals};
 
 /// The host's handlers, by signal. 0, which is SIG_DFL, once it has served.
 static HELD: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];

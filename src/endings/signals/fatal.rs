@@ -6,9 +6,9 @@ use std::ffi::c_int;
 
 use libc::siginfo_t;
 
-use crate::ending::{self, How};
+use crate::endings::signals;
+use crate::endings::{self, How};
 use crate::ownership::state;
-use crate::signals;
 use crate::sys::{self, sigset};
 
 /// Raised by the instruction that is executed, again each time it is executed.
@@ -35,12 +35,12 @@ pub fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_
         // The kernel ignores it, unless it is one by which an operator ends the first process.
         let by_operator = !FAULTS.contains(&signal);
         if signals::is_first_process() && by_operator && state::is_owner() {
-            ending::release(How::BySignal);
+            endings::release(How::BySignal);
             sys::exit_group(128 + signal);
         }
         return;
     }
-    ending::release(How::BySignal);
+    endings::release(How::BySignal);
     signals::set_default(signal);
     if fault {
         // The handler returns, the instruction is executed again, and the kernel ends the process

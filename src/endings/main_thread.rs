@@ -8,7 +8,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use crate::signals;
+use crate::endings::signals;
 use crate::sys::procfs::Stat;
 use crate::sys::{self, Errno, futex, sigset};
 

@@ -10,9 +10,9 @@ use std::ptr;
 
 use libc::{SIG_DFL, SIG_IGN};
 
-use crate::ending::{self, How};
+use crate::endings::signals;
+use crate::endings::{self, How};
 use crate::ownership::state;
-use crate::signals;
 use crate::sys::next_symbol::LibcFunction;
 use crate::sys::{self, guard::guarded, sigset};
 
@@ -63,7 +63,7 @@ pub fn register() {
 
 /// Does what abort(3) does up to the point where it insists. The function to go on with.
 ///
-/// Async-signal-safe, as abort(3) has to be: system calls, the host's own handler, and [`ending::release`].
+/// Async-signal-safe, as abort(3) has to be: system calls, the host's own handler, and [`endings::release`].
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
 extern "C-unwind" fn prepare() -> usize {
     let insists = guarded(false, || state::is_owner() && disposition() != SIG_DFL);
@@ -71,7 +71,7 @@ extern "C-unwind" fn prepare() -> usize {
         // With nothing of ours around it: the host's handler may jump out, or end the thread.
         raise();
         guarded((), || {
-            ending::release(How::BySignal);
+            endings::release(How::BySignal);
             signals::set_default(libc::SIGABRT);
         });
     }
