@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "posix_memalign",
         "free",
         "getenv",
+        "inotify_add_watch",
         "__cxa_thread_atexit_impl",
     ];
     for name in wrapped {

@@ -12,7 +12,9 @@ use crate::endings::{last_thread, main_thread};
 use crate::ownership::host_file;
 use crate::ownership::owned_file::OWNED_FILE;
 use crate::ownership::state::{self, Phase, Requests};
-use crate::ownership::terminate::{kill_host, terminate_at_once};
+use crate::ownership::terminate::{
+    kill_host, terminate_at_once, was_deleted_before_it_was_replaced,
+};
 use crate::ownership::unattended;
 use crate::pidfile::{PidFile, Sight};
 use crate::settings::config::Config;
@@ -27,6 +29,9 @@ const ARMING: Duration = Duration::from_millis(10);
 /// How long a file that has replaced ours may take to name a process: the host may be writing it.
 const SETTLING: Duration = Duration::from_secs(2);
 const SETTLING_LOOKS: Duration = Duration::from_millis(10);
+/// How often an event is looked at again at once while unlink(2) has still to take the path away: some
+/// 50 µs. After that the keeper looks, at intervals.
+const LOOKS_AT_UNLINKING: u32 = 50;
 
 /// What the keeper has to think of while it owns the file.
 pub struct EventLoop {
@@ -222,8 +227,7 @@ impl EventLoop {
         match sight {
             Sight::Present | Sight::Going => self.settling = None,
             Sight::Deleted if !host_file::has_removed() => {
-                *place = None;
-                terminate_at_once(self.config, &place);
+                terminate_at_once(self.config, &mut place);
             }
             Sight::Deleted | Sight::Replaced => match file.adopt() {
                 Ok(()) => {
@@ -233,6 +237,9 @@ impl EventLoop {
                     self.arm();
                     // It may have gone again before the watch was on it.
                     state::post(Requests::CHECK);
+                }
+                Err(_) if !host_file::has_removed() && was_deleted_before_it_was_replaced(file) => {
+                    terminate_at_once(self.config, &mut place);
                 }
                 Err(pid) => {
                     let until = *self.settling.get_or_insert(clock::now() + SETTLING);
@@ -269,11 +276,17 @@ impl EventLoop {
 fn on_event(config: &Config) {
     credentials::follow();
     let mut place = OWNED_FILE.lock();
-    match place.as_ref().map(PidFile::look) {
+    let mut sight = place.as_ref().map(PidFile::look);
+    for _ in 0..LOOKS_AT_UNLINKING {
+        if sight != Some(Sight::Going) {
+            break;
+        }
+        sight = place.as_ref().map(PidFile::look);
+    }
+    match sight {
         None | Some(Sight::Present) => {}
         Some(Sight::Deleted) if !host_file::has_removed() => {
-            *place = None;
-            terminate_at_once(config, &place);
+            terminate_at_once(config, &mut place);
         }
         Some(Sight::Going | Sight::Deleted | Sight::Replaced) => state::post(Requests::CHECK),
     }

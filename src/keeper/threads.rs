@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::ownership::state::{self, Phase};
-use crate::sys::{self, clock, futex, guard::guarded, procfs};
+use crate::sys::{self, clock, futex, guard::guarded, procfs, sigset};
 
 /// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,7 +25,14 @@ const DONOR_TO_COME: i32 = -1;
 /// If there can be no thread.
 pub fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let keeper = thread::Builder::new().name(procfs::KEEPER.to_owned());
-    keeper.stack_size(STACK).spawn(|| guarded((), life))?;
+    keeper.stack_size(STACK).spawn(|| {
+        // A sandbox of the host's may trap a system call and answer it in a handler of its own. With the
+        // signal blocked the kernel would end the process (seccomp(2), SECCOMP_RET_TRAP). The thread of
+        // `notify` inherits the mask.
+        sigset::unblock(libc::SIGSYS);
+        state::set_keeper();
+        guarded((), life);
+    })?;
     state::set_threaded();
     // glibc keeps the stacks of threads that have ended, with what it has allocated for their TLS,
     // and gives the next thread such a one. Without this one the keeper itself would have to

@@ -277,6 +277,12 @@ impl Page {
         }
     }
 
+    /// Returns whether `pid` is one of the processes that may inherit the file.
+    pub fn knows(&self, pid: libc::pid_t) -> bool {
+        let mut pids = self.candidates.iter();
+        pids.any(|candidate| candidate.pid.load(Ordering::SeqCst) == pid)
+    }
+
     pub fn living(&self, kind: u32, except: libc::pid_t) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(move |candidate| {
             let pid = candidate.pid.load(Ordering::SeqCst);

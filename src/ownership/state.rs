@@ -21,6 +21,8 @@ const LEAVE: Duration = Duration::from_secs(5);
 /// vfork(2) and clone(2) are bystanders without any hook.
 static OWNER: AtomicI32 = AtomicI32::new(0);
 static PHASE: AtomicU32 = AtomicU32::new(Phase::None as u32);
+/// The number of the keeper's thread.
+static KEEPER: AtomicI32 = AtomicI32::new(0);
 static REQUESTS: AtomicU32 = AtomicU32::new(0);
 static THREADED: AtomicBool = AtomicBool::new(false);
 
@@ -215,6 +217,10 @@ pub fn wait_beyond(phase: Phase, bound: Duration) {
 
 /// Asks the keeper to give up the file, or to pass it on if `orderly`; waits until that is done.
 pub fn wait_for_release(orderly: bool) {
+    // By a signal that it has caused itself (SIGSYS): it would wait for ever.
+    if sys::gettid() == KEEPER.load(Ordering::SeqCst) {
+        return;
+    }
     let (request, bound) = if orderly {
         (Requests::EXIT, LEAVE)
     } else {
@@ -245,6 +251,11 @@ pub fn await_requests(wait: impl Fn(&AtomicU32) -> bool) -> Requests {
         }
     }
     Requests(REQUESTS.swap(0, Ordering::SeqCst))
+}
+
+/// The calling thread is the keeper.
+pub fn set_keeper() {
+    KEEPER.store(sys::gettid(), Ordering::SeqCst);
 }
 
 /// Whether threads of ours count as the host's.

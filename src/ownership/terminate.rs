@@ -3,11 +3,12 @@
 use std::ffi::c_int;
 use std::sync::MutexGuard;
 
+use crate::ownership::shared;
 use crate::ownership::state::{self, Requests};
 use crate::pidfile::PidFile;
 use crate::report;
 use crate::settings::config::Config;
-use crate::sys;
+use crate::sys::{self, procfs};
 
 /// The file was deleted: the host is asked to end.
 pub fn terminate(config: &Config) {
@@ -16,16 +17,37 @@ pub fn terminate(config: &Config) {
     expect_end(config);
 }
 
-/// The same for who holds the lock of the file. The signal does not wait for the message to be
-/// delivered: an end that we see waits for the keeper, and the keeper for the lock, so the message
-/// is not lost. Nothing waits after SIGKILL.
-pub fn terminate_at_once(config: &Config, _: &MutexGuard<'_, Option<PidFile>>) {
+/// Sends the signal first, then drops the file and says so. For who holds the lock of the file.
+///
+/// The last close of an unlinked file makes the kernel free the inode, which takes up to 85 µs; the
+/// message may take longer. Neither is lost: an end that we see waits for the keeper, and the keeper for
+/// the lock. Nothing waits after SIGKILL, so there the message goes first.
+pub fn terminate_at_once(config: &Config, place: &mut MutexGuard<'_, Option<PidFile>>) {
     if config.signal == libc::SIGKILL {
-        return terminate(config);
+        report::deleted(config);
     }
     kill_host(config.signal);
-    report::deleted(config);
+    **place = None;
+    if config.signal != libc::SIGKILL {
+        report::deleted(config);
+    }
     expect_end(config);
+}
+
+/// Whether the file was deleted, though there is another process's file at its path: that process was started
+/// after the deletion, and before anybody looked.
+///
+/// That is proven if its file is younger than the deletion, or if it is an owner of the same kind: such a one
+/// never takes the place of a living owner's file. A file that was renamed over ours proves nothing, nor does
+/// one of a descendant of ours, which may have put it there for us.
+pub fn was_deleted_before_it_was_replaced(file: &PidFile) -> bool {
+    file.successor().is_some_and(|(pid, is_younger)| {
+        let is_other = pid != sys::getpid() && procfs::is_running(pid);
+        is_other
+            && (is_younger || procfs::keeper_in(pid) == Some(true))
+            && !procfs::has_ancestor(pid, sys::getpid())
+            && !shared::page().is_some_and(|page| page.knows(pid))
+    })
 }
 
 fn expect_end(config: &Config) {

@@ -17,7 +17,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::pidfile::content::{names_us_at, read_pid, replace};
-use crate::sys::fs::{FileId, file_at, flock, fstat, open, parent, unlink, unlock};
+use crate::sys::fs::{FileId, born, file_at, flock, fstat, open, parent, unlink, unlock};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, Errno, clock, futex, procfs};
 
@@ -115,6 +115,20 @@ impl PidFile {
     /// Whether the path still leads into the directory that the file was put in.
     fn is_home(&self) -> bool {
         self.parent.is_some() && self.parent == parent(&self.path)
+    }
+
+    /// Returns the PID in the file that is at the path now, where ours has no name any more; and whether that file
+    /// was made later than ours lost its last name. (One that was renamed over ours is older than that.)
+    pub fn successor(&self) -> Option<(libc::pid_t, bool)> {
+        let ours = fstat(self.fd.as_ref()?).ok()?;
+        let fd = open(&self.path, libc::O_RDONLY).ok()?;
+        let stat = fstat(&fd).ok()?;
+        if ours.st_nlink != 0 || stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+            return None;
+        }
+        // What takes the last name away sets the time of change, and nothing sets that back.
+        let is_younger = born(&fd).is_some_and(|born| born > (ours.st_ctime, ours.st_ctime_nsec));
+        Some((read_pid(&fd)?, is_younger))
     }
 
     /// Takes over what the path leads to now, if it names this process: the host has written a PID

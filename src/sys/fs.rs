@@ -102,6 +102,21 @@ pub fn fstat(fd: &OwnedFd) -> Stat {
     filled_in(|stat| unsafe { libc::fstat64(fd.as_raw_fd(), stat) })
 }
 
+/// Returns when a file was made, in seconds and nanoseconds of the clock that files are stamped by; `None` where
+/// the file system does not keep that, and before Linux 4.11.
+pub fn born(fd: &OwnedFd) -> Option<(i64, i64)> {
+    let mut found = MaybeUninit::<libc::statx>::zeroed();
+    let (fd, here, flags) = (fd.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH);
+    let (wanted, room) = (libc::STATX_BTIME, found.as_mut_ptr());
+    // SAFETY: the path is a C string, and `found` is writable for the whole call. All zeroes is a valid statx.
+    let found = unsafe {
+        let result = libc::syscall(libc::SYS_statx, fd, here, flags, wanted, room);
+        (result == 0).then(|| found.assume_init())?
+    };
+    let has_it = found.stx_mask & libc::STATX_BTIME != 0;
+    has_it.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec.into()))
+}
+
 /// Reads a file of the kernel's, or as much of it as there is room for, in one piece: it is written
 /// when it is read. Answers how many bytes these are.
 pub fn read_once(path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {

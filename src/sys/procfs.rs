@@ -178,7 +178,12 @@ pub fn parent(pid: libc::pid_t) -> Option<libc::pid_t> {
 /// the parent is known.
 pub fn descends_from(pid: libc::pid_t) -> bool {
     // SAFETY: takes nothing and cannot fail.
-    let mut ancestor = unsafe { libc::getppid() };
+    has_ancestor(unsafe { libc::getppid() }, pid)
+}
+
+/// Whether `pid` is `process`, or its parent, and so on, as far as /proc tells.
+pub fn has_ancestor(process: libc::pid_t, pid: libc::pid_t) -> bool {
+    let mut ancestor = process;
     // Each is older than the one before, but the chain may change while it is read.
     for _ in 0..1000 {
         if ancestor == pid {
@@ -197,13 +202,16 @@ pub const KEEPER: &str = "libpidfile";
 
 /// Whether a process has a keeper; where that cannot be seen, it has.
 pub fn has_keeper(pid: libc::pid_t) -> bool {
+    keeper_in(pid).unwrap_or(true)
+}
+
+/// Whether a process has a keeper; `None` where that cannot be seen.
+pub fn keeper_in(pid: libc::pid_t) -> Option<bool> {
     let threads = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
-    let Ok(threads) = numbers_in(&threads) else {
-        return true;
-    };
+    let threads = numbers_in(&threads).ok()?;
     let name_of = |thread| fs::read(format!("/proc/{pid}/task/{thread}/comm"));
     let mut names = threads.into_iter().flat_map(name_of);
-    names.any(|name| name.trim_ascii_end() == KEEPER.as_bytes())
+    Some(names.any(|name| name.trim_ascii_end() == KEEPER.as_bytes()))
 }
 
 #[cfg(test)]

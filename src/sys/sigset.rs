@@ -44,6 +44,12 @@ pub fn contains(set: &sigset_t, signal: c_int) -> bool {
     bits(set) & bit(signal) != 0
 }
 
+/// Lets a signal through in the calling thread.
+pub fn unblock(signal: c_int) {
+    // SAFETY: the set is valid for the whole call; no old set is asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &of(bit(signal)), ptr::null_mut()) };
+}
+
 /// Blocks every signal for the calling thread until it goes out of scope.
 ///
 /// Through libc, which leaves its two internal signals open: with SIGSETXID blocked, a setuid() of

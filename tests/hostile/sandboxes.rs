@@ -122,3 +122,15 @@ fn sandbox_without_tgkill_signal_still_ends() {
         }
     }
 }
+
+/// The kernel kills a process whose thread makes a trapped call with SIGSYS blocked.
+#[test]
+fn sandbox_with_broker_host_ends_as_ever() {
+    let scene = TestDir::new();
+    let mut host = scene.host("answers_trapped_calls").spawn_ready();
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!(ended.status, exited(7), "{}", ended.stderr);
+    // Its broker allows nobody to remove a file.
+    assert_eq!(scene.content(), "");
+}

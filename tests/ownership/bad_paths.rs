@@ -89,12 +89,8 @@ fn missing_directory_is_reported_and_host_runs() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
     let missing = scene.path("run/missing");
-    let why = format!(
-        "cannot create it: the directory {} does not exist",
-        missing.display()
-    );
-    runs_without(&scene, missing.join("a.pid"), &why.to_lowercase());
-    runs_without(&scene, missing.join(""), &why.to_lowercase());
+    runs_without(&scene, missing.join("a.pid"), "no such file or directory");
+    runs_without(&scene, missing.join(""), "no such file or directory");
     assert_eq!(scene.leftovers(), NOTHING);
 }
 
@@ -223,7 +219,7 @@ fn message_is_one_line_for_any_path() {
         let is_odd = |c: char| c.is_control() && c != '\n';
         assert!(!ended.stderr.contains(is_odd), "{:?}", ended.stderr);
         assert!(
-            ended.stderr.contains("run/missing does not exist"),
+            ended.stderr.contains("No such file or directory"),
             "{:?}",
             ended.stderr
         );
@@ -257,10 +253,9 @@ fn path_to_a_descriptor_is_refused() {
     for path in ["/dev/fd/0", "/dev/stdout", "/proc/self/fd/1", "/proc/self"] {
         runs_without(&scene, path, "is a symbolic link");
     }
-    for path in ["/dev/fd/77", "/proc/self/fd/77", "/proc/a.pid"] {
+    for path in ["/dev/fd/77", "/proc/self/fd/77", "/proc/a.pid", "/proc/0/a"] {
         runs_without(&scene, path, "no such file or directory");
     }
-    runs_without(&scene, "/proc/0/a", "/proc/0 does not exist");
     runs_without(&scene, "/proc/self/fd/", "is a directory");
     runs_without(&scene, "/dev/fd", "is a symbolic link");
 }

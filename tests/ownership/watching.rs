@@ -5,8 +5,9 @@ use crate::common::{
     tasks_of, wait_until_idle,
 };
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process;
+use std::time::{Duration, SystemTime};
 
 type Deletion = (&'static str, fn(&TestDir));
 
@@ -85,7 +86,7 @@ fn reading_or_chmod_of_file_ends_nothing() {
     for round in 0..200_u32 {
         assert_eq!(scene.content(), host.pid_line());
         let file = fs::File::open(scene.pidfile()).unwrap();
-        file.set_modified(std::time::SystemTime::now()).unwrap();
+        file.set_modified(SystemTime::now()).unwrap();
         let mode = fs::Permissions::from_mode(if round % 2 == 0 { 0o600 } else { 0o644 });
         fs::set_permissions(scene.pidfile(), mode).unwrap();
         fs::write(scene.path("run/other"), "a neighbour").unwrap();
@@ -201,4 +202,75 @@ fn busy_directory_wakes_no_thread() {
         fs::remove_file(scene.path("run/other")).unwrap();
     }
     assert_eq!(context_switches(&tasks), before);
+}
+
+/// Starts another owner at the path, right after the file of the first one was deleted.
+#[test]
+fn new_instance_right_after_deletion_ends_old_one() {
+    for watch in ["inotify", "poll:1"] {
+        let scene = TestDir::new();
+        let start = || {
+            let host = scene.host("waits_for_signal").env("PIDFILE_WATCH", watch);
+            host.spawn_owner()
+        };
+        let old = start();
+        scene.remove_pidfile();
+        let new = start();
+        assert_eq!(old.wait().status, killed_by(libc::SIGTERM), "{watch}");
+        assert!(new.is_running(), "{watch}: {}", new.stderr());
+        assert_eq!(scene.content(), new.pid_line(), "{watch}");
+    }
+}
+
+/// A file that was made after the deletion is no answer to who deleted, whoever it names.
+#[test]
+fn foreign_file_made_after_deletion_ends_host() {
+    let scene = TestDir::new();
+    let host = scene
+        .host("waits_for_signal")
+        .env("PIDFILE_WATCH", "poll:1");
+    let host = host.spawn_owner();
+    let ours = fs::File::open(scene.pidfile()).unwrap();
+    scene.remove_pidfile();
+    let deleted = ours.metadata().unwrap();
+    let deleted = Duration::new(deleted.ctime() as u64, deleted.ctime_nsec() as u32);
+    let deleted = SystemTime::UNIX_EPOCH + deleted;
+    // Until the clock of the file system has gone on.
+    let path = scene.path("run/new");
+    while fs::File::create_new(&path)
+        .unwrap()
+        .metadata()
+        .unwrap()
+        .created()
+        .unwrap()
+        <= deleted
+    {
+        fs::remove_file(&path).unwrap();
+    }
+    fs::write(&path, format!("{}\n", process::id())).unwrap();
+    fs::rename(&path, scene.pidfile()).unwrap();
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(scene.content(), format!("{}\n", process::id()));
+}
+
+/// Any user may read the file, as often as he likes.
+#[test]
+fn reader_of_file_wakes_no_thread() {
+    let scene = TestDir::new();
+    let mut host = scene.host("waits_for_eof").spawn_ready();
+    wait_until_watching(&host);
+    wait_until_idle(&host);
+    let switches = || context_switches(&extra_tasks_of(host.pid()));
+    let before = switches();
+    for _ in 0..200 {
+        assert_eq!(scene.content(), host.pid_line());
+    }
+    // All that was to be heard of is heard of before this.
+    let mode = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(scene.pidfile(), mode).unwrap();
+    host.wait_until(|_| switches() > before, "looking");
+    wait_until_idle(&host);
+    assert!(switches() - before < 20, "{} switches", switches() - before);
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
 }
