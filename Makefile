@@ -91,19 +91,32 @@ lint: ## check format, style and documentation of the Rust code, the order of it
 	shellcheck $(SCRIPTS) scripts/completion/*
 	scripts/picture --check
 
+# What is installed, each as SOURCE:MODE:PLACE, the place below PREFIX.
+OWN_DOC   := share/doc/libpidfile
+INSTALLED := $(LIB):644:lib/libpidfile.so \
+             scripts/pidfile-run:755:bin/pidfile-run \
+             man/pidfile-run.1:644:share/man/man1/pidfile-run.1 \
+             man/libpidfile.7:644:share/man/man7/libpidfile.7 \
+             scripts/completion/pidfile-run.bash:644:share/bash-completion/completions/pidfile-run \
+             $(foreach file,README.md CHANGELOG.md LICENSE docs/life-cycle.svg,$(file):644:$(OWN_DOC)/$(file)) \
+             $(foreach file,$(wildcard scripts/examples/*),$(file):755:$(OWN_DOC)/$(file))
+PLACES     = $(foreach file,$(INSTALLED),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
+
 # Never builds where make has built before: root may have no cargo. Running programs have the library mapped, and others
-# start meanwhile: so the new file takes the old one's place in one step.
+# start meanwhile: so a new file takes the old one's place in one step.
 install: ## copy the library, pidfile-run and the manual pages to PREFIX (PREFIX=/usr/local DESTDIR=)
-	test -f $(LIB) || $(MAKE) all
-	install -D -m 644 $(LIB) "$(DESTDIR)$(PREFIX)/lib/libpidfile.so.new"
-	mv -f "$(DESTDIR)$(PREFIX)/lib/libpidfile.so.new" "$(DESTDIR)$(PREFIX)/lib/libpidfile.so"
-	install -D -m 755 -t "$(DESTDIR)$(PREFIX)/bin" scripts/pidfile-run
-	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/man/man1" man/pidfile-run.1
-	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/man/man7" man/libpidfile.7
-	install -D -m 644 scripts/completion/pidfile-run.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pidfile-run"
-	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile" README.md CHANGELOG.md LICENSE
-	install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile/docs" docs/life-cycle.svg
-	install -D -m 755 -t "$(DESTDIR)$(PREFIX)/share/doc/libpidfile/scripts/examples" scripts/examples/*
+	@test -f $(LIB) || $(MAKE) all
+	@set -e; for file in $(INSTALLED); do \
+	    rest=$${file#*:}; place="$(DESTDIR)$(PREFIX)/$${rest#*:}"; \
+	    echo "$$place"; \
+	    install -D -m "$${rest%%:*}" "$${file%%:*}" "$$place.new"; \
+	    mv -f "$$place.new" "$$place"; \
+	done
+
+uninstall: ## remove what install has put into PREFIX, and nothing else (PREFIX=/usr/local DESTDIR=)
+	rm -f $(PLACES)
+	@! test -d "$(DESTDIR)$(PREFIX)/$(OWN_DOC)" || \
+	    find "$(DESTDIR)$(PREFIX)/$(OWN_DOC)" -depth -type d -exec rmdir --ignore-fail-on-non-empty {} +
 
 clean: ## remove what was built
 	rm -rf target
@@ -111,5 +124,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all run test dist test-dist test-daemons test-cpython torture bench c-tests picture lint install clean help
+.PHONY: all run test dist test-dist test-daemons test-cpython torture bench c-tests picture lint install uninstall clean help
 .DELETE_ON_ERROR:

@@ -6,3 +6,4 @@ mod common;
 #[cfg(feature = "dist")]
 mod dist;
 mod setting_up;
+mod uninstall;
