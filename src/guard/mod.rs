@@ -65,8 +65,11 @@ fn start(orders: Orders) -> io::Result<()> {
     }
 }
 
-/// Ends the guard that this process has started, if there is one.
-fn stop() {
+/// Ends the guard that this process itself has started, if there is one, and waits until it has ended: at an orderly
+/// end the guard is gone before the process is. A guard that came with a hand-over or an exec sees the end by itself.
+///
+/// Async-signal-safe.
+pub fn stop() {
     let guard = process::take_pid();
     if guard > 0 {
         // SAFETY: takes numbers only. The PID is that of a child that nobody has reaped: see `reap`.

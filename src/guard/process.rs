@@ -135,6 +135,7 @@ fn library(page: usize) -> (usize, usize) {
 /// ended by then (`CLONE_VFORK`); its status is an errno, or 0.
 pub fn start(orders: Orders) -> isize {
     let flags = (libc::CLONE_VM | libc::CLONE_VFORK) as usize;
+    STARTED_BY.store(orders.owner, Ordering::Relaxed);
     // SAFETY: one thread claims the file, so nobody else writes or reads here, and the guard has its own copy of the
     // memory. The stack is 16-byte aligned at its end, and in use only until the process in between has ended.
     unsafe {
@@ -144,12 +145,20 @@ pub fn start(orders: Orders) -> isize {
     }
 }
 
-/// The guard that this process has started; 0 for none.
+/// The guard that a process has started; 0 for none.
 static GUARD: AtomicI32 = AtomicI32::new(0);
+/// Which process that was.
+static STARTED_BY: AtomicI32 = AtomicI32::new(0);
 
-/// Returns the PID of the guard that this process has started, and forgets it; 0 for none.
+/// Returns the PID of the guard that this process has started, and forgets it; 0 for none. A forked child has the number
+/// in its copy of the memory, but not the guard.
 pub fn take_pid() -> libc::pid_t {
-    GUARD.swap(0, Ordering::Relaxed)
+    let is_parent = STARTED_BY.load(Ordering::Relaxed) == sys::getpid();
+    if is_parent {
+        GUARD.swap(0, Ordering::Relaxed)
+    } else {
+        0
+    }
 }
 
 /// Runs in the process in between. It shares the host's memory, and changes no more of it than its own stack and

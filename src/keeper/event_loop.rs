@@ -20,7 +20,7 @@ use crate::pidfile::{PidFile, Sight};
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch};
 use crate::sys::{clock, procfs};
-use crate::{handover, report};
+use crate::{guard, handover, report};
 
 /// The watch is armed so long after the start: a process that lives for milliseconds never pays
 /// for it (closing an inotify instance takes the kernel up to 20 ms). A look after arming finds a
@@ -124,10 +124,11 @@ impl EventLoop {
         if let Some(file) = OWNED_FILE.lock().take() {
             if orderly && let Some(heir) = handover::give::pass_on(&file) {
                 report::detail(self.config, &format!("handed over to PID {heir}"));
-            } else {
-                report::detail(self.config, file.remove().in_words());
+                return state::enter(Phase::Released);
             }
+            report::detail(self.config, file.remove().in_words());
         }
+        guard::stop();
         state::enter(Phase::Released);
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use crate::guard;
 use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
 use crate::ownership::state::{self, Phase, Requests};
@@ -62,6 +63,7 @@ pub fn remove() {
     if state::leave_for(Phase::Unattended, Phase::Removing) {
         if let Some(file) = FILE.get() {
             let fate = file.remove();
+            guard::stop();
             if let Some(last_words) = LAST_WORDS.get() {
                 last_words.say(fate.in_words());
             }

@@ -115,6 +115,19 @@ impl Unit {
         );
     }
 
+    /// systemctl kill with these options.
+    #[track_caller]
+    pub fn kill(&self, options: &[&str]) {
+        let done = self
+            .lab
+            .run(&[&["systemctl", "kill"], options, &[&self.name]].concat());
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+
     /// Properties as `systemctl show` names them.
     pub fn show(&self, properties: &str) -> BTreeMap<String, String> {
         let shown = self

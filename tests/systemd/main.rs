@@ -5,5 +5,6 @@ mod common;
 
 mod drop_in;
 mod forking;
+mod guard;
 mod recipes;
 mod services;

@@ -4,8 +4,9 @@
 //! With the feature `torture`, many more rounds. `TORTURE_SEED=N` in the environment repeats the delays of an earlier run.
 
 use crate::common::{
-    Descendants, Ended, NOTHING, Probe, Process, TestDir, exited, is_alive, is_at_work, killed_by,
-    leave_stale, locked_by, output_pids, owners_in_log, race, wait_for,
+    Descendants, Ended, NOTHING, Probe, Process, TestDir, children_of, exited, is_alive,
+    is_at_work, killed_by, leave_stale, locked_by, output_pids, owners_in_log, race, status_line,
+    wait_for,
 };
 use fastrand::Rng;
 use std::fs::{self, File};
@@ -304,4 +305,40 @@ fn exec_racing_deletion_ends_program() {
         let seen = probe.finish();
         assert!(seen.iter().all(|named| *named == pid), "{seen:?}");
     });
+}
+
+/// SIGKILL at any moment of a short life: from the start of the program to its orderly end. With a guard no file stays.
+#[test]
+fn sigkill_at_any_time_with_guard_leaves_no_file() {
+    rounds("SIGKILL with a guard", times(200, 10_000), |random| {
+        let dir = TestDir::new();
+        let host = dir.host("waits_for_eof").env("PIDFILE_GUARD", "1");
+        let host = if random.bool() {
+            host.env("PIDFILE_WATCH", "off")
+        } else {
+            host
+        };
+        let mut host = host.spawn();
+        Soon::within(random, 6).comes();
+        if random.u8(0..4) == 0 {
+            host.close_stdin();
+            Soon::within(random, 1).comes();
+        }
+        if host.is_running() {
+            host.signal(libc::SIGKILL);
+        }
+        host.wait();
+        wait_for(|| dir.leftovers() == NOTHING, "no file is left");
+        reap_guards();
+    });
+}
+
+/// Other tests make this process the parent of what is left behind, and so of guards that have ended.
+fn reap_guards() {
+    for child in children_of(std::process::id().cast_signed()) {
+        if status_line(child, "Name") == "pidfile-guard" {
+            // SAFETY: does not wait, and wants no status.
+            unsafe { libc::waitpid(child, std::ptr::null_mut(), libc::WNOHANG) };
+        }
+    }
 }
