@@ -45,6 +45,8 @@ pub struct EventLoop {
     /// Until the next look at a file that is about to go: longer and longer, as there are file
     /// systems that count no links.
     going: Option<Duration>,
+    /// Until the next attempt at a lock that somebody else has.
+    locking: Option<Duration>,
     /// When SIGKILL is due.
     kill: Option<Duration>,
     /// Whether the main thread has left.
@@ -62,6 +64,7 @@ impl EventLoop {
             interval: None,
             settling: None,
             going: None,
+            locking: None,
             kill: None,
             counting: false,
             leaderless: false,
@@ -115,7 +118,13 @@ impl EventLoop {
         let settling = self.settling.map(|_| SETTLING_LOOKS);
         let kill = self.kill.map(|when| when.saturating_sub(clock::now()));
         let counting = (self.counting || self.leaderless).then_some(last_thread::COUNTING);
-        let bounds = [arming, self.interval, settling, self.going, kill, counting];
+        let Self {
+            interval,
+            going,
+            locking,
+            ..
+        } = *self;
+        let bounds = [arming, interval, settling, going, locking, kill, counting];
         bounds.into_iter().flatten().min()
     }
 
@@ -218,8 +227,10 @@ impl EventLoop {
             self.interval = None;
             self.settling = None;
             self.going = None;
+            self.locking = None;
             return;
         };
+        self.locking = file.relock().then_some(POLL);
         let sight = file.look();
         self.going = (sight == Sight::Going).then(|| match self.going {
             Some(pause) => POLL.min(2 * pause),

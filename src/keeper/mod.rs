@@ -128,9 +128,13 @@ fn keep(config: &'static Config, claim: Claim) {
         return unattended::poll(config);
     }
     match claim.make(config, Lock::Kept) {
-        Ok(file) => {
+        Ok(mut file) => {
+            let remark = file.remark.take();
             host_file::note(&file);
             *OWNED_FILE.lock() = Some(file);
+            if let Some(remark) = remark {
+                report::detail(config, &remark);
+            }
             state::enter(Phase::Kept);
         }
         Err(Refusal::Deleted) => {

@@ -47,6 +47,46 @@ pub fn parse_pid(content: &[u8]) -> Option<libc::pid_t> {
         .filter(|pid| *pid > 0)
 }
 
+/// What a file is, by what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A PID file, or one that somebody is about to write, or that a crash has left without its content.
+    PidFile,
+    /// Something that a mistyped path has hit.
+    Other,
+}
+
+/// Returns what a file is. A PID file is empty, or begins with a number; what follows on the line, and after
+/// it, is up to the program that writes it.
+pub fn kind(fd: &OwnedFd) -> Kind {
+    let mut content = [0; 64];
+    // SAFETY: writes at most the size of `content`.
+    let size = unsafe {
+        libc::pread(
+            fd.as_raw_fd(),
+            content.as_mut_ptr().cast(),
+            content.len(),
+            0,
+        )
+    };
+    // What cannot be read is no reason to take it for something else: the lock decides.
+    kind_of(content.get(..size.max(0) as usize).unwrap_or_default())
+}
+
+fn kind_of(start: &[u8]) -> Kind {
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    let Some(first) = start.iter().position(|byte| !is_blank(byte)) else {
+        return Kind::PidFile;
+    };
+    let number = &start[first..];
+    let digits = number.iter().take_while(|byte| byte.is_ascii_digit());
+    match digits.count() {
+        0 => Kind::Other,
+        digits if number.get(digits).is_none_or(is_blank) => Kind::PidFile,
+        _ => Kind::Other,
+    }
+}
+
 pub fn read_pid(fd: &OwnedFd) -> Option<libc::pid_t> {
     let mut content = [0; 32];
     // SAFETY: writes at most the size of `content`.
@@ -125,6 +165,27 @@ mod tests {
             assert_eq!(parse_pid(content.as_bytes()), pid, "{content:?}");
         }
         assert_eq!(parse_pid(b"\xff\xfe"), None);
+    }
+
+    #[test]
+    fn kind_empty_or_number_first_is_pid_file() {
+        for (content, kind) in [
+            (&b""[..], Kind::PidFile),
+            (b"\n", Kind::PidFile),
+            (&[0; 64], Kind::PidFile),
+            (b"12", Kind::PidFile),
+            (b" \n12 34\n", Kind::PidFile),
+            (b"7\n/var/lib/data\n", Kind::PidFile),
+            (b"0\n", Kind::PidFile),
+            (&[b'7'; 64], Kind::PidFile),
+            (b"-5\n", Kind::Other),
+            (b"12x", Kind::Other),
+            (b"pid 12", Kind::Other),
+            (b"[server]\nport = 8080\n", Kind::Other),
+            (b"\0\xff\xfe", Kind::Other),
+        ] {
+            assert_eq!(kind_of(content), kind, "{content:?}");
+        }
     }
 
     #[test]

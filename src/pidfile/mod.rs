@@ -7,8 +7,11 @@
 
 pub mod acquire;
 pub mod content;
+mod creation;
 mod fd_passing;
+mod holder;
 pub mod location;
+mod objection;
 pub mod standby;
 
 use std::ffi::{CStr, CString};
@@ -47,6 +50,10 @@ pub struct PidFile {
     pub(crate) fd: Option<OwnedFd>,
     /// To write through, where that one is for reading only.
     pub(crate) writable: Option<OwnedFd>,
+    /// Whether the lock is ours. If not, somebody else has it, or the file system knows none.
+    pub(crate) locked: bool,
+    /// What an operator may want to know of how it became ours.
+    pub remark: Option<String>,
 }
 
 /// How long an unlink(2) may take from its event to its end, if it has a processor.
@@ -148,12 +155,26 @@ impl PidFile {
         if pid != Some(sys::getpid()) {
             return Err(pid);
         }
-        // Somebody may just be trying the lock.
-        flock(&fd).map_err(|_| None)?;
+        // Whoever has it is no owner: the file names us.
+        self.locked = flock(&fd).is_ok();
         self.id = FileId::from(&stat);
         self.fd = Some(fd);
         self.writable = None;
         Ok(())
+    }
+
+    /// Tries to get the lock, if it is not ours. Returns whether there is reason to try again.
+    pub fn relock(&mut self) -> bool {
+        let Some(fd) = self.fd.as_ref().filter(|_| !self.locked) else {
+            return false;
+        };
+        match flock(fd) {
+            Ok(()) => {
+                self.locked = true;
+                false
+            }
+            Err(errno) => !acquire::has_no_locks(errno),
+        }
     }
 
     /// Takes the file away if it is still ours: the same file, and still holding our PID. Where

@@ -43,6 +43,8 @@ impl Baton {
             parent: parent(path),
             fd: None,
             writable: None,
+            locked: true,
+            remark: None,
         };
         let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
         is_regular.then_some(Self { file, fd, bequest })

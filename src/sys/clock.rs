@@ -31,3 +31,18 @@ pub fn ticks_per_second() -> u64 {
     let number = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     u64::try_from(number).unwrap_or_default().max(1)
 }
+
+/// Returns the time of day in seconds, from the kernel: time(2) may be another library's, which tells the
+/// host another time. The administrator can set this clock.
+pub fn seconds_since_1970() -> libc::time_t {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: `time` is a valid, writable timespec; all zeroes is one too, should the call fail.
+    unsafe {
+        libc::syscall(
+            libc::SYS_clock_gettime,
+            libc::CLOCK_REALTIME,
+            time.as_mut_ptr(),
+        );
+        time.assume_init().tv_sec
+    }
+}

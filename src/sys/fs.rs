@@ -26,6 +26,23 @@ pub fn flock_by_kernel(fd: &OwnedFd, operation: c_int) -> Result<c_int, Errno> {
     check(unsafe { libc::syscall(libc::SYS_flock, fd.as_raw_fd(), operation) } as c_int)
 }
 
+/// Opens a file that only this user may open, or creates it. Who else it may belong to is for the caller to see.
+pub fn open_private(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags =
+        libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: a C string; the descriptor is new, and nobody else's.
+    unsafe {
+        let fd = check(libc::open64(path.as_ptr(), flags, 0o600 as libc::c_uint))?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// fchmod(2).
+pub fn set_mode(fd: &OwnedFd, mode: libc::mode_t) -> Result<(), Errno> {
+    // SAFETY: takes numbers only; the descriptor is open for as long as `fd` lives.
+    check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
+}
+
 pub fn unlock(fd: &OwnedFd) {
     let _ = flock_by_kernel(fd, libc::LOCK_UN);
 }
@@ -90,6 +107,27 @@ pub unsafe fn unlink_by_kernel(path: *const c_char) -> c_long {
     #[cfg(not(target_arch = "x86_64"))]
     // SAFETY: the caller's promise.
     return unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) };
+}
+
+/// rename(2): the function of that name is the host's.
+pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
+    let (from, to) = (from.as_ptr(), to.as_ptr());
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: both are C strings that outlive the call.
+    let renamed = unsafe { libc::syscall(libc::SYS_rename, from, to) };
+    #[cfg(not(target_arch = "x86_64"))]
+    // SAFETY: as above.
+    let renamed = unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            libc::AT_FDCWD,
+            from,
+            libc::AT_FDCWD,
+            to,
+            0,
+        )
+    };
+    check(renamed as c_int).map(drop)
 }
 
 pub fn stat(path: &CStr) -> Stat {

@@ -39,16 +39,15 @@ fn file_is_world_readable_whatever_the_umask() {
 #[test]
 fn stale_file_is_taken_over() {
     let living_but_not_an_owner = process::id().to_string();
-    let contents: [(&str, &[u8]); 10] = [
+    let contents: [(&str, &[u8]); 9] = [
         ("nothing", b""),
         ("an empty line", b"\n"),
         ("no PID at all", b"4194305\n"),
         ("a PID without a newline", b"4194304"),
         ("a living process", living_but_not_an_owner.as_bytes()),
         ("process 1", b"1\n"),
-        ("something negative", b"-1\n"),
-        ("text", b"hello, world\n"),
-        ("bytes", b"\0\xff\xfe\x80\n\0"),
+        ("a PID and more", b"4194304\n/var/lib/data\nready\n"),
+        ("zeroes", &[0; 5]),
         ("a number of 8 KiB", &[b'7'; 8192]),
     ];
     for (what, content) in contents {
@@ -63,6 +62,29 @@ fn stale_file_is_taken_over() {
         assert_eq!(ended.stdout, pid_line, "the file held {what}");
         assert_eq!(ended.stderr, "", "the file held {what}");
         assert_eq!(scene.leftovers(), NOTHING, "the file held {what}");
+    }
+}
+
+/// A mistyped path destroys nothing.
+#[test]
+fn file_without_pid_is_refused_and_kept() {
+    let contents: [&[u8]; 5] = [
+        b"-1\n",
+        b"hello, world\n",
+        b"[server]\nport = 8080\n",
+        b"8080x\n",
+        b"\0\xff\xfe\x80\n\0",
+    ];
+    for content in contents {
+        let scene = TestDir::new();
+        fs::write(scene.pidfile(), content).unwrap();
+        let before = scene.identity();
+        let ended = scene.host("exits_with_status").arg("3").run();
+        assert_eq!(ended.status, exited(3), "{content:?}");
+        let said = "holds something else than a PID; this program runs without a PID file\n";
+        assert!(ended.stderr.ends_with(said), "{content:?}: {ended:?}");
+        assert_eq!(fs::read(scene.pidfile()).unwrap(), content);
+        assert_eq!(scene.identity(), before, "{content:?}");
     }
 }
 

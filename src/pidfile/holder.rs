@@ -1,0 +1,183 @@
+//! Who holds the lock of a PID file, and whether a process may be its owner.
+//!
+//! Everybody who may read a file can take its flock(2). So a lock that is held says nothing by itself:
+//! it counts if its holder is the process that the file names, or another instance of this library for the
+//! same path. A holder that cannot be seen (another PID namespace) counts too.
+//!
+//! Context: keeper, or a host thread before main.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
+
+use crate::pidfile::content::read_pid;
+use crate::sys::fs::{fstat, read_once};
+use crate::sys::{self, Errno, clock, procfs};
+
+/// What is known of a process that a PID file names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be the owner, whether it holds the lock or not.
+    Owner,
+    /// It is in the middle of execve(2): it has no environment yet.
+    InExec,
+    /// It has no keeper, and is not ours to look into.
+    Hidden,
+    /// It is none.
+    Other,
+}
+
+/// Who keeps a claim from the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// An owner: it, or the process that the file names.
+    Owner(Option<libc::pid_t>),
+    /// This process, by a descriptor from before exec(2).
+    Ourselves,
+    /// Processes that have nothing to do with the file.
+    Stranger,
+    /// Nobody is to be seen.
+    Unseen,
+}
+
+/// Returns who holds the flock(2) on the file.
+pub fn holder(fd: &OwnedFd, path: &CStr) -> Holder {
+    let named = read_pid(fd);
+    let Ok(stat) = fstat(fd) else {
+        return Holder::Unseen;
+    };
+    let holders = flock_holders(&stat);
+    if holders.is_empty() {
+        return Holder::Unseen;
+    }
+    for pid in holders {
+        if pid == sys::getpid() && named == Some(pid) {
+            return Holder::Ourselves;
+        }
+        if named == Some(pid) && procfs::is_running(pid) {
+            return Holder::Owner(named);
+        }
+        if may_write(pid, &stat) && instance(pid, path) != Verdict::Other {
+            return Holder::Owner(named.filter(|pid| procfs::is_running(*pid)).or(Some(pid)));
+        }
+    }
+    Holder::Stranger
+}
+
+/// Returns whether a process that the file names may be its owner although it has no lock: it runs since
+/// before the file was written, and is an instance for this path.
+pub fn judge(pid: libc::pid_t, stat: &libc::stat64, path: &CStr) -> Verdict {
+    if !procfs::is_running(pid) || pid == sys::getpid() {
+        return Verdict::Other;
+    }
+    match instance(pid, path) {
+        // A reused PID: the process is younger than the file.
+        Verdict::Owner | Verdict::Hidden if !has_run_since(pid, stat.st_mtime) => Verdict::Other,
+        verdict => verdict,
+    }
+}
+
+/// Returns the processes that hold the flock(2) of a file, as far as /proc/locks (proc(5)) shows them.
+fn flock_holders(stat: &libc::stat64) -> Vec<libc::pid_t> {
+    let Ok(locks) = std::fs::read_to_string("/proc/locks") else {
+        return Vec::new();
+    };
+    let (major, minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
+    let file = format!("{major:02x}:{minor:02x}:{}", stat.st_ino);
+    let holder = |line: &str| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        // One who waits has an arrow there.
+        (fields.next() == Some("FLOCK")).then_some(())?;
+        let pid = fields.nth(2)?.parse().ok()?;
+        (fields.next() == Some(&file) && pid > 0).then_some(pid)
+    };
+    locks.lines().filter_map(holder).collect()
+}
+
+/// Returns whether a process could have written the file: one that could not is no owner.
+fn may_write(pid: libc::pid_t, stat: &libc::stat64) -> bool {
+    let line = procfs::record(&format!("/proc/{pid}/status"), b'\n', b"Uid:");
+    let line = String::from_utf8(line.unwrap_or_default()).unwrap_or_default();
+    let user = line.split_ascii_whitespace().nth(1);
+    let user: Option<libc::uid_t> = user.and_then(|user| user.parse().ok());
+    // SAFETY: geteuid(2) takes nothing and always succeeds.
+    let ours = unsafe { libc::geteuid() };
+    user.is_none_or(|user| user == 0 || user == ours || user == stat.st_uid)
+}
+
+/// Returns whether a process was started to own the file at `path`, or has a keeper.
+fn instance(pid: libc::pid_t, path: &CStr) -> Verdict {
+    let environment = format!("/proc/{pid}/environ");
+    let name = CString::new(environment.as_str()).unwrap_or_default();
+    match read_once(&name, &mut [0; 1]) {
+        Ok(0) if is_in_exec(pid) => return Verdict::InExec,
+        // It is another user's, or has changed its user.
+        Err(Errno(libc::EACCES | libc::EPERM)) if procfs::has_keeper(pid) => return Verdict::Owner,
+        Err(Errno(libc::EACCES | libc::EPERM)) => return Verdict::Hidden,
+        _ => {}
+    }
+    let variable = |name: &[u8]| procfs::record(&environment, 0, name);
+    let concerns = |setting: Vec<u8>| names_path(&setting, path);
+    if let Some(role) = variable(b"LIBPIDFILE_MARK=") {
+        let mut fields = role.splitn(3, |byte| *byte == b':');
+        let (role, owner) = (fields.next(), fields.next());
+        let owner = owner.and_then(|owner| std::str::from_utf8(owner).ok()?.parse().ok());
+        if owner == Some(pid) && role != Some(b"inert") {
+            return Verdict::Owner;
+        }
+    }
+    let settings = [&b"PIDFILE="[..], b"PIDFILE_PATH="];
+    let is_set = settings
+        .iter()
+        .any(|name| variable(name).is_some_and(concerns));
+    if is_set || procfs::has_keeper(pid) {
+        Verdict::Owner
+    } else {
+        Verdict::Other
+    }
+}
+
+/// A setting may be relative to a directory that is not known any more.
+fn names_path(setting: &[u8], path: &CStr) -> bool {
+    let path = path.to_bytes();
+    let setting = setting.strip_prefix(b"./").unwrap_or(setting);
+    !setting.is_empty()
+        && path
+            .strip_suffix(setting)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with(b"/"))
+}
+
+/// Returns whether a process without an environment is about to get one. A zombie is not.
+fn is_in_exec(pid: libc::pid_t) -> bool {
+    procfs::is_busy(pid)
+}
+
+/// Returns whether a process of this PID runs since before the file was written: then the PID was not
+/// reused, and the file is right. The answer is wrong where the clock was set since.
+pub fn has_run_since(pid: libc::pid_t, written: libc::time_t) -> bool {
+    let age = clock::seconds_since_1970().saturating_sub(written).max(0) as u64;
+    // That clock is rounded down to seconds. Before boot nothing ran.
+    let second = clock::ticks_per_second();
+    let written = clock::ticks().checked_sub(age.saturating_mul(second));
+    written.is_some_and(|at| procfs::started(pid).is_some_and(|start| start <= at + second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_names_the_path() {
+        for (setting, names) in [
+            (&b"/run/a.pid"[..], true),
+            (b"a.pid", true),
+            (b"./a.pid", true),
+            (b"run/a.pid", true),
+            (b"", false),
+            (b".pid", false),
+            (b"/a.pid", false),
+            (b"/srv/run/a.pid", false),
+        ] {
+            assert_eq!(names_path(setting, c"/run/a.pid"), names, "{setting:?}");
+        }
+    }
+}
