@@ -7,8 +7,10 @@ CC      ?= cc
 # Wherever cargo is told to build elsewhere: the paths below hold.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 unexport CARGO_BUILD_TARGET
-# rustup puts itself on the PATH only at the next login.
-export PATH := $(PATH):$(HOME)/.cargo/bin
+# The first cargo that is new enough: rustup puts itself on the PATH only at the next login. NOW asks again, for recipes that
+# may have installed one.
+export PATH := $(or $(shell scripts/setup --path),$(PATH))
+NOW := PATH="$$(scripts/setup --path)"
 
 LIB      := target/release/libpidfile.so
 PORTABLE := $(CURDIR)/target/portable/libpidfile.so
@@ -30,7 +32,7 @@ run: ## see it work: a PID file for a real redis-server, step by step (installs 
 test: ## run the tests, or some: T=part_of_a_name, T='--test NAME' (installs what it needs)
 	@scripts/setup build run test
 	@$(MAKE) --no-print-directory all c-tests
-	@scripts/test $(T)
+	@$(NOW) scripts/test $(T)
 
 test-daemons: ## try it on a table of daemons from Debian, or some: T=part_of_a_name (installs what it needs)
 	@scripts/setup build run test daemons
@@ -40,29 +42,29 @@ test-daemons: ## try it on a table of daemons from Debian, or some: T=part_of_a_
 torture: ## make every system call fail, and race thousands of times, some 20 minutes (installs what it needs)
 	@scripts/setup build run test
 	@$(MAKE) --no-print-directory all c-tests
-	@scripts/test --features torture --test torture $(T) -- --nocapture
+	@$(NOW) scripts/test --features torture --test torture $(T) -- --nocapture
 
 test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
 	@scripts/setup build test cpython
 	@$(MAKE) --no-print-directory all
-	@scripts/test-cpython $(T)
+	@$(NOW) scripts/test-cpython $(T)
 
 dist: ## make packages that run on any glibc from 2.17 on: a tarball and a .deb in target/dist (installs what it needs)
 	@scripts/setup build dist
-	@scripts/dist
+	@$(NOW) scripts/dist
 
 test-dist: dist ## test the packages, then run the tests on the portable library, or some: T=part_of_a_name (installs what it needs)
 	@scripts/setup build run test lintian
 	@$(MAKE) --no-print-directory all c-tests
-	@LIBPIDFILE=$(PORTABLE) scripts/test --features dist --test packaging dist::
-	@LIBPIDFILE=$(PORTABLE) scripts/test $(T)
-	@scripts/test-old-glibc $(T)
+	@$(NOW) LIBPIDFILE=$(PORTABLE) scripts/test --features dist --test packaging dist::
+	@$(NOW) LIBPIDFILE=$(PORTABLE) scripts/test $(T)
+	@$(NOW) scripts/test-old-glibc $(T)
 
 # PID files are in /run, which is in memory.
 bench: ## measure what the library costs, beside other ways: one table, some minutes; T=start for a part (installs what it needs)
 	@scripts/setup build test bench
 	@$(MAKE) --no-print-directory all c-tests
-	@TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) cargo bench --locked --quiet -- $(T)
+	@TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(NOW) cargo bench --locked --quiet -- $(T)
 
 c-tests: $(C_TESTS) ## build the small C programs that the tests preload the library into
 
@@ -84,10 +86,10 @@ picture: ## draw docs/life-cycle.svg, which the README shows, from docs/life-cyc
 
 lint: ## check format, style and documentation of the Rust code, the order of its rooms, and the shell scripts (installs what it needs)
 	@scripts/setup build lint
-	cargo fmt --check
-	cargo clippy --all-targets --all-features --locked -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
-	cargo test --locked --quiet --test layers
+	$(NOW) cargo fmt --check
+	$(NOW) cargo clippy --all-targets --all-features --locked -- -D warnings
+	$(NOW) RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+	$(NOW) cargo test --locked --quiet --test layers
 	shellcheck $(SCRIPTS) scripts/completion/*
 	scripts/picture --check
 

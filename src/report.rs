@@ -29,13 +29,19 @@ pub fn problem_of(path: &[u8], log: Log, what: &str) {
 
 /// Something for those who asked to see it work.
 pub fn detail(config: &Config, what: &str) {
-    if wants_details(config) {
-        say(config.path.to_bytes(), config.log, what);
+    detail_of(config.path.to_bytes(), config.log, what);
+}
+
+/// Reports what happens before there is a configuration, to those who asked to see it.
+pub fn detail_of(path: &[u8], log: Log, what: &str) {
+    if wants_details(log) {
+        say(path, log, what);
     }
 }
 
-fn wants_details(config: &Config) -> bool {
-    matches!(config.log, Log::Stderr | Log::Syslog)
+/// Returns whether somebody asked to see every event.
+pub fn wants_details(log: Log) -> bool {
+    matches!(log, Log::Stderr | Log::Syslog)
 }
 
 /// A detail whose place and time are a signal handler: all that allocates is done beforehand.
@@ -52,7 +58,7 @@ impl Prepared {
             _ => head(path),
         };
         let log = config.log;
-        wants_details(config).then_some(Self { log, head })
+        wants_details(log).then_some(Self { log, head })
     }
 
     /// For a thread that has the host's descriptors.

@@ -14,9 +14,11 @@ use crate::ownership::state;
 use crate::pidfile::acquire::Refusal;
 use crate::pidfile::location::Home;
 use crate::settings::config::Config;
-use crate::settings::env::Variables;
+use crate::settings::env::{Variables, executed};
 use crate::settings::exec_state::{self, ExecState, Role};
-use crate::sys::{self, procfs, sigset::SignalsBlocked};
+use crate::sys::fs::{directory_of, stat};
+use crate::sys::text::escaped;
+use crate::sys::{self, Errno, procfs, sigset::SignalsBlocked};
 use crate::{keeper, report};
 
 unsafe extern "C" {
@@ -61,13 +63,31 @@ pub fn run() {
             Some(ExecState {
                 role: Role::Owner, ..
             }) => true,
-            _ => variables.wants_this_program(),
+            _ if variables.wants_this_program() => true,
+            _ => {
+                report_other_program(setting, &variables);
+                false
+            }
         };
         if !may_own {
             return;
         }
         take_part(setting, mark, &variables);
     }
+}
+
+/// Says that `PIDFILE_EXE` names another program than this one. Only to those who asked to see every event: the setting
+/// is there to keep launchers out, and there it is right.
+fn report_other_program(setting: &[u8], variables: &Variables) {
+    if !report::wants_details(variables.log()) {
+        return;
+    }
+    let _blocked = SignalsBlocked::new();
+    report::remember_stderr();
+    let wanted = escaped(variables.exe.unwrap_or_default());
+    let executed = escaped(executed().unwrap_or(b"?"));
+    let what = format!("PIDFILE_EXE={wanted} is not this program, {executed}: it gets no PID file");
+    report::detail_of(setting, variables.log(), &what);
 }
 
 fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
@@ -85,7 +105,7 @@ fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
         Ok(config) => CONFIG.get_or_init(|| config),
         Err(why) => {
             report::problem_of(setting, variables.log(), &why);
-            if variables.strict == Some(b"1") {
+            if variables.is_strict() {
                 sys::exit_group(1);
             }
             return;
@@ -175,7 +195,9 @@ fn stand_aside(config: &Config, refusal: &Refusal, is_known: bool) {
         _ => "this program runs without a PID file",
     };
     if config.strict || !is_known {
-        report::problem(config, &format!("{refusal}; {consequence}"));
+        let missing = missing_directory(config, refusal);
+        let why = missing.unwrap_or_else(|| refusal.to_string());
+        report::problem(config, &format!("{why}; {consequence}"));
     }
     if config.strict {
         sys::exit_group(1);
@@ -183,4 +205,16 @@ fn stand_aside(config: &Config, refusal: &Refusal, is_known: bool) {
     if matches!(refusal, Refusal::Held(_)) {
         leave_mark(config, Role::Inert);
     }
+}
+
+/// Names the directory, if it is the directory that does not exist: the bare error reads as if the file were meant.
+fn missing_directory(config: &Config, refusal: &Refusal) -> Option<String> {
+    const MISSING: Errno = Errno(libc::ENOENT);
+    let directory = directory_of(&config.path);
+    let is_missing = matches!(refusal, Refusal::Failed(_, MISSING))
+        && stat(&directory).is_err_and(|errno| errno == MISSING);
+    is_missing.then(|| {
+        let directory = escaped(directory.to_bytes());
+        format!("cannot create it: the directory {directory} does not exist")
+    })
 }

@@ -91,6 +91,11 @@ impl<'a> Variables<'a> {
         self.log.and_then(values::log).unwrap_or(Log::Auto)
     }
 
+    /// Returns whether the program must not run without the file. Needed even where the path is of no use.
+    pub fn is_strict(&self) -> bool {
+        self.strict.and_then(values::switch).unwrap_or(false)
+    }
+
     /// The mark that was left for the file that `setting` names.
     pub fn mark_for(&self, setting: &[u8]) -> Option<ExecState<'a>> {
         self.mark
@@ -109,12 +114,7 @@ impl<'a> Variables<'a> {
             let name = path.rsplit(|&byte| byte == b'/').next();
             path == wanted || name == Some(wanted)
         };
-        // SAFETY: the kernel's pointer to the name of the file that was executed, or null.
-        let executed = unsafe {
-            let name = libc::getauxval(libc::AT_EXECFN) as *const c_char;
-            (!name.is_null()).then(|| CStr::from_ptr(name).to_bytes())
-        };
-        executed.is_some_and(is_wanted) || {
+        executed().is_some_and(is_wanted) || {
             let mut path = [0; LONGEST_PATH];
             // SAFETY: writes at most the size of `path`.
             let size = unsafe {
@@ -126,6 +126,16 @@ impl<'a> Variables<'a> {
             };
             usize::try_from(size).is_ok_and(|size| is_wanted(&path[..size]))
         }
+    }
+}
+
+/// Returns the path by which this program was executed, as the kernel was given it.
+pub fn executed() -> Option<&'static [u8]> {
+    // SAFETY: AT_EXECFN is null or points to a string that the kernel has put on the stack of the main thread, above all
+    // that the program uses; it is there as long as the process.
+    unsafe {
+        let name = libc::getauxval(libc::AT_EXECFN) as *const c_char;
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_bytes())
     }
 }
 

@@ -85,6 +85,11 @@ pub fn seconds(value: &[u8]) -> Option<Duration> {
     (time <= LONGEST).then_some(time)
 }
 
+/// A number of seconds; `None` inside for 0, which means never.
+pub fn kill_after(value: &[u8]) -> Option<Option<Duration>> {
+    seconds(value).map(|after| Some(after).filter(|after| !after.is_zero()))
+}
+
 pub fn watch(value: &[u8]) -> Option<Watch> {
     match value {
         b"auto" => Some(Watch::Auto),
@@ -108,10 +113,13 @@ pub fn follow(value: &[u8]) -> Option<Follow> {
 }
 
 pub fn switch(value: &[u8]) -> Option<bool> {
-    match value {
-        b"1" => Some(true),
-        b"0" | b"" => Some(false),
-        _ => None,
+    let is_one_of = |words: &[&[u8]]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    if is_one_of(&[b"1", b"yes", b"true", b"on"]) {
+        Some(true)
+    } else if is_one_of(&[b"0", b"no", b"false", b"off"]) {
+        Some(false)
+    } else {
+        None
     }
 }
 

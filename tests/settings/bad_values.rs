@@ -13,43 +13,53 @@ struct Variable {
     words: &'static [&'static str],
     /// Of what comes about by chance, what makes sense all the same.
     also: &'static [&'static str],
+    default: &'static str,
 }
+
+const SWITCH: [&str; 8] = ["0", "1", "yes", "no", "true", "false", "on", "off"];
 
 const VARIABLES: [Variable; 7] = [
     Variable {
         name: "PIDFILE_FOLLOW",
         words: &["auto", "fork", "off"],
         also: &[],
+        default: "auto",
     },
     Variable {
         name: "PIDFILE_SIGNAL",
         words: &["TERM", "SIGTERM", "15", "RTMIN+3", "RTMAX-30"],
         also: &["RTMIN", "RTMAX-3"],
+        default: "TERM",
     },
     Variable {
         name: "PIDFILE_KILL_AFTER",
         words: &["0", "10", "0.25"],
         also: &[],
+        default: "0",
     },
     Variable {
         name: "PIDFILE_WATCH",
         words: &["auto", "inotify", "poll", "poll:2.5", "off"],
         also: &["poll:2.", "pollpoll"],
+        default: "auto",
     },
     Variable {
         name: "PIDFILE_STRICT",
-        words: &["0", "1"],
-        also: &[""],
+        words: &SWITCH,
+        also: &[],
+        default: "0",
     },
     Variable {
         name: "PIDFILE_GUARD",
-        words: &["0", "1"],
-        also: &[""],
+        words: &SWITCH,
+        also: &[],
+        default: "0",
     },
     Variable {
         name: "PIDFILE_LOG",
         words: &["auto", "stderr", "syslog", "off"],
         also: &[],
+        default: "auto",
     },
 ];
 
@@ -122,6 +132,10 @@ impl Variable {
             let known = self.words.iter().chain(self.also);
             let value = value.to_str().unwrap_or("?");
             match self.name {
+                _ if value.is_empty() => true,
+                "PIDFILE_STRICT" | "PIDFILE_GUARD" => known
+                    .into_iter()
+                    .any(|word| value.eq_ignore_ascii_case(word)),
                 "PIDFILE_SIGNAL" if is_signal(value) => true,
                 "PIDFILE_KILL_AFTER" => is_seconds(value),
                 _ => known.into_iter().any(|word| *word == value),
@@ -130,6 +144,11 @@ impl Variable {
         values.retain(|value| !makes_sense(value));
         values
     }
+}
+
+fn default_of(name: &str) -> &'static str {
+    let variable = VARIABLES.iter().find(|variable| variable.name == name);
+    variable.expect(name).default
 }
 
 /// By its number.
@@ -158,7 +177,7 @@ fn one_line_about(variable: &str, stderr: &str, value: &OsStr) {
     let wanted = format!("/run/a.pid: {variable}=");
     let is_it = stderr.starts_with("libpidfile: ")
         && stderr.contains(&wanted)
-        && stderr.ends_with("; the default is used\n");
+        && stderr.ends_with(&format!("; using the default, {}\n", default_of(variable)));
     assert!(is_it, "{variable}={what}: {stderr:?}");
     let odd = |c: char| c.is_control() && c != '\n';
     assert!(!stderr.contains(odd), "{variable}={what}: {stderr:?}");
@@ -189,15 +208,13 @@ fn bad_value_is_reported_in_one_line() {
 
 #[test]
 fn each_of_many_bad_values_is_reported() {
-    for value in ["", "?", "\n", &"x".repeat(ENORMOUS)] {
+    for value in ["?", "\n", &"x".repeat(ENORMOUS)] {
         let scene = TestDir::new();
         let mut host = scene.host("returns_status").arg("3");
         let mut wanted = BTreeSet::new();
         for variable in VARIABLES {
             host = host.env(variable.name, value);
-            if !variable.also.contains(&value) {
-                wanted.insert(variable.name);
-            }
+            wanted.insert(variable.name);
         }
         let ended = host.run();
         assert_eq!(ended.status, exited(3));
@@ -216,6 +233,43 @@ fn each_of_many_bad_values_is_reported() {
                 .find(|known| *known == name)
         });
         assert_eq!(named.collect::<BTreeSet<_>>(), wanted);
+    }
+}
+
+#[test]
+fn empty_value_counts_as_unset() {
+    let names = VARIABLES.iter().map(|variable| variable.name);
+    for name in names.chain(["PIDFILE_EXE", "PIDFILE_PATH"]) {
+        // An empty path is a path: none.
+        let is_path = name == "PIDFILE_PATH";
+        let scene = TestDir::new();
+        let host = scene.host("returns_status").arg("3").env(name, "");
+        let ended = host.run();
+        assert_eq!((ended.status, &*ended.stderr), (exited(3), ""), "{name}");
+        assert_eq!(scene.directory_has_changed(), !is_path, "{name}");
+    }
+}
+
+#[test]
+fn strict_in_any_spelling_refuses_to_run() {
+    for (value, status) in [
+        ("1", 1),
+        ("yes", 1),
+        ("True", 1),
+        ("on", 1),
+        ("0", 3),
+        ("no", 3),
+        ("FALSE", 3),
+        ("off", 3),
+    ] {
+        for pidfile in ["missing/a.pid", &"x".repeat(5000)] {
+            let scene = TestDir::new();
+            let host = scene.host("returns_status").arg("3");
+            let host = host.env("PIDFILE", scene.path(pidfile));
+            let ended = host.env("PIDFILE_STRICT", value).run();
+            assert_eq!(ended.status, exited(status), "{value}: {}", ended.stderr);
+            assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        }
     }
 }
 

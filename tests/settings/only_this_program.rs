@@ -261,6 +261,26 @@ fn exe_other_program_leaves_any_file_alone() {
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(3), ""));
 }
 
+#[test]
+fn exe_other_program_is_named_when_asked() {
+    for (log, lines) in [("auto", 0), ("off", 0), ("stderr", 1)] {
+        let scene = TestDir::new();
+        let host = scene.host("returns_status").arg("3");
+        let host = host.env("PIDFILE_EXE", "legacyy").env("PIDFILE_LOG", log);
+        let ended = host.run();
+        assert_eq!(ended.status, exited(3));
+        let said = ended.stderr;
+        assert_eq!(said.lines().count(), lines, "{said}");
+        let program = scene.host_path("returns_status");
+        let what = format!(
+            "run/a.pid: PIDFILE_EXE=legacyy is not this program, {}: it gets no PID file\n",
+            program.display()
+        );
+        assert!(said.ends_with(&what) || lines == 0, "{said}");
+        assert!(!scene.directory_has_changed());
+    }
+}
+
 /// The name says who may become the owner. It stays the owner of its process when it goes on as another program.
 #[test]
 fn exe_owner_stays_owner_after_exec() {
