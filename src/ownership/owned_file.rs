@@ -4,8 +4,9 @@ use std::cell::UnsafeCell;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::pidfile::PidFile;
-use crate::pidfile::acquire::{Lock, Refusal};
+use crate::pidfile::acquire::Lock;
 use crate::pidfile::location::Home;
+use crate::pidfile::refusal::Refusal;
 use crate::settings::config::Config;
 
 /// The file in phase [`crate::ownership::state::Phase::Kept`]. The keeper and the thread of `notify` share

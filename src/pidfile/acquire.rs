@@ -20,7 +20,6 @@
 //! ```
 
 use std::ffi::{CStr, CString};
-use std::fmt;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -30,6 +29,7 @@ use crate::pidfile::creation::{Published, publish, remove_drafts};
 use crate::pidfile::holder::{Holder, Verdict, has_run_since, holder, judge};
 use crate::pidfile::location::Home;
 use crate::pidfile::objection::objection;
+use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
 use crate::sys::fs::{
     FileId, directory_of, flock, fstat, lstat, open, open_private, parent, unlink,
 };
@@ -43,43 +43,12 @@ const CONTENTION: Duration = Duration::from_secs(2);
 /// again: it may be in the middle of execve(2). Then its file is taken for stale.
 const HIDDEN: Duration = Duration::from_millis(100);
 
-/// Why the file is not ours.
-#[derive(Debug)]
-pub enum Refusal {
-    /// A live owner has it.
-    Held(Option<libc::pid_t>),
-    /// It is nothing that may be replaced.
-    Unsafe(&'static str),
-    /// A system call failed: what we wanted, and the errno.
-    Failed(&'static str, Errno),
-    /// It was ours, and was deleted while this process called exec(2).
-    Deleted,
-    /// It was ours, and something else is there now.
-    Lost,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Held(Some(pid)) => write!(to, "is held by a live owner, PID {pid}"),
-            Self::Held(None) => write!(to, "is held by a live owner"),
-            Self::Unsafe(what) => write!(to, "{what}"),
-            Self::Failed(what, errno) => write!(to, "cannot {what}: {}", errno),
-            Self::Deleted => write!(to, "was deleted"),
-            Self::Lost => write!(to, "does not name this process any more"),
-        }
-    }
-}
-
 /// Whether the owner keeps a descriptor, and so the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
     Kept,
     Dropped,
 }
-
-/// What is called with the identity of the file before readers can find this process's PID in it.
-pub type Before<'a> = &'a dyn Fn(FileId);
 
 /// The file as an attempt has made it ours.
 pub struct Claimed {
@@ -100,18 +69,6 @@ impl From<Published> for Claimed {
             remark: published.remark.map(str::to_owned),
         }
     }
-}
-
-/// Where the file system has no flock(2).
-pub const NO_LOCK: &str =
-    "has no lock, since the file system knows none: its owner is known by its PID and start";
-
-/// Returns whether flock(2) is refused because the file system, or a sandbox, does not know it.
-pub fn has_no_locks(Errno(errno): Errno) -> bool {
-    matches!(
-        errno,
-        libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL | libc::ENOLCK | libc::EBADF
-    )
 }
 
 impl PidFile {

@@ -3,8 +3,8 @@
 use std::ffi::{CStr, CString, c_int};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::pidfile::acquire::{Before, NO_LOCK, Refusal, has_no_locks};
 use crate::pidfile::content::{Content, write};
+use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
 use crate::sys::fs::{FileId, directory_of, flock, fstat, lstat, open, rename, set_mode, unlink};
 use crate::sys::{self, Errno, check, clock};
 

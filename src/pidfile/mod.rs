@@ -12,6 +12,7 @@ mod fd_passing;
 mod holder;
 pub mod location;
 mod objection;
+pub mod refusal;
 pub mod standby;
 
 use std::ffi::{CStr, CString};
@@ -173,7 +174,7 @@ impl PidFile {
                 self.locked = true;
                 false
             }
-            Err(errno) => !acquire::has_no_locks(errno),
+            Err(errno) => !refusal::has_no_locks(errno),
         }
     }
 

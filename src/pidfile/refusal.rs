@@ -1,0 +1,49 @@
+//! What keeps a file from becoming ours, and what it may lack.
+
+use std::fmt;
+
+use crate::sys::Errno;
+use crate::sys::fs::FileId;
+
+/// Why the file is not ours.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A live owner has it.
+    Held(Option<libc::pid_t>),
+    /// It is nothing that may be replaced.
+    Unsafe(&'static str),
+    /// A system call failed: what we wanted, and the errno.
+    Failed(&'static str, Errno),
+    /// It was ours, and was deleted while this process called exec(2).
+    Deleted,
+    /// It was ours, and something else is there now.
+    Lost,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(Some(pid)) => write!(to, "is held by a live owner, PID {pid}"),
+            Self::Held(None) => write!(to, "is held by a live owner"),
+            Self::Unsafe(what) => write!(to, "{what}"),
+            Self::Failed(what, errno) => write!(to, "cannot {what}: {}", errno),
+            Self::Deleted => write!(to, "was deleted"),
+            Self::Lost => write!(to, "does not name this process any more"),
+        }
+    }
+}
+
+/// What is called with the identity of the file before readers can find this process's PID in it.
+pub type Before<'a> = &'a dyn Fn(FileId);
+
+/// Where the file system has no flock(2).
+pub const NO_LOCK: &str =
+    "has no lock, since the file system knows none: its owner is known by its PID and start";
+
+/// Returns whether flock(2) is refused because the file system, or a sandbox, does not know it.
+pub fn has_no_locks(Errno(errno): Errno) -> bool {
+    matches!(
+        errno,
+        libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL | libc::ENOLCK | libc::EBADF
+    )
+}
