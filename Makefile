@@ -80,7 +80,7 @@ $(HOSTS)/%: %.c $(shell find c-tests -name '*.h') Makefile
 	@mkdir -p $(@D)
 	$(CC) -O1 -g -Wall -Wextra -Werror -pthread -Ic-tests $(call asks,CFLAGS) -o $@ $< $(call asks,LDFLAGS) $(LDLIBS)
 
-picture: ## draw docs/life-cycle.svg, which the README shows, from docs/life-cycle.dot (installs what it needs)
+picture: ## draw docs/life-cycle.svg, which docs/architecture.md shows, from docs/life-cycle.dot (installs what it needs)
 	@scripts/setup picture
 	scripts/picture
 
@@ -100,7 +100,7 @@ INSTALLED := $(LIB):644:lib/libpidfile.so \
              man/pidfile-run.1:644:share/man/man1/pidfile-run.1 \
              man/libpidfile.7:644:share/man/man7/libpidfile.7 \
              scripts/completion/pidfile-run.bash:644:share/bash-completion/completions/pidfile-run \
-             $(foreach file,README.md CHANGELOG.md LICENSE docs/life-cycle.svg,$(file):644:$(OWN_DOC)/$(file)) \
+             $(foreach file,README.md CONTRIBUTING.md CHANGELOG.md LICENSE $(wildcard docs/*.md) docs/life-cycle.svg,$(file):644:$(OWN_DOC)/$(file)) \
              $(foreach file,$(wildcard scripts/examples/*),$(file):755:$(OWN_DOC)/$(file))
 PLACES     = $(foreach file,$(INSTALLED),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
 

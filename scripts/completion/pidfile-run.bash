@@ -3,7 +3,7 @@
 
 _pidfile_run() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} first=${COMP_WORDS[1]-}
-    local options='--pidfile --exe --follow --signal --kill-after --watch --strict --log --trace --library --force --help --version'
+    local options='--pidfile --exe --follow --signal --kill-after --watch --strict --guard --log --trace --library --force --help --version'
     local signals='HUP INT QUIT USR1 USR2 TERM KILL CONT STOP WINCH'
     COMPREPLY=()
 

@@ -141,6 +141,7 @@ fn options_become_settings() {
         ("--kill-after=2.5", "PIDFILE_KILL_AFTER=2.5"),
         ("--watch=poll:0.1", "PIDFILE_WATCH=poll:0.1"),
         ("--strict", "PIDFILE_STRICT=1"),
+        ("--guard", "PIDFILE_GUARD=1"),
         ("--log=syslog", "PIDFILE_LOG=syslog"),
     ];
     for shell in SHELLS {
