@@ -5,7 +5,7 @@
 //! | return from main, `exit` | atexit(3), registered before main and so run after the host's own |
 //! | `quick_exit` | at_quick_exit(3), likewise |
 //! | `_exit`, `_Exit` | interposed |
-//! | a signal whose action is the default | [`crate::signals`] |
+//! | a signal whose action is the default | [`signals`] |
 //! | SIGKILL, power loss, a raw exit_group(2) | nothing: the file stays, its lock is free |
 
 pub mod abort;

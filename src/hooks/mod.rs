@@ -3,7 +3,7 @@
 //! What goes through [`guarded`](crate::sys::guard::guarded) is `C-unwind`: there a cancelled thread
 //! may end.
 //!
-//! [`crate::abort`] exports the one function that is elsewhere.
+//! [`crate::endings::abort`] exports the one function that is elsewhere.
 
 pub mod fork;
 
