@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use once_cell::sync::OnceCell;
 
-use crate::endings::{self, abort, last_thread, main_thread, signals};
+use crate::endings::{self, last_thread, main_thread, signals};
 use crate::hooks::fork;
 use crate::isolation::tls_keys::LowKeys;
 use crate::ownership::host_file;
@@ -175,7 +175,6 @@ fn stand_by_again(config: &'static Config, home: Home) {
 }
 
 fn at_the_end() {
-    abort::register();
     endings::register();
     last_thread::register();
     main_thread::note();

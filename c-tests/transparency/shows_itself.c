@@ -55,6 +55,12 @@ static const char *name_of(sighandler_t handler)
     return "a stranger's";
 }
 
+/* What is set together with SIG_DFL means nothing, and is not promised to be told. */
+static unsigned flags_of(const struct sigaction *action)
+{
+    return action->sa_handler == SIG_DFL ? 0 : (unsigned)action->sa_flags;
+}
+
 /* Bit for bit, with what libc leaves untouched. */
 static void show_action(const char *what, int number)
 {
@@ -67,7 +73,9 @@ static void show_action(const char *what, int number)
     errno = 99;
     result = sigaction(number, NULL, &action);
     printf("%s %d: %d errno %d", what, number, result, errno);
-    if (result == 0) {
+    if (result == 0 && action.sa_handler == SIG_DFL)
+        printf(" SIG_DFL");
+    else if (result == 0) {
         printf(" %s flags %x restorer %d mask ", name_of(action.sa_handler), (unsigned)action.sa_flags, action.sa_restorer != NULL);
         for (at = 0; at < 8; at++)
             printf("%02x", mask[at]);
@@ -126,12 +134,12 @@ static void try_sigaction(int number)
                 errno = 98;
                 result = sigaction(number, &new, &old);
                 printf("set %s %x %d: %d errno %d was %s %x; ", name_of(handlers[handler]), (unsigned)flags[flag], mask, result,
-                       errno, name_of(old.sa_handler), (unsigned)old.sa_flags);
+                       errno, name_of(old.sa_handler), flags_of(&old));
                 show_action("now", number);
                 /* In place: the answer goes to where the question was. */
                 same = &new;
                 result = sigaction(number, same, (struct sigaction *)same);
-                printf("in place: %d %s %x\n", result, name_of(new.sa_handler), (unsigned)new.sa_flags);
+                printf("in place: %d %s %x\n", result, name_of(new.sa_handler), flags_of(&new));
             }
 }
 

@@ -8,8 +8,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use crate::endings::signals;
 use crate::sys::procfs::Stat;
+use crate::sys::sigaction::set_default;
 use crate::sys::{self, Errno, futex, sigset};
 
 /// Where libc keeps the number of the main thread: in memory that stays as long as the process. After
@@ -70,7 +70,7 @@ pub fn end_likewise() {
     match (status & 0x7f) as libc::c_int {
         0 => sys::exit_group((status >> 8) as libc::c_int),
         signal => {
-            signals::set_default(signal);
+            set_default(signal);
             let set = sigset::of(sigset::bit(signal));
             // SAFETY: the set is ours; the thread is the calling one, in which all is blocked.
             unsafe {

@@ -8,7 +8,6 @@
 //! | a signal whose action is the default | [`signals`] |
 //! | SIGKILL, power loss, a raw exit_group(2) | nothing: the file stays, its lock is free |
 
-pub mod abort;
 pub mod last_thread;
 pub mod main_thread;
 pub mod signals;

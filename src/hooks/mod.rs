@@ -2,8 +2,6 @@
 //!
 //! What goes through [`guarded`](crate::sys::guard::guarded) is `C-unwind`: there a cancelled thread
 //! may end.
-//!
-//! [`crate::endings::abort`] exports the one function that is elsewhere.
 
 pub mod fork;
 

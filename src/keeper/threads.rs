@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::ownership::state::{self, Phase};
-use crate::sys::{self, futex, guard::guarded, procfs, sigset};
+use crate::sys::{self, clock, futex, guard::guarded, procfs, sigset};
+
 /// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -51,11 +52,14 @@ pub fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
 
 /// Waits until that thread is gone: until then it counts as one of the host's, and has its stack.
 pub fn wait_for_stack() {
-    futex::poll_until(START_TIMEOUT, futex::POLL_INTERVAL, || {
+    let end = clock::now() + START_TIMEOUT;
+    loop {
         let donor = STACK_DONOR.load(Ordering::SeqCst);
-        donor == 0 || donor != DONOR_TO_COME && !sys::is_thread(donor)
-    });
-    STACK_DONOR.store(0, Ordering::SeqCst);
+        if donor == 0 || donor != DONOR_TO_COME && !sys::is_thread(donor) || clock::now() > end {
+            return STACK_DONOR.store(0, Ordering::SeqCst);
+        }
+        futex::pause(futex::POLL_INTERVAL);
+    }
 }
 
 /// Whether this process has one thread beside its keeper, which waits for the lock.

@@ -1,4 +1,4 @@
-//! From the environment and the command line to a [`config::Config`]. Nothing here can fail the host.
+//! From the environment and the command line to a [`config::Config`].
 
 pub mod config;
 pub mod env;
@@ -9,31 +9,31 @@ mod values;
 
 use std::time::Duration;
 
-/// Which child gets the file when the program ends (`PIDFILE_FOLLOW`).
+/// To whom the file passes when the program ends and a child goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {
-    /// A child that has made itself a daemon; the module `handover` says how that is seen.
+    /// To a child that has made itself a daemon, see `handover`.
     Auto,
-    /// Any forked child, for daemons that never call setsid(2).
+    /// To any forked child, for daemons that never call setsid(2).
     Fork,
-    /// No child.
+    /// To nobody.
     Off,
 }
 
-/// How a deletion is noticed (`PIDFILE_WATCH`).
+/// How a deletion is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// By inotify(7), or by polling where inotify has no instance left or is blind.
+    /// inotify; polling where it cannot serve.
     Auto,
-    /// By inotify(7), or not at all.
+    /// inotify or nothing.
     Inotify,
-    /// By a look at the file each time this time is over.
+    /// Looking at the file once in this time.
     Poll(Duration),
-    /// Not at all. There is no thread, and so no lock: a lock needs a descriptor, which the host would see.
+    /// Not at all: no thread, and no lock, since a lock needs a descriptor to live in.
     Off,
 }
 
-/// Where messages go (`PIDFILE_LOG`).
+/// Where messages go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Log {
     /// Problems and the deletion only: stderr, or the system log where stderr leads nowhere.
@@ -42,12 +42,11 @@ pub enum Log {
     Stderr,
     /// Every event, to the system log.
     Syslog,
-    /// Nowhere.
     Off,
 }
 
-/// Time between two looks at a file that is polled, unless `PIDFILE_WATCH=poll:SECONDS` says another.
+/// Seconds between two looks where polling is in use.
 pub const POLL: Duration = Duration::from_secs(1);
 
-/// Longest path in bytes that open(2) takes: `PATH_MAX` (linux/limits.h) counts the final zero byte.
+/// Paths longer than this cannot be opened anyway (`PATH_MAX` counts the final zero byte).
 pub const LONGEST_PATH: usize = libc::PATH_MAX as usize - 1;

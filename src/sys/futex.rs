@@ -1,10 +1,5 @@
-//! Waiting for a word in memory to change (futex(2)), for a condition, and for time to pass.
-//!
-//! Each wait may end early: by a signal, or by a wake-up for another waiter. So callers test their condition again. A word
-//! that is `shared` lies in memory that other processes have mapped too; any other word is private to the process, which
-//! the kernel finds faster.
-//!
-//! Async-signal-safe: system calls and local variables only.
+//! Waiting for a word in memory to change, and for time to pass: futex(2). Async-signal-safe, and without
+//! thread-local storage: signal handlers wait here whose thread register may not be libc's.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -12,47 +7,56 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::clock::now;
-use super::{Errno, check};
+use super::{Errno, raw};
 
-/// The pause between two tests of a condition that no wake-up announces. A launcher that waits for its daemon ends this
-/// much later at most.
+/// How long a wait that nothing ends by a wake-up sleeps between two looks.
 pub const POLL_INTERVAL: Duration = Duration::from_micros(200);
 
-/// Waits while `word` is `expected`, until a wake-up or a signal; at most for `timeout`, if there is one.
-pub fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
+/// Sleeps at least until `word` is no longer `expected`, a wake-up, a signal, or the bound.
+pub fn wait(word: &AtomicU32, expected: u32, bound: Option<Duration>) {
     wait_by(
         libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
         word,
         expected,
-        timeout,
+        bound,
     );
 }
 
-/// Waits while a shared `word` is `expected`, until a wake-up or a signal, at most for `timeout`.
-pub fn wait_shared(word: &AtomicU32, expected: u32, timeout: Duration) {
-    wait_by(libc::FUTEX_WAIT, word, expected, Some(timeout));
+/// The same for a word that other processes may share; always with a bound.
+pub fn wait_shared(word: &AtomicU32, expected: u32, bound: Duration) {
+    wait_by(libc::FUTEX_WAIT, word, expected, Some(bound));
 }
 
-fn wait_by(operation: c_int, word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
-    let timeout = timeout.map(timespec);
-    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-    // SAFETY: `word` is valid and aligned, `timeout` null or a valid timespec; both outlive the call, which writes to
-    // neither.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, expected, timeout) };
+fn wait_by(operation: c_int, word: &AtomicU32, expected: u32, bound: Option<Duration>) {
+    let bound = bound.map(|bound| libc::timespec {
+        tv_sec: bound.as_secs() as libc::time_t,
+        tv_nsec: libc::c_long::from(bound.subsec_nanos() as i32),
+    });
+    let bound = bound.as_ref().map_or(ptr::null(), ptr::from_ref) as usize;
+    // SAFETY: `word` and `bound` outlive the call. Every caller checks its condition again.
+    unsafe { futex(word, operation, expected as usize, bound) };
 }
 
-fn timespec(time: Duration) -> libc::timespec {
-    libc::timespec {
-        tv_sec: time.as_secs() as libc::time_t,
-        tv_nsec: libc::c_long::from(time.subsec_nanos() as i32),
-    }
+/// # Safety
+///
+/// As for the operation of futex(2).
+unsafe fn futex(word: &AtomicU32, operation: c_int, value: usize, bound: usize) {
+    let word = word.as_ptr() as usize;
+    // SAFETY: the caller's promise.
+    unsafe {
+        raw::call(
+            libc::SYS_futex,
+            [word, operation as usize, value, bound, 0, 0],
+        )
+    };
 }
 
-/// Waits while both words are as expected, until a wake-up of either or a signal. The second word is shared.
+/// Sleeps at least until one of the words is no longer what is expected, a wake-up, or a signal. The
+/// second one may be woken by whoever shares its memory.
 ///
 /// # Errors
 ///
-/// ENOSYS before Linux 5.16, which has no futex_waitv(2), and where a sandbox forbids it.
+/// ENOSYS: before Linux 5.16.
 pub fn wait_either(private: (&AtomicU32, u32), shared: (&AtomicU32, u32)) -> Result<(), Errno> {
     /// futex(2), FUTEX2_SIZE_U32.
     const WORD: u32 = 2;
@@ -74,40 +78,38 @@ pub fn wait_either(private: (&AtomicU32, u32), shared: (&AtomicU32, u32)) -> Res
         place(private, WORD | libc::FUTEX_PRIVATE_FLAG as u32),
         place(shared, WORD),
     ];
-    let (at, number) = (places.as_ptr(), places.len());
-    let no_timeout = ptr::null::<libc::timespec>();
-    // SAFETY: `at` points to `number` structures as the kernel has them, which outlive the call, as do the words in them.
-    let woken = unsafe { libc::syscall(libc::SYS_futex_waitv, at, number, 0, no_timeout, 0) };
-    match check(woken as c_int) {
-        Err(Errno(libc::EAGAIN | libc::EINTR)) | Ok(_) => Ok(()),
-        Err(_) => Err(Errno(libc::ENOSYS)),
+    let arguments = [places.as_ptr() as usize, places.len(), 0, 0, 0, 0];
+    // SAFETY: the places and their words outlive the call. Every caller checks its condition again.
+    let woken = unsafe { raw::call(libc::SYS_futex_waitv, arguments) };
+    const AGAIN: isize = -(libc::EAGAIN as isize);
+    const INTERRUPTED: isize = -(libc::EINTR as isize);
+    match woken {
+        0.. | AGAIN | INTERRUPTED => Ok(()),
+        _ => Err(Errno(libc::ENOSYS)),
     }
 }
 
-/// Sleeps for `time`. A signal ends the pause early.
+/// Sleeps for a while.
 pub fn pause(time: Duration) {
     static NEVER_CHANGES: AtomicU32 = AtomicU32::new(0);
     wait(&NEVER_CHANGES, 0, Some(time));
 }
 
-/// Wakes every thread of this process that waits for `word`.
 pub fn wake_all(word: &AtomicU32) {
-    wake_all_by(libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, word);
+    let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: only the address of `word` is used.
+    unsafe { futex(word, operation, c_int::MAX as usize, 0) };
 }
 
-/// Wakes every thread of any process that waits for a shared `word`.
+/// The same for a word that is not private to the process, as far as the kernel knows.
 pub fn wake_all_shared(word: &AtomicU32) {
-    wake_all_by(libc::FUTEX_WAKE, word);
+    // SAFETY: only the address of `word` is used.
+    unsafe { futex(word, libc::FUTEX_WAKE, c_int::MAX as usize, 0) };
 }
 
-fn wake_all_by(operation: c_int, word: &AtomicU32) {
-    // SAFETY: the kernel compares the address of `word` with those of waiters and does not use the memory.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, c_int::MAX) };
-}
-
-/// Waits until `done` is true of the value of `word`, which others change and wake. Returns false after `timeout`.
-pub fn wait_until(word: &AtomicU32, timeout: Duration, done: impl Fn(u32) -> bool) -> bool {
-    let end = now() + timeout;
+/// Waits until `done` holds for the value of `word`, or for `bound`; tells whether it held.
+pub fn wait_until(word: &AtomicU32, bound: Duration, done: impl Fn(u32) -> bool) -> bool {
+    let end = now() + bound;
     loop {
         let value = word.load(Ordering::SeqCst);
         if done(value) {
@@ -118,23 +120,5 @@ pub fn wait_until(word: &AtomicU32, timeout: Duration, done: impl Fn(u32) -> boo
             return false;
         }
         wait(word, value, Some(left));
-    }
-}
-
-/// Tests `done` every `interval` until it is true. Returns false if it is not true after `timeout`.
-///
-/// The condition is tested at least once after the time is over, so a process that was stopped meanwhile does not give
-/// up on what has come true.
-pub fn poll_until(timeout: Duration, interval: Duration, mut done: impl FnMut() -> bool) -> bool {
-    let end = now() + timeout;
-    loop {
-        let is_last = now() >= end;
-        if done() {
-            return true;
-        }
-        if is_last {
-            return false;
-        }
-        pause(interval);
     }
 }

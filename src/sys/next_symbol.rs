@@ -1,4 +1,4 @@
-//! The function behind one that this library exports: dlsym(3) with RTLD_NEXT.
+//! A function of libc behind the one that we export in its place.
 
 use std::ffi::{CStr, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};

@@ -8,3 +8,21 @@ mod every_ending;
 mod exit_status;
 mod first_process;
 mod guard;
+
+/// The signals for which there is a handler of ours.
+const SERVICE_ENDS: [i32; 14] = [
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGPIPE,
+    libc::SIGXCPU,
+    libc::SIGABRT,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+];

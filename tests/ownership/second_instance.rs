@@ -184,7 +184,7 @@ fn strict_program_with_file_runs() {
 
 #[test]
 fn strict_is_off_by_default_and_for_bad_value() {
-    for (value, complaints) in [("0", 0), ("", 0), ("no", 0), ("2", 1)] {
+    for (value, complaints) in [("0", 0), ("", 0), ("yes", 1), ("2", 1)] {
         let scene = TestDir::new();
         let _first = owner(&scene);
         let second = scene

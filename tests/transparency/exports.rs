@@ -4,11 +4,10 @@ use crate::common::library;
 use std::process::Command;
 
 /// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
-const INTERPOSED: [&str; 29] = [
+const INTERPOSED: [&str; 28] = [
     "_Exit",
     "__sysv_signal",
     "_exit",
-    "abort",
     "bsd_signal",
     "daemon",
     "flock",

@@ -1,47 +1,63 @@
-//! What our handler does: the process ends by the signal, as it would have without us.
+//! Our handler: the process ends by the signal, as it would have without us.
 //!
-//! Everything here is async-signal-safe: atomic operations, futex(2) and other plain system calls.
+//! The signal may arrive in code that is not libc's: with a thread register of its own (Wine, emulators). So nothing
+//! here, nor in what it calls, touches thread-local storage: no errno, no function of libc's (which may look there
+//! for the canary of its stack), no cancellation state. There are atomic operations and system calls by
+//! [`raw::call`], and nothing that can panic.
 
 use std::ffi::c_int;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::siginfo_t;
 
-use crate::endings::signals;
+use super::trap;
 use crate::endings::{self, How};
 use crate::ownership::state;
-use crate::sys::{self, sigset};
-
-/// Raised by the instruction that is executed, again each time it is executed.
-pub const FAULTS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
+use crate::sys::sigaction::set_default;
+use crate::sys::sigset::{self, FAULTS, bit};
+use crate::sys::{self, raw};
 
 /// What dumps core by default (signal(7)), and so leaves a siginfo that somebody may look at.
-const DUMPS_CORE: [c_int; 10] = [
-    libc::SIGQUIT,
-    libc::SIGILL,
-    libc::SIGTRAP,
-    libc::SIGABRT,
-    libc::SIGBUS,
-    libc::SIGFPE,
-    libc::SIGSEGV,
-    libc::SIGXCPU,
-    libc::SIGXFSZ,
-    libc::SIGSYS,
-];
+const DUMPS_CORE: u64 = FAULTS
+    | bit(libc::SIGQUIT)
+    | bit(libc::SIGTRAP)
+    | bit(libc::SIGABRT)
+    | bit(libc::SIGXCPU)
+    | bit(libc::SIGXFSZ)
+    | bit(libc::SIGSYS);
 
-/// The process ends by this signal.
-pub fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_t) {
+/// Whether this process was the first one of its PID namespace when it started. For such a one the kernel ignores
+/// what has its default action (pid_namespaces(7)), and so it stays, but for what an operator sends, and faults.
+static FIRST: AtomicBool = AtomicBool::new(false);
+
+/// Called before main, in the first process of a PID namespace.
+pub fn protect_first_process() {
+    FIRST.store(true, Ordering::Relaxed);
+}
+
+pub fn is_first_process() -> bool {
+    FIRST.load(Ordering::Relaxed)
+}
+
+/// What the kernel calls.
+pub extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's arguments to a handler with SA_SIGINFO, on this thread's stack.
+    let (info, context) = unsafe { (&mut *info, &mut *context) };
     let fault = is_fault(signal, info, context);
     if sys::getpid() == 1 && !fault {
         // The kernel ignores it, unless it is one by which an operator ends the first process.
-        let by_operator = !FAULTS.contains(&signal);
-        if signals::is_first_process() && by_operator && state::is_owner() {
+        let by_operator = FAULTS & bit(signal) == 0;
+        if is_first_process() && by_operator && state::is_owner() {
             endings::release(How::BySignal);
             sys::exit_group(128 + signal);
         }
         return;
     }
     endings::release(How::BySignal);
-    signals::set_default(signal);
+    if !set_default(signal) {
+        sys::exit_group(128 + signal);
+    }
     if fault {
         // The handler returns, the instruction is executed again, and the kernel ends the process
         // there, with the core and the line in its log that it has for it.
@@ -51,55 +67,80 @@ pub fn end_by(signal: c_int, info: &mut siginfo_t, context: &mut libc::ucontext_
     // interrupted, not us. The mask there may be one in which it is blocked, if sigsuspend(2) or
     // the like was interrupted.
     let mask = &mut context.uc_sigmask;
-    sigset::set_bits(mask, sigset::bits(mask) & !sigset::bit(signal));
-    send_again(signal, info);
+    sigset::set_bits(mask, sigset::bits(mask) & !bit(signal));
+    if !send_again(signal, info) {
+        // The process must not live on, and there is no other way to end it by the signal.
+        sys::exit_group(128 + signal);
+    }
 }
 
-/// The same signal to the same thread: with all that came with it where somebody may see that, in a
-/// core. Else by the call that a sandbox is more likely to allow. Where one is refused the other
-/// has to do.
-fn send_again(signal: c_int, info: &mut siginfo_t) {
-    let (process, thread) = (sys::getpid(), sys::gettid());
-    // SAFETY: what a signal from a process brings.
-    let raised = info.si_code == libc::SI_TKILL && unsafe { info.si_pid() } == process;
-    let info: *mut siginfo_t = info;
-    // SAFETY: to the calling thread.
-    let plainly = || unsafe { libc::syscall(libc::SYS_tgkill, process, thread, signal) == 0 };
-    // SAFETY: likewise; the structure is the kernel's.
-    let with_info = || unsafe {
-        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal, info) == 0
+/// Sends the same signal to the same thread, in which it is blocked: with all that came with it where somebody may see
+/// that, in a core; else by the call that a sandbox is most likely to allow. Where one is refused the next one has
+/// to do. Returns whether it is on its way.
+fn send_again(signal: c_int, info: &siginfo_t) -> bool {
+    let (process, thread) = (sys::getpid() as usize, sys::gettid() as usize);
+    let number = signal as usize;
+    // SAFETY: si_pid is in memory that belongs to the structure; where no process has sent the signal it is a number
+    // like any other.
+    let raised = info.si_code == libc::SI_TKILL && unsafe { info.si_pid() } as usize == process;
+    let info = std::ptr::from_ref(info) as usize;
+    // SAFETY: these take numbers, and a siginfo that is valid for the whole call.
+    let sent = |call, arguments| unsafe { raw::call(call, arguments) == 0 } && is_pending(signal);
+    let to_thread = || sent(libc::SYS_tgkill, [process, thread, number, 0, 0, 0]);
+    let with_info = || {
+        let arguments = [process, thread, number, info, 0, 0];
+        sent(libc::SYS_rt_tgsigqueueinfo, arguments)
     };
-    let tells_more = DUMPS_CORE.contains(&signal) && !raised;
-    let _ = (tells_more && with_info()) || plainly() || with_info();
+    let to_process = || sent(libc::SYS_kill, [process, number, 0, 0, 0, 0]);
+    let tells_more = DUMPS_CORE & bit(signal) != 0 && !raised;
+    (tells_more && with_info())
+        || to_thread()
+        || with_info()
+        || to_process()
+        || send_by_timer(signal, thread)
+}
+
+/// A sandbox that lets nobody send signals may still have timers (systemd's groups `@process` and `@timer`).
+fn send_by_timer(signal: c_int, thread: usize) -> bool {
+    /// A timer that is due at once takes no longer to send its signal.
+    const LOOKS: u32 = 1_000_000;
+    // struct sigevent of the kernel: value, signal and kind, thread; and room up to its 64 bytes.
+    let mut event = [0_u64; 8];
+    event[1] = signal as u64 | (libc::SIGEV_THREAD_ID as u64) << 32;
+    event[2] = thread as u64;
+    let mut timer: c_int = 0;
+    // Once, a nanosecond from now.
+    let once: [i64; 4] = [0, 0, 0, 1];
+    let (event, room) = (event.as_ptr() as usize, &raw mut timer as usize);
+    let clock = libc::CLOCK_MONOTONIC as usize;
+    // SAFETY: both structures are valid for their calls, and `timer` is writable.
+    unsafe {
+        if raw::call(libc::SYS_timer_create, [clock, event, room, 0, 0, 0]) != 0 {
+            return false;
+        }
+        let arguments = [timer as usize, 0, once.as_ptr() as usize, 0, 0, 0];
+        raw::call(libc::SYS_timer_settime, arguments) == 0 && (0..LOOKS).any(|_| is_pending(signal))
+    }
+}
+
+/// Whether a signal waits for this thread or process. A sandbox may say that a call has succeeded and not make it
+/// (SECCOMP_RET_ERRNO with 0). Where nobody may ask, it does.
+fn is_pending(signal: c_int) -> bool {
+    let mut set = MaybeUninit::<u64>::zeroed();
+    let arguments = [set.as_mut_ptr() as usize, size_of::<u64>(), 0, 0, 0, 0];
+    // SAFETY: `set` is writable and has the size that is named; all zeroes is a valid value.
+    unsafe {
+        let refused = raw::call(libc::SYS_rt_sigpending, arguments) != 0;
+        refused || set.assume_init() & bit(signal) != 0
+    }
 }
 
 /// Whether the instruction that the handler returns to has caused the signal, and will again.
 fn is_fault(signal: c_int, info: &siginfo_t, context: &libc::ucontext_t) -> bool {
     /// An error in memory that nobody has touched yet (sigaction(2), BUS_MCEERR_AO).
     const UNTOUCHED: c_int = 5;
-    FAULTS.contains(&signal)
+    FAULTS & bit(signal) != 0
         && info.si_code > 0
         && !(signal == libc::SIGBUS && info.si_code == UNTOUCHED)
-        && has_trapped(signal, info, context)
-}
-
-/// A process may send itself a signal that says it was a fault (rt_tgsigqueueinfo(2)). A real one
-/// agrees with what the processor has told the kernel (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
-#[cfg(target_arch = "x86_64")]
-fn has_trapped(signal: c_int, info: &siginfo_t, context: &libc::ucontext_t) -> bool {
-    const PAGE_FAULT: i64 = 14;
-    let register = |which: c_int| context.uc_mcontext.gregs[which as usize];
-    // SAFETY: what a fault brings; of another signal it is a number like any other.
-    let address = unsafe { info.si_addr() } as i64;
-    match (signal, register(libc::REG_TRAPNO)) {
-        (libc::SIGILL | libc::SIGFPE, _) => address == register(libc::REG_RIP),
-        (_, 0) => false,
-        (_, PAGE_FAULT) => address == register(libc::REG_CR2),
-        _ => true,
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn has_trapped(_: c_int, _: &siginfo_t, _: &libc::ucontext_t) -> bool {
-    true
+        && trap::has_trapped(signal, info, context)
 }

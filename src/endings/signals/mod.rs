@@ -1,52 +1,79 @@
-//! Signals whose default action would end the process, and the disposition the host sees.
+//! The signals by which services end, and the disposition the host sees.
 //!
-//! Where such a signal has its default action, our handler is installed instead: it gives up the
-//! file, restores the default, and lets the signal happen again as it would have. The host never
-//! sees the handler: whoever sets SIG_DFL gets it installed, whoever asks is told SIG_DFL with the
-//! flags and the mask that were set.
+//! Where such a signal has its default action, our [`handler`](fatal::handler) is installed instead: it gives up
+//! the file, restores the default, and lets the signal happen again as it would have. The host never sees the
+//! handler: whoever sets SIG_DFL gets it installed, and whoever asks is told SIG_DFL, without flags and with an
+//! empty mask, as of a disposition that nobody has touched. (What a program has set together with SIG_DFL means
+//! nothing to the kernel, and no program was found that reads it back.)
 //!
-//! There is no table of virtual dispositions that could get out of step with the kernel's: "the
-//! kernel's handler is one of ours" is the whole state. So it is right in a forked child, in a
-//! vfork child, and when a handler interrupts us at any point. What the kernel's own entry cannot
-//! hold (we need SA_SIGINFO, SA_ONSTACK and a full mask, the host may have set less) is told by
-//! *which* of our handlers is installed: there is one for each [`Shape`]. Only an unusual mask is
-//! kept beside it.
+//! "The kernel's handler is ours" is the whole state. So it is right in a forked child, in a vfork child, and when a
+//! handler interrupts us at any point.
+//!
+//! # Which signals
+//!
+//! A handler is a chance to be noticed: the kernel does not end the process by itself any more, and so not while it
+//! waits in the kernel where only a fatal signal gets through (vfork(2), a file system that does not answer). So
+//! there are handlers for [`SERVICE_ENDS`] and for the signal that a deletion sends, and every other signal keeps the
+//! kernel's own action. After an end by one of those the file stays, with a free lock, as after SIGKILL.
+//!
+//! A handler that the host sets to serve once (SA_RESETHAND) is the host's alone: after it has served, the kernel
+//! itself restores the default, and the file stays after the next one. So it does after abort(3) where SIGABRT is
+//! ignored or its handler returns, since libc insists then by restoring the default itself. `PIDFILE_GUARD=1` removes
+//! the file in all of these cases.
+//!
+//! # On which stack
+//!
+//! On the one that was interrupted, but SIGSEGV on the alternate one, if there is one. An alternate stack may be too
+//! small for the kernel's frame (some 3.5 KiB with AVX-512, where MINSIGSTKSZ says 2 KiB), or unmapped since, and a
+//! host that relies on it for a handler of its own finds that out; but a host that only ever had defaults must not
+//! end by SIGSEGV where it would have ended by SIGTERM. For SIGSEGV the two ends are the same one. And only SIGSEGV
+//! needs it: by that a stack overflow is told, which has no other stack left.
 //!
 //! Everything here is async-signal-safe: computation on the stack and system calls.
 
 pub mod fatal;
-mod kernel_action;
-mod one_shot;
+mod trap;
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use libc::{SIG_DFL, sigaction as Action, siginfo_t};
+use libc::{SIG_DFL, sigaction as Action};
 
-use crate::ownership::state;
-use crate::sys::sigset::bit;
-use crate::sys::{self, guard::guarded, sigset};
-use kernel_action::KernelAction;
-use one_shot as once;
+use crate::sys;
+use crate::sys::sigset::{self, FAULTS, bit};
 
 unsafe extern "C" {
     // The name by which libc exports its own sigaction(); the other one is ours (hooks/).
     fn __sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int;
 }
 
-/// What libc sets on its own on some architectures; part of what the host is told.
-const SA_RESTORER: c_int = 0x0400_0000;
+/// The signals by which services are ended, or end by themselves.
+const SERVICE_ENDS: [c_int; 14] = [
+    // Asked for by service managers, terminals and people.
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    // "Rotate the log", sent to one that knows no such thing.
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    // alarm(2) as a time limit, a reader that has gone, a limit of processor time.
+    libc::SIGALRM,
+    libc::SIGPIPE,
+    libc::SIGXCPU,
+    // Assertions and watchdogs; faults.
+    libc::SIGABRT,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+];
 
-/// The signals that are virtual: bit n for signal n + 1. None before the start and in bystanders
-/// that were loaded as such.
-static VIRTUAL: AtomicU64 = AtomicU64::new(0);
-
-/// Signals whose default action does not end the process (signal(7)), those that cannot be caught,
-/// and the one by which libc makes all threads change their user: it handles that one itself in
-/// every process that has started a thread.
-const HARMLESS: [c_int; 10] = [
+/// Signals whose default action does not end the process (signal(7)), those that cannot be caught, and the two that
+/// libc keeps for itself.
+const HARMLESS: [c_int; 11] = [
     libc::SIGKILL,
     libc::SIGSTOP,
     libc::SIGCHLD,
@@ -56,60 +83,55 @@ const HARMLESS: [c_int; 10] = [
     libc::SIGTSTP,
     libc::SIGTTIN,
     libc::SIGTTOU,
-    33,
+    sigset::INTERNAL[0],
+    sigset::INTERNAL[1],
 ];
 
-/// The signal by which libc cancels threads. Until the first pthread_cancel(3) its disposition is
-/// the default, and then libc sets it. libc refuses to change it for anybody else.
-const CANCEL: c_int = 32;
-
-/// Whether this process was the first one of its PID namespace when it started. For such a one the
-/// kernel ignores what has its default action (pid_namespaces(7)), and so it stays, but for the two
-/// by which an operator ends it, and faults, by which the kernel ends it all the same.
-static FIRST: AtomicBool = AtomicBool::new(false);
-
-/// The unusual masks that the owner has set with SIG_DFL: [`Mask::Kept`].
-static MASKS: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
-
-/// The faults for which the host of a [`FIRST`] process has set SA_RESTART. Ours have it in any
-/// case: a SIGSEGV that somebody sends and the kernel ignores shall interrupt as little as it can.
-static RESTARTING: AtomicU64 = AtomicU64::new(0);
+/// The signals that are virtual: bit n - 1 for signal n. None before the start and in bystanders that were loaded
+/// as such.
+static VIRTUAL: AtomicU64 = AtomicU64::new(0);
 
 fn is_virtual(signal: c_int) -> bool {
     (1..=64).contains(&signal) && VIRTUAL.load(Ordering::Relaxed) & bit(signal) != 0
 }
 
-/// Makes every signal virtual that ends the process by default and has that disposition now.
-/// Ignored ones stay ignored (nohup).
+/// Makes the signals virtual that end this process, which owns the file or may inherit it; `on_deletion` is the one
+/// that a deletion sends. Ignored ones stay ignored (nohup).
+///
+/// The first process of a PID namespace is ended by a fault and by nothing else (pid_namespaces(7)), unless by an
+/// operator who means it: SIGTERM, and the signal of the deletion.
 pub fn hook(on_deletion: c_int) {
-    let first = sys::getpid() == 1;
-    FIRST.store(first, Ordering::Relaxed);
-    let ends_the_first = |signal: &c_int| {
-        [libc::SIGTERM, on_deletion].contains(signal) || fatal::FAULTS.contains(signal)
+    let of_service = SERVICE_ENDS.map(bit).iter().fold(0, |all, one| all | one);
+    let asked_for = match on_deletion {
+        1..=64 if !HARMLESS.contains(&on_deletion) => bit(on_deletion),
+        _ => 0,
     };
-    let chosen = (1..=64)
-        .filter(|signal| !HARMLESS.contains(signal))
-        .filter(|signal| !first || ends_the_first(signal));
-    VIRTUAL.store(
-        chosen.clone().map(bit).fold(0, |all, one| all | one),
-        Ordering::Relaxed,
-    );
-    for signal in chosen {
-        if let Some(action) = current(signal).filter(|action| action.sa_sigaction == SIG_DFL) {
-            install(signal, &real(signal, &action, false));
+    let chosen = if sys::getpid() == 1 {
+        fatal::protect_first_process();
+        FAULTS | bit(libc::SIGTERM) | asked_for
+    } else {
+        of_service | asked_for
+    };
+    VIRTUAL.store(chosen, Ordering::Relaxed);
+    for signal in virtual_signals() {
+        if current(signal).is_some_and(|action| action.sa_sigaction == SIG_DFL) {
+            install(signal, &ours(signal));
         }
     }
 }
 
 /// Undoes [`hook`].
 pub fn unhook() {
-    for signal in (1..=64).filter(|signal| is_virtual(*signal)) {
-        if let Some(mut action) = current(signal).filter(|action| Shape::of(action).is_some()) {
-            reveal(signal, &mut action, Kept::of(signal));
-            install(signal, &action);
+    for signal in virtual_signals() {
+        if current(signal).is_some_and(|action| is_ours(&action)) {
+            install(signal, &default());
         }
     }
     VIRTUAL.store(0, Ordering::Relaxed);
+}
+
+fn virtual_signals() -> impl Iterator<Item = c_int> {
+    (1..=64).filter(|signal| is_virtual(*signal))
 }
 
 /// sigaction(2), as the host sees it.
@@ -122,251 +144,76 @@ pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) 
         // SAFETY: the caller's promise.
         return unsafe { __sigaction(signal, action, old) };
     }
-    // SAFETY: the caller's promise; `ours` lives until the end of the function.
+    // SAFETY: the caller's promise: null, or a valid action; `instead` lives until the end of the function. `old` may
+    // be the same place as `action`, which is not read after the call.
     unsafe {
-        let before = Kept::of(signal);
-        let mut ours = None;
-        if let Some(wanted) = action.as_ref() {
-            ours = if wanted.sa_sigaction == SIG_DFL {
-                Some(real(signal, wanted, true))
-            } else {
-                once::hold(signal, wanted)
-            };
-        }
-        let result = __sigaction(signal, ours.as_ref().map_or(action, ptr::from_ref), old);
-        if result == 0 && !old.is_null() {
-            reveal(signal, &mut *old, before);
+        let sets_default = action
+            .as_ref()
+            .is_some_and(|wanted| wanted.sa_sigaction == SIG_DFL);
+        let instead = ours(signal);
+        let action = if sets_default {
+            &raw const instead
+        } else {
+            action
+        };
+        let result = __sigaction(signal, action, old);
+        if let Some(old) = old.as_mut()
+            && result == 0
+            && is_ours(old)
+        {
+            reveal(old);
         }
         result
     }
 }
 
 /// The action that the kernel has for a signal.
-pub fn current(signal: c_int) -> Option<Action> {
+fn current(signal: c_int) -> Option<Action> {
     let mut action = MaybeUninit::<Action>::zeroed();
-    if signal == CANCEL {
-        // SAFETY: all zeroes is a valid action.
-        let mut told = unsafe { action.assume_init() };
-        let action = KernelAction::of(signal)?;
-        told.sa_sigaction = action.handler;
-        told.sa_flags = action.flags as c_int;
-        return Some(told);
-    }
-    // SAFETY: only asks; room for the answer, which is read only on success.
+    // SAFETY: a null action only asks; `action` is writable, and all zeroes is a valid value should the call fail.
     unsafe {
         let asked = __sigaction(signal, ptr::null(), action.as_mut_ptr());
         (asked == 0).then(|| action.assume_init())
     }
 }
 
-/// Lets the kernel do what it does by default.
-///
-/// Async-signal-safe. On its own: see [`crate::sys::fs::file_at`].
-#[inline(never)]
-pub fn set_default(signal: c_int) {
-    let mut default = MaybeUninit::<Action>::zeroed();
-    // SAFETY: all zeroes is SIG_DFL without flags and with an empty mask.
-    install(signal, unsafe { default.assume_init_mut() });
-}
-
-/// Whether the kernel ignored this signal if its default were installed: see [`FIRST`].
-pub fn is_first_process() -> bool {
-    FIRST.load(Ordering::Relaxed)
-}
-
 fn install(signal: c_int, action: &Action) {
-    if signal == CANCEL {
-        return install_by_kernel(signal, action);
-    }
-    // SAFETY: the action is SIG_DFL or one of our handlers.
+    // SAFETY: `action` is valid for the whole call, and SIG_DFL or our handler with the flags that it needs.
     unsafe { __sigaction(signal, action, ptr::null_mut()) };
 }
 
-/// Past libc. The restorer, without which no handler returns, is taken from an action that libc has
-/// installed for one of ours.
-fn install_by_kernel(signal: c_int, action: &Action) {
-    let is_ours =
-        |model: &KernelAction| HANDLERS.iter().any(|ours| *ours as usize == model.handler);
-    let mut models = (1..CANCEL).filter_map(KernelAction::of);
-    let handler = action.sa_sigaction;
-    if handler == SIG_DFL {
-        KernelAction::DEFAULT.install(signal);
-    } else if let Some(model) = models.find(is_ours) {
-        model.with(handler).install(signal);
-    }
+fn default() -> Action {
+    // SAFETY: all zeroes is SIG_DFL, without flags and with an empty mask.
+    unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-/// What of a default disposition the kernel's entry does not hold while a handler of ours is in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Shape {
-    siginfo: bool,
-    onstack: bool,
-    restorer: bool,
-    mask: Mask,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mask {
-    /// Neither of the usual ones, and there is nowhere to keep it: the kernel holds it.
-    Own,
-    Empty,
-    OnlyItself,
-    /// Neither of the usual ones: in [`MASKS`].
-    Kept,
-}
-
-/// What is kept beside the kernel's entry, as it was before that one is exchanged.
-#[derive(Clone, Copy)]
-struct Kept {
-    mask: u64,
-    restarts: bool,
-    /// See [`once::held`].
-    handler: usize,
-}
-
-impl Kept {
-    fn of(signal: c_int) -> Self {
-        Self {
-            mask: MASKS[signal as usize - 1].load(Ordering::Relaxed),
-            restarts: RESTARTING.load(Ordering::Relaxed) & bit(signal) != 0,
-            handler: once::held(signal),
-        }
+/// Our handler. Nothing interrupts it but SIGSYS: by that a sandbox may have the host answer a system call itself
+/// (seccomp(2), SECCOMP_RET_TRAP), and blocked it would end the process.
+fn ours(signal: c_int) -> Action {
+    let mut action = default();
+    action.sa_sigaction = fatal::handler as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO;
+    if signal == libc::SIGSEGV {
+        action.sa_flags |= libc::SA_ONSTACK;
     }
-}
-
-impl Shape {
-    const COUNT: usize = 32;
-
-    const fn from_number(number: usize) -> Self {
-        Self {
-            siginfo: number & 1 != 0,
-            onstack: number & 2 != 0,
-            restorer: number & 4 != 0,
-            mask: match number / 8 {
-                0 => Mask::Own,
-                1 => Mask::Empty,
-                2 => Mask::OnlyItself,
-                _ => Mask::Kept,
-            },
-        }
-    }
-
-    const fn number(self) -> usize {
-        let mask = match self.mask {
-            Mask::Own => 0,
-            Mask::Empty => 8,
-            Mask::OnlyItself => 16,
-            Mask::Kept => 24,
-        };
-        self.siginfo as usize | (self.onstack as usize) << 1 | (self.restorer as usize) << 2 | mask
-    }
-
-    /// The shape whose handler the action holds; `None` if that is none of ours.
-    fn of(action: &Action) -> Option<Self> {
-        // Nearly every handler of the host's ends here.
-        if action.sa_flags & FLAGS != FLAGS {
-            return None;
-        }
-        let is = |handler: &Handler| *handler as usize == action.sa_sigaction;
-        HANDLERS.iter().position(is).map(Self::from_number)
-    }
-}
-
-/// The action to install for `wanted`, which is SIG_DFL: set by the host through libc, which has a
-/// restorer of its own for everything that it sets, or found at the start.
-fn real(signal: c_int, wanted: &Action, by_host: bool) -> Action {
-    // Nobody can block these, and the kernel does not keep them either.
-    let blocked = sigset::bits(&wanted.sa_mask) & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
-    // A vfork child has this memory, but a disposition of its own.
-    let may_keep = state::is_owner();
-    let shape = Shape {
-        siginfo: wanted.sa_flags & libc::SA_SIGINFO != 0,
-        onstack: wanted.sa_flags & libc::SA_ONSTACK != 0,
-        restorer: by_host || wanted.sa_flags & SA_RESTORER != 0,
-        mask: if blocked == 0 {
-            Mask::Empty
-        } else if blocked == bit(signal) {
-            Mask::OnlyItself
-        } else if may_keep {
-            MASKS[signal as usize - 1].store(blocked, Ordering::Relaxed);
-            Mask::Kept
-        } else {
-            Mask::Own
-        },
-    };
-    let mut action = *wanted;
-    action.sa_sigaction = HANDLERS[shape.number()] as usize;
-    action.sa_flags |= FLAGS;
-    if shape.mask != Mask::Own {
-        action.sa_mask = sigset::of(sigset::ALL);
-    }
-    if is_first_process() && fatal::FAULTS.contains(&signal) && (may_keep || !by_host) {
-        if wanted.sa_flags & libc::SA_RESTART != 0 {
-            RESTARTING.fetch_or(bit(signal), Ordering::Relaxed);
-        } else {
-            RESTARTING.fetch_and(!bit(signal), Ordering::Relaxed);
-        }
+    if fatal::is_first_process() {
+        // What the kernel would have ignored interrupts as little as it can.
         action.sa_flags |= libc::SA_RESTART;
     }
+    sigset::set_bits(&mut action.sa_mask, !bit(libc::SIGSYS));
     action
 }
 
-/// Turns an action that the kernel has told into what the host has set.
-fn reveal(signal: c_int, action: &mut Action, kept: Kept) {
-    once::reveal(action, kept.handler);
-    let Some(shape) = Shape::of(action) else {
-        return;
-    };
+fn is_ours(action: &Action) -> bool {
+    action.sa_sigaction == fatal::handler as *const () as usize
+}
+
+/// Turns our action into what the host is told. What libc leaves untouched in the mask stays so.
+fn reveal(action: &mut Action) {
     action.sa_sigaction = SIG_DFL;
-    if !shape.siginfo {
-        action.sa_flags &= !libc::SA_SIGINFO;
-    }
-    if !shape.onstack {
-        action.sa_flags &= !libc::SA_ONSTACK;
-    }
-    if !shape.restorer {
-        action.sa_flags &= !SA_RESTORER;
-        action.sa_restorer = None;
-    }
-    if is_first_process() && fatal::FAULTS.contains(&signal) && !kept.restarts {
-        action.sa_flags &= !libc::SA_RESTART;
-    }
-    let blocked = match shape.mask {
-        Mask::Own => return,
-        Mask::Empty => 0,
-        Mask::OnlyItself => bit(signal),
-        Mask::Kept => kept.mask,
-    };
-    action.sa_mask = sigset::of(blocked);
-}
-
-/// What every handler of ours has.
-const FLAGS: c_int = libc::SA_SIGINFO | libc::SA_ONSTACK;
-
-type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
-
-macro_rules! handlers {
-    ($($shape:literal)+) => { [$(handler::<$shape>),+] };
-}
-#[rustfmt::skip]
-static HANDLERS: [Handler; Shape::COUNT] = handlers!(
-     0  1  2  3  4  5  6  7
-     8  9 10 11 12 13 14 15
-    16 17 18 19 20 21 22 23
-    24 25 26 27 28 29 30 31
-);
-
-extern "C" fn handler<const SHAPE: usize>(
-    signal: c_int,
-    info: *mut siginfo_t,
-    context: *mut c_void,
-) {
-    // The number is what makes the linker keep them apart.
-    std::hint::black_box(SHAPE);
-    // SAFETY: the kernel's arguments to a handler with SA_SIGINFO.
-    guarded((), || unsafe {
-        fatal::end_by(signal, &mut *info, &mut *context.cast())
-    });
+    action.sa_flags = 0;
+    action.sa_restorer = None;
+    sigset::set_bits(&mut action.sa_mask, 0);
 }
 
 #[cfg(test)]
@@ -374,42 +221,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_shape_has_its_number_and_its_handler() {
-        for (number, handler) in HANDLERS.iter().enumerate() {
-            assert_eq!(Shape::from_number(number).number(), number);
-            let same = HANDLERS
-                .iter()
-                .filter(|other| **other as usize == *handler as usize);
-            assert_eq!(same.count(), 1);
-        }
-    }
-
-    #[test]
-    fn what_was_set_is_what_is_told() {
-        for flags in [
-            0,
-            libc::SA_SIGINFO,
-            libc::SA_ONSTACK | libc::SA_RESTART,
-            libc::SA_NODEFER,
-        ] {
-            for masked in [
-                &[][..],
-                &[libc::SIGTERM],
-                &[libc::SIGINT],
-                &[libc::SIGINT, libc::SIGTERM],
-            ] {
-                // SAFETY: all zeroes is a valid action.
-                let mut wanted: Action = unsafe { std::mem::zeroed() };
-                wanted.sa_flags = flags;
-                let masked = masked.iter().map(|signal| bit(*signal)).sum();
-                wanted.sa_mask = sigset::of(masked);
-                let mut told = real(libc::SIGTERM, &wanted, true);
-                assert_ne!(told.sa_sigaction, SIG_DFL);
-                reveal(libc::SIGTERM, &mut told, Kept::of(libc::SIGTERM));
-                assert_eq!(told.sa_sigaction, SIG_DFL);
-                assert_eq!(told.sa_flags, flags);
-                assert_eq!(sigset::bits(&told.sa_mask), sigset::bits(&wanted.sa_mask));
-            }
+    fn our_action_is_told_as_an_untouched_default() {
+        for signal in SERVICE_ENDS {
+            let mut told = ours(signal);
+            assert!(is_ours(&told));
+            reveal(&mut told);
+            assert_eq!(told.sa_sigaction, SIG_DFL);
+            assert_eq!((told.sa_flags, sigset::bits(&told.sa_mask)), (0, 0));
+            assert!(!is_ours(&told));
         }
     }
 }

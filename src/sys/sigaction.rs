@@ -1,0 +1,17 @@
+//! Dispositions of signals past libc.
+
+use std::ffi::c_int;
+
+use super::raw;
+
+/// Lets the kernel do what it does by default. Returns whether it was allowed.
+///
+/// Async-signal-safe, and without thread-local storage.
+pub fn set_default(signal: c_int) -> bool {
+    // All zeroes is SIG_DFL in every architecture's struct kernel_sigaction, and none is larger.
+    let default = [0_u64; 8];
+    let (action, size) = (default.as_ptr() as usize, size_of::<u64>());
+    let arguments = [signal as usize, action, 0, size, 0, 0];
+    // SAFETY: `default` is valid for the whole call, and no old action is asked for.
+    unsafe { raw::call(libc::SYS_rt_sigaction, arguments) == 0 }
+}
