@@ -13,16 +13,24 @@ export PATH := $(or $(shell scripts/setup --path),$(PATH))
 NOW := PATH="$$(scripts/setup --path)"
 
 LIB      := target/release/libpidfile.so
-PORTABLE := $(CURDIR)/target/portable/libpidfile.so
+COMMAND  := target/release/pidfile-run
+PORTABLE := $(CURDIR)/target/portable
 HOSTS    := target/c-tests
 SOURCES  := $(sort $(shell find c-tests -name '*.c'))
 C_TESTS  := $(patsubst %.c,$(HOSTS)/%,$(notdir $(SOURCES)))
 SCRIPTS   = $(shell find . \( -name target -o -name .git \) -prune -o -type f -exec \
              awk 'FNR == 1 { if (/^\#!.*sh( |$$)/) print FILENAME; nextfile }' {} +)
 
-all: ## build the library: target/release/libpidfile.so
+# One after the other: built together, the crates that both use would have the features of both in the library too.
+all: ## build the library and the command: target/release/libpidfile.so, target/release/pidfile-run
 	@scripts/setup --check build
 	cargo build --release --locked
+	cargo build --release --locked --package pidfile-run
+	@$(MAKE) --no-print-directory completion
+
+completion:
+	@mkdir -p target/completion
+	@for shell in bash zsh fish; do $(COMMAND) --completion $$shell >target/completion/$$shell || exit; done
 
 run: ## see it work: a PID file for a real redis-server, step by step (installs what it needs)
 	@scripts/setup build run
@@ -56,8 +64,8 @@ dist: ## make packages that run on any glibc from 2.17 on: a tarball and a .deb 
 test-dist: dist ## test the packages, then run the tests on the portable library, or some: T=part_of_a_name (installs what it needs)
 	@scripts/setup build run test lintian
 	@$(MAKE) --no-print-directory all c-tests
-	@$(NOW) LIBPIDFILE=$(PORTABLE) scripts/test --features dist --test packaging dist::
-	@$(NOW) LIBPIDFILE=$(PORTABLE) scripts/test $(T)
+	@$(NOW) LIBPIDFILE=$(PORTABLE)/libpidfile.so PIDFILE_RUN=$(PORTABLE)/pidfile-run scripts/test --features dist --test packaging dist::
+	@$(NOW) LIBPIDFILE=$(PORTABLE)/libpidfile.so PIDFILE_RUN=$(PORTABLE)/pidfile-run scripts/test $(T)
 	@$(NOW) scripts/test-old-glibc $(T)
 
 # PID files are in /run, which is in memory.
@@ -86,32 +94,39 @@ picture: ## draw docs/life-cycle.svg, which docs/architecture.md shows, from doc
 
 lint: ## check format, style and documentation of the Rust code, the order of its rooms, and the shell scripts (installs what it needs)
 	@scripts/setup build lint
-	$(NOW) cargo fmt --check
-	$(NOW) cargo clippy --all-targets --all-features --locked -- -D warnings
+	$(NOW) cargo fmt --all --check
+	$(NOW) cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	$(NOW) RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 	$(NOW) cargo test --locked --quiet --test layers
-	shellcheck $(SCRIPTS) scripts/completion/*
+	shellcheck $(SCRIPTS) pidfile-run/src/commands/completion.bash
 	scripts/picture --check
 
 # What is installed, each as SOURCE:MODE:PLACE, the place below PREFIX.
 OWN_DOC   := share/doc/libpidfile
 INSTALLED := $(LIB):644:lib/libpidfile.so \
-             scripts/pidfile-run:755:bin/pidfile-run \
+             $(COMMAND):755:bin/pidfile-run \
              man/pidfile-run.1:644:share/man/man1/pidfile-run.1 \
              man/libpidfile.7:644:share/man/man7/libpidfile.7 \
-             scripts/completion/pidfile-run.bash:644:share/bash-completion/completions/pidfile-run \
+             target/completion/bash:644:share/bash-completion/completions/pidfile-run \
+             target/completion/zsh:644:share/zsh/site-functions/_pidfile-run \
+             target/completion/fish:644:share/fish/vendor_completions.d/pidfile-run.fish \
              $(foreach file,README.md CONTRIBUTING.md CHANGELOG.md LICENSE $(wildcard docs/*.md) docs/life-cycle.svg,$(file):644:$(OWN_DOC)/$(file)) \
              $(foreach file,$(wildcard scripts/examples/*),$(file):755:$(OWN_DOC)/$(file))
 PLACES     = $(foreach file,$(INSTALLED),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
 
+# What is to be read names the library where it goes: but for an unknown place, from which somebody will move it.
+LIB_THERE  = $(if $(PREFIX),$(PREFIX),/usr/local)/lib/libpidfile.so
+
 # Never builds where make has built before: root may have no cargo. Running programs have the library mapped, and others
 # start meanwhile: so a new file takes the old one's place in one step.
 install: ## copy the library, pidfile-run and the manual pages to PREFIX (PREFIX=/usr/local DESTDIR=)
-	@test -f $(LIB) || $(MAKE) all
+	@test -f $(LIB) && test -f $(COMMAND) || $(MAKE) all
+	@test -f target/completion/fish || $(MAKE) --no-print-directory completion
 	@set -e; for file in $(INSTALLED); do \
 	    rest=$${file#*:}; place="$(DESTDIR)$(PREFIX)/$${rest#*:}"; \
 	    echo "$$place"; \
 	    install -D -m "$${rest%%:*}" "$${file%%:*}" "$$place.new"; \
+	    case $$place in *.md | *.7 | *.init) sed -i 's|/usr/local/lib/libpidfile.so|$(LIB_THERE)|g' "$$place.new" ;; esac; \
 	    mv -f "$$place.new" "$$place"; \
 	done
 
@@ -126,5 +141,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all run test dist test-dist test-daemons test-cpython torture bench c-tests picture lint install uninstall clean help
+.PHONY: all completion run test dist test-dist test-daemons test-cpython torture bench c-tests picture lint install uninstall clean help
 .DELETE_ON_ERROR:

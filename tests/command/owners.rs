@@ -1,8 +1,8 @@
 //! Whom `pidfile-run status`, `signal` and `stop` take for the owner of a PID file, and whom they do not.
 
 use crate::common::{
-    Descendants, NOTHING, Process, SHELLS, TestDir, answer, children_of, daemonize, each_admin,
-    exited, has_ended, is_alive, killed_by, launcher, library, owner,
+    Admin, Descendants, NOTHING, Process, TestDir, answer, children_of, daemonize, exited,
+    has_ended, is_alive, killed_by, launcher, library, owner,
 };
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -16,82 +16,78 @@ fn file_names_an_innocent(scene: &TestDir) -> Process {
 }
 
 #[test]
-fn reused_pid_is_not_the_owner() {
-    each_admin(|scene, admin| {
-        let innocent = file_names_an_innocent(scene);
-        admin.is_told(&["status"], 1, "nobody runs: the file is left over");
-        admin.is_told(&["signal", "KILL"], 7, "left over");
-        admin.is_told(&["stop"], 0, "");
-        assert_eq!(scene.leftovers(), NOTHING);
-        assert!(innocent.is_running());
-    });
+fn live_process_without_lock_is_left_alone() {
+    let scene = &TestDir::new();
+    let admin = &Admin::of(scene);
+    let innocent = file_names_an_innocent(scene);
+    let names = format!("names PID {}, which runs", innocent.pid());
+    admin.is_told(&["status"], 4, &names);
+    admin.is_told(&["signal", "KILL"], 1, &names);
+    admin.is_told(&["stop"], 1, &names);
+    admin.is_told(&["wait"], 1, &names);
+    assert_eq!(scene.content(), innocent.pid_line());
+    assert!(innocent.is_running());
 }
 
 #[test]
 fn lock_of_another_process_is_not_the_owners() {
-    each_admin(|scene, admin| {
-        let innocent = file_names_an_innocent(scene);
-        let file = File::open(scene.pidfile()).unwrap();
-        // SAFETY: plain call; the descriptor is open.
-        assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
-        let holder = format!("is locked by PID {}, but names", std::process::id());
-        admin.is_told(&["status"], 4, &holder);
-        admin.is_told(&["signal", "KILL"], 1, &holder);
-        admin.is_told(&["stop"], 1, &holder);
-        assert_eq!(scene.content(), innocent.pid_line());
-        assert!(innocent.is_running());
-    });
+    let scene = &TestDir::new();
+    let admin = &Admin::of(scene);
+    let innocent = file_names_an_innocent(scene);
+    let file = File::open(scene.pidfile()).unwrap();
+    // SAFETY: plain call; the descriptor is open.
+    assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
+    let holder = format!("is locked by PID {}, but names", std::process::id());
+    admin.is_told(&["status"], 4, &holder);
+    admin.is_told(&["signal", "KILL"], 1, &holder);
+    admin.is_told(&["stop"], 1, &holder);
+    assert_eq!(scene.content(), innocent.pid_line());
+    assert!(innocent.is_running());
 }
 
 #[test]
 fn file_without_pid_content_is_left_alone() {
-    each_admin(|scene, admin| {
-        let told = |what| {
-            admin.is_told(&["status"], 4, what);
-            admin.is_told(&["stop"], 1, what);
-            admin.is_told(&["signal", "KILL"], 1, what);
-        };
-        fs::create_dir(scene.pidfile()).unwrap();
-        told("is no regular file");
-        fs::remove_dir(scene.pidfile()).unwrap();
-        let real = scene.path("data/real.pid");
-        fs::write(&real, "1\n").unwrap();
-        symlink(&real, scene.pidfile()).unwrap();
-        told(real.to_str().unwrap());
-        assert!(fs::symlink_metadata(scene.pidfile()).is_ok());
-        assert_eq!(fs::read_to_string(&real).unwrap(), "1\n");
-    });
+    let scene = &TestDir::new();
+    let admin = &Admin::of(scene);
+    let told = |what| {
+        admin.is_told(&["status"], 4, what);
+        admin.is_told(&["stop"], 1, what);
+        admin.is_told(&["signal", "KILL"], 1, what);
+    };
+    fs::create_dir(scene.pidfile()).unwrap();
+    told("is no regular file");
+    fs::remove_dir(scene.pidfile()).unwrap();
+    let real = scene.path("data/real.pid");
+    fs::write(&real, "1\n").unwrap();
+    symlink(&real, scene.pidfile()).unwrap();
+    told(real.to_str().unwrap());
+    assert!(fs::symlink_metadata(scene.pidfile()).is_ok());
+    assert_eq!(fs::read_to_string(&real).unwrap(), "1\n");
 }
 
 #[test]
 fn empty_unlocked_file_counts_as_stale() {
-    let contents = [
-        "",
-        "\n",
-        "none\n",
-        "-1\n",
-        "0\n",
-        "12x\n",
-        "1234567890123\n",
-    ];
-    each_admin(|scene, admin| {
-        for content in contents {
-            fs::write(scene.pidfile(), content).unwrap();
-            admin.is_told(&["status"], 1, "left over");
-        }
-        admin.is_told(&["signal", "KILL"], 7, "left over");
-    });
+    let contents = ["", "\n", "0\n", "\0\0\0\0\0", "1234567890123\n"];
+    let scene = &TestDir::new();
+    let admin = &Admin::of(scene);
+    for content in contents {
+        fs::write(scene.pidfile(), content).unwrap();
+        admin.is_told(&["status"], 1, "left over");
+    }
+    admin.is_told(&["signal", "KILL"], 7, "left over");
+    admin.is_told(&["stop"], 0, "");
+    assert_eq!(scene.leftovers(), NOTHING);
 }
 
 #[test]
 fn owner_without_main_thread_still_runs() {
-    each_admin(|scene, admin| {
-        let mut host = scene.host("goes_on_in_a_thread").spawn_ready();
-        admin.is_told(&["status"], 0, &format!("PID {} runs", host.pid()));
-        admin.is_told(&["stop", "-t", "0"], 1, "still runs");
-        host.close_stdin();
-        assert_eq!(host.wait().status, exited(0));
-    });
+    let scene = &TestDir::new();
+    let admin = &Admin::of(scene);
+    let mut host = scene.host("goes_on_in_a_thread").spawn_ready();
+    admin.is_told(&["status"], 0, &format!("PID {} runs", host.pid()));
+    admin.is_told(&["stop", "-t", "0"], 1, "still runs");
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
 }
 
 #[test]
@@ -99,10 +95,10 @@ fn daemon_with_handed_over_lock_is_owner() {
     let scene = TestDir::new();
     let _descendants = Descendants::of(&scene);
     let daemon = daemonize(&scene, &["fork", "setsid"]);
-    let (status, told) = answer(launcher(&scene, "dash").arg("status").arg(scene.pidfile()));
+    let (status, told) = answer(launcher(&scene).arg("status").arg(scene.pidfile()));
     assert_eq!(status, 0, "{told}");
     assert!(told.contains(&format!("PID {} runs", daemon.pid)), "{told}");
-    let stop = launcher(&scene, "dash").arg("stop").arg(scene.pidfile());
+    let stop = launcher(&scene).arg("stop").arg(scene.pidfile());
     assert_eq!(answer(stop), (0, String::new()));
     assert!(!is_alive(daemon.pid));
 }
@@ -110,145 +106,139 @@ fn daemon_with_handed_over_lock_is_owner() {
 /// The PID in the file is the one inside: outside it is somebody else's.
 #[test]
 fn owner_in_a_container_is_found_by_inner_pid() {
-    each_admin(|scene, admin| {
-        let start = || {
-            let host = scene
-                .program("unshare")
-                .args(["--pid", "--fork", "--kill-child"])
-                .arg(scene.host_path("waits_for_eof"))
-                .env("PIDFILE_EXE", "waits_for_eof")
-                .spawn_ready();
-            assert_eq!(scene.content(), "1\n");
-            let pid = children_of(host.pid())[0];
-            (host, pid)
-        };
-        let (host, pid) = start();
-        let runs = format!("PID {pid} runs, which is 1 in its container: ");
-        admin.is_told(&["status"], 0, &runs);
-        admin.is_told(&["signal", "KILL"], 0, "");
-        host.wait();
-        assert!(!is_alive(pid));
+    let scene = &TestDir::new();
+    let admin = &Admin::of(scene);
+    let start = || {
+        let host = scene
+            .program("unshare")
+            .args(["--pid", "--fork", "--kill-child"])
+            .arg(scene.host_path("waits_for_eof"))
+            .env("PIDFILE_EXE", "waits_for_eof")
+            .spawn_ready();
+        assert_eq!(scene.content(), "1\n");
+        let pid = children_of(host.pid())[0];
+        (host, pid)
+    };
+    let (host, pid) = start();
+    let runs = format!("PID {pid} runs, which is 1 in its container: ");
+    admin.is_told(&["status"], 0, &runs);
+    admin.is_told(&["signal", "KILL"], 0, "");
+    host.wait();
+    assert!(!is_alive(pid));
 
-        // It takes over what that one has left.
-        let (host, pid) = start();
-        admin.is_told(&["stop"], 0, "");
-        assert!(!is_alive(pid));
-        host.wait();
-        assert_eq!(scene.leftovers(), NOTHING);
-    });
+    // It takes over what that one has left.
+    let (host, pid) = start();
+    admin.is_told(&["stop"], 0, "");
+    assert!(!is_alive(pid));
+    host.wait();
+    assert_eq!(scene.leftovers(), NOTHING);
 }
 
 /// From inside another container the owner has no PID at all.
 #[test]
 fn invisible_owner_can_only_be_stopped() {
-    for shell in SHELLS {
-        let scene = TestDir::new();
-        let host = owner(&scene);
-        let ask = |words: &[&str]| {
-            let script = "mount -t proc proc /proc && exec \"$@\"";
-            answer(
-                scene
-                    .program("unshare")
-                    .plain()
-                    .args(["--mount", "--pid", "--fork", "sh", "-c", script, "sh"])
-                    .args(shell.split(' '))
-                    .arg(crate::common::PIDFILE_RUN)
-                    .args(words)
-                    .arg(scene.pidfile()),
-            )
-        };
-        let (status, told) = ask(&["status"]);
-        assert_eq!(status, 0, "{told}");
-        assert!(told.contains("another PID namespace"), "{told}");
-        let (status, told) = ask(&["signal", "KILL"]);
-        assert_eq!(status, 1, "{told}");
-        assert!(told.contains("send it there"), "{told}");
-        assert!(host.is_running());
-        assert_eq!(ask(&["stop"]), (0, String::new()));
-        assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    }
+    let scene = TestDir::new();
+    let host = owner(&scene);
+    let ask = |words: &[&str]| {
+        let script = "mount -t proc proc /proc && exec \"$@\"";
+        answer(
+            scene
+                .program("unshare")
+                .plain()
+                .args(["--mount", "--pid", "--fork", "sh", "-c", script, "sh"])
+                .arg(crate::common::pidfile_run())
+                .args(words)
+                .arg(scene.pidfile()),
+        )
+    };
+    let (status, told) = ask(&["status"]);
+    assert_eq!(status, 0, "{told}");
+    assert!(told.contains("another PID namespace"), "{told}");
+    let (status, told) = ask(&["signal", "KILL"]);
+    assert_eq!(status, 1, "{told}");
+    assert!(told.contains("send it there"), "{told}");
+    assert!(host.is_running());
+    assert_eq!(ask(&["stop"]), (0, String::new()));
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
 #[test]
 fn unlocked_owner_is_found_by_environment() {
-    each_admin(|scene, admin| {
-        let host = scene
-            .host("waits_for_signal")
-            .env("PIDFILE_WATCH", "off")
-            .spawn_ready();
-        admin.is_told(&["status"], 0, &format!("PID {} runs: ", host.pid()));
-        admin.is_told(&["status"], 0, "deleting it stops nothing");
-        admin.is_told(&["stop"], 1, "pidfile-run signal TERM ");
-        assert_eq!(scene.content(), host.pid_line());
-        admin.is_told(&["signal", "TERM"], 0, "");
-        assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-        assert_eq!(scene.leftovers(), NOTHING);
-    });
+    let scene = &TestDir::new();
+    let admin = &Admin::of(scene);
+    let host = scene
+        .host("waits_for_signal")
+        .env("PIDFILE_WATCH", "off")
+        .spawn_ready();
+    admin.is_told(&["status"], 0, &format!("PID {} runs: ", host.pid()));
+    admin.is_told(&["status"], 0, "deleting it stops nothing");
+    admin.is_told(&["stop"], 1, "pidfile-run signal TERM ");
+    assert_eq!(scene.content(), host.pid_line());
+    admin.is_told(&["signal", "TERM"], 0, "");
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+    assert_eq!(scene.leftovers(), NOTHING);
 }
 
 #[test]
 fn missing_permission_is_reported() {
-    each_admin(|scene, admin| {
-        let copy = scene.copy(crate::common::PIDFILE_RUN.as_ref(), "755");
-        let asks = |words: &[&str]| {
-            answer(
-                scene
-                    .shell(&admin.shell)
-                    .arg(&copy)
-                    .plain()
-                    .env("PATH", &admin.path)
-                    .args(words)
-                    .arg(scene.pidfile())
-                    .run_by_nobody(),
-            )
-        };
-        let host = owner(scene);
-        let (status, told) = asks(&["status"]);
-        assert_eq!(status, 0, "{told}");
-        for words in [&["stop"] as &[&str], &["signal", "TERM"]] {
-            let (status, told) = asks(words);
-            assert_eq!(status, 4, "{told}");
-            assert!(told.contains("as root"), "{told}");
-        }
-        assert!(host.is_running());
-        drop(host);
+    let scene = &TestDir::new();
+    let copy = scene.copy(&crate::common::pidfile_run(), "755");
+    let asks = |words: &[&str]| {
+        answer(
+            scene
+                .program(&copy)
+                .plain()
+                .args(words)
+                .arg(scene.pidfile())
+                .run_by_nobody(),
+        )
+    };
+    let host = owner(scene);
+    let (status, told) = asks(&["status"]);
+    assert_eq!(status, 0, "{told}");
+    for words in [&["stop"] as &[&str], &["signal", "TERM"]] {
+        let (status, told) = asks(words);
+        assert_eq!(status, 4, "{told}");
+        assert!(told.contains("as root"), "{told}");
+    }
+    assert!(host.is_running());
+    drop(host);
 
-        let _host = scene
-            .host("waits_for_eof")
-            .env("PIDFILE_WATCH", "off")
-            .spawn_ready();
-        let (status, told) = asks(&["status"]);
-        assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
-        fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
-        let run = scene.path("run");
-        let (status, told) = asks(&["status"]);
-        assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
-        assert!(told.contains(run.to_str().unwrap()), "{told}");
-    });
+    let _host = scene
+        .host("waits_for_eof")
+        .env("PIDFILE_WATCH", "off")
+        .spawn_ready();
+    let (status, told) = asks(&["status"]);
+    assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
+    fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let run = scene.path("run");
+    let (status, told) = asks(&["status"]);
+    assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
+    assert!(told.contains(run.to_str().unwrap()), "{told}");
 }
 
 /// With the library in the environment of whoever asks.
 #[test]
 fn asking_command_is_not_taken_for_the_owner() {
-    each_admin(|scene, admin| {
-        let preloaded = |words: &[&str]| {
-            answer(
-                admin
-                    .start(words)
-                    .env("LD_PRELOAD", library())
-                    .env("PIDFILE", scene.pidfile()),
-            )
-        };
-        let (status, told) = preloaded(&["status"]);
-        assert_eq!(status, 4, "{told}");
-        assert!(told.contains("unset LD_PRELOAD"), "{told}");
-        assert_eq!(scene.leftovers(), NOTHING);
-        // As in ExecReload= of a service.
-        let host = owner(scene);
-        let (status, told) = preloaded(&["status"]);
-        assert_eq!(status, 0, "{told}");
-        assert!(told.contains(&format!("PID {} runs", host.pid())), "{told}");
-        let (status, _) = preloaded(&["stop"]);
-        assert_eq!((status, has_ended(host.pid())), (0, true));
-    });
+    let scene = &TestDir::new();
+    let admin = &Admin::of(scene);
+    let preloaded = |words: &[&str]| {
+        answer(
+            admin
+                .start(words)
+                .env("LD_PRELOAD", library())
+                .env("PIDFILE", scene.pidfile()),
+        )
+    };
+    let (status, told) = preloaded(&["status"]);
+    assert_eq!(status, 4, "{told}");
+    assert!(told.contains("unset LD_PRELOAD"), "{told}");
+    assert_eq!(scene.leftovers(), NOTHING);
+    // As in ExecReload= of a service.
+    let host = owner(scene);
+    let (status, told) = preloaded(&["status"]);
+    assert_eq!(status, 0, "{told}");
+    assert!(told.contains(&format!("PID {} runs", host.pid())), "{told}");
+    let (status, _) = preloaded(&["stop"]);
+    assert_eq!((status, has_ended(host.pid())), (0, true));
 }

@@ -1,41 +1,49 @@
 use super::host::HostCommand;
 use super::process::exited;
-use super::test_dir::{NOTHING, TestDir, library};
+use super::test_dir::{NOTHING, TestDir, built, library};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-pub const PIDFILE_RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pidfile-run");
+/// The command under test: the built file, as a user gets it.
+pub fn pidfile_run() -> PathBuf {
+    built("PIDFILE_RUN", "target/release/pidfile-run")
+}
 
-/// `pidfile-run`, run by one of the shells; it itself is not preloaded.
-pub fn launcher<'scene>(scene: &'scene TestDir, shell: &str) -> HostCommand<'scene> {
+/// `pidfile-run`; it itself is not preloaded.
+pub fn launcher(scene: &TestDir) -> HostCommand<'_> {
     scene
-        .shell(shell)
-        .arg(PIDFILE_RUN)
+        .program(pidfile_run())
         .plain()
         .env("LIBPIDFILE", library())
 }
 
 /// The same with the file of the scene, up to the command.
-pub fn starter<'scene>(scene: &'scene TestDir, shell: &str) -> HostCommand<'scene> {
-    launcher(scene, shell)
-        .arg("-p")
-        .arg(scene.pidfile())
-        .arg("--")
+pub fn starter(scene: &TestDir) -> HostCommand<'_> {
+    launcher(scene).arg("-p").arg(scene.pidfile()).arg("--")
 }
 
-/// `pidfile-run` ends with this status, leaves no file, and says one line that holds all these words.
+/// `pidfile-run` ends with this status, leaves no file, and says in one line why, then what helps: all these words.
 #[track_caller]
 pub fn refuses(scene: &TestDir, host: HostCommand, status: i32, words: &[&str]) {
     let ended = host.run();
     assert_eq!(ended.status, exited(status), "{ended:?}");
     assert_eq!(ended.stdout, "", "{ended:?}");
-    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
-    assert!(ended.stderr.starts_with("pidfile-run: "), "{ended:?}");
+    assert!(is_one_failure(&ended.stderr), "{}", ended.stderr);
     for word in words {
         assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
     }
     assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// One line that says what and why, and at least one that says what to do.
+pub fn is_one_failure(text: &str) -> bool {
+    let mut lines = text.lines();
+    lines
+        .next()
+        .is_some_and(|line| line.starts_with("pidfile-run: "))
+        && lines.clone().count() > 0
+        && lines.all(|line| line.starts_with("help: "))
 }
 
 /// For PATH: a directory with what the smallest of base systems has, and with a few commands more.

@@ -43,7 +43,7 @@ mod trace;
 mod tree;
 mod wait;
 
-pub use admin::{Admin, answer, each_admin, has_ended, owner};
+pub use admin::{Admin, answer, has_ended, owner};
 pub use children::Children;
 pub use descendants::{Descendant, Descendants};
 pub use elf::{elf, machine_here};
@@ -53,7 +53,7 @@ pub use host::{HostCommand, Mode};
 pub use install::install;
 pub use instructions::{Preload, beside_valgrind, instructions};
 pub use lab::{Lab, Unit};
-pub use launcher::{PIDFILE_RUN, base_system, launcher, refuses, starter};
+pub use launcher::{base_system, is_one_failure, launcher, pidfile_run, refuses, starter};
 pub use lock::{is_locked, locked_by};
 pub use nginx::NGINX;
 pub use paired_run::{PRELOADED, PairedRun};

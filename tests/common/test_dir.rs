@@ -22,7 +22,7 @@ pub fn library() -> PathBuf {
     built("LIBPIDFILE", "target/release/libpidfile.so")
 }
 
-fn built(variable: &str, default: &str) -> PathBuf {
+pub(super) fn built(variable: &str, default: &str) -> PathBuf {
     let path = match env::var_os(variable) {
         Some(path) => PathBuf::from(path),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join(default),

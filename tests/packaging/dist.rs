@@ -185,7 +185,8 @@ fn packages_hold_what_make_install_installs() {
 fn packages_name_every_licence_in_the_library() {
     let crates = says(
         Command::new(env!("CARGO"))
-            .args(["tree", "--locked", "--edges", "normal,no-proc-macro"])
+            .args(["tree", "--locked", "--workspace"])
+            .args(["--edges", "normal,no-proc-macro"])
             .args(["--prefix", "none", "--format", "{p}"])
             .current_dir(tree()),
     );

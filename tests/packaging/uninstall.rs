@@ -45,6 +45,8 @@ fn place_of_others(scene: &TestDir) -> PathBuf {
         "share/man/man1/pidfile.1",
         "share/man/man7/libpidfile-more.7",
         "share/bash-completion/completions/pidfile",
+        "share/zsh/site-functions/_pidfile",
+        "share/fish/vendor_completions.d/pidfile.fish",
         "share/doc/other/README.md",
     ] {
         let path = root.join("opt/x").join(place);

@@ -1,0 +1,450 @@
+//! Whether a command can have a PID file: what would keep the library out of it without a word.
+
+pub mod elf;
+pub mod place;
+pub mod rights;
+pub mod script;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat};
+
+use crate::library::Library;
+use crate::output::{Failure, quoted, shown, status};
+use elf::{Elf, NotElf, architecture};
+
+/// The kernel gives up a little later.
+const MOST_INTERPRETERS: usize = 4;
+
+/// What came out.
+pub struct Report {
+    /// The file that exec(2) is given.
+    pub program: PathBuf,
+    /// Why it would have no PID file. It could be started all the same.
+    pub findings: Vec<Failure>,
+    /// What may matter.
+    pub notes: Vec<Failure>,
+}
+
+/// What a program is to the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It may own it.
+    Owner,
+    /// It only has to hand on the environment, to the one that may.
+    Launcher,
+}
+
+struct Inspection<'a> {
+    library: &'a Library,
+    only: Option<&'a Path>,
+    role: Role,
+    interpreters: usize,
+    findings: Vec<Failure>,
+    notes: Vec<Failure>,
+}
+
+/// Looks at a command. `only` is the program that may own the file, if not any may.
+///
+/// # Errors
+///
+/// It cannot be started at all, or would end at once with the library.
+pub fn inspect(
+    command: &[OsString],
+    library: &Library,
+    only: Option<&Path>,
+) -> Result<Report, Failure> {
+    let word = command.first().map(OsString::as_os_str).unwrap_or_default();
+    let program = find_on_path(word)?;
+    if word.as_bytes().starts_with(b"-") {
+        let why = "a command's name that begins with a dash needs its directory";
+        return Err(Failure::new(status::NOT_FOUND, shown(word), why)
+            .help(format_args!("./{}", shown(word))));
+    }
+    executable(&program)?;
+    let mut inspection = Inspection {
+        library,
+        only,
+        role: Role::Owner,
+        interpreters: 0,
+        findings: Vec::new(),
+        notes: Vec::new(),
+    };
+    if !inspection.is_the_one(&program) {
+        inspection.role = Role::Launcher;
+    }
+    let name = shown(&program);
+    inspection.examine(&program, &name)?;
+    if is_called(&program, &["env"]) {
+        inspection.examine_env(&program, &name, &command[1..])?;
+    }
+    inspection.examine_the_one()?;
+    Ok(Report {
+        program,
+        findings: inspection.findings,
+        notes: inspection.notes,
+    })
+}
+
+/// Returns the file that exec(2) will run for a name.
+fn find_on_path(word: &OsStr) -> Result<PathBuf, Failure> {
+    if word.as_bytes().contains(&b'/') {
+        return Ok(word.into());
+    }
+    let not_found = || {
+        let why = if word.is_empty() {
+            "an empty name is no program"
+        } else {
+            "there is no such program on the PATH"
+        };
+        Err(Failure::new(status::NOT_FOUND, shown(word), why).help("name it with its directory"))
+    };
+    if word.is_empty() {
+        return not_found();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    for directory in std::env::split_paths(&path) {
+        let directory = if directory.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &directory
+        };
+        let program = directory.join(word);
+        if program.is_file() && may(&program, Access::EXEC_OK) {
+            return Ok(program);
+        }
+    }
+    not_found()
+}
+
+fn may(file: &Path, access: Access) -> bool {
+    accessat(CWD, file, access, AtFlags::EACCESS).is_ok()
+}
+
+fn executable(program: &Path) -> Result<(), Failure> {
+    let fail = |status, why: &str| Failure::new(status, shown(program), why);
+    match fs::metadata(program) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(fail(
+            status::NOT_EXECUTABLE,
+            "its directory may not be searched",
+        )
+        .help("do it as another user")),
+        Err(_) => Err(fail(status::NOT_FOUND, "there is no such program").help("look at the path")),
+        Ok(found) if found.is_dir() => {
+            Err(fail(status::NOT_EXECUTABLE, "is a directory").help("name a program in it"))
+        }
+        Ok(_) if may(program, Access::EXEC_OK) => Ok(()),
+        Ok(_) if rights::has_mount_flag(program, StatVfsMountFlags::NOEXEC) => Err(fail(
+            status::NOT_EXECUTABLE,
+            "is on a file system that is mounted with noexec",
+        )
+        .help("copy it to another place")),
+        Ok(_) => Err(fail(status::NOT_EXECUTABLE, "may not be executed")
+            .help(format_args!("chmod a+x {}", quoted(program)))),
+    }
+}
+
+fn is_called(program: &Path, names: &[&str]) -> bool {
+    let name = program.file_name().unwrap_or_default();
+    names.iter().any(|known| name == *known)
+}
+
+impl Inspection<'_> {
+    /// Returns whether a program is the one that may own the file.
+    fn is_the_one(&self, program: &Path) -> bool {
+        let Some(only) = self.only else {
+            return true;
+        };
+        let real = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
+        let same = |path: &Path| path == only || path.file_name() == Some(only.as_os_str());
+        let leads_there = || {
+            only.components().count() > 1 && fs::canonicalize(only).is_ok_and(|only| only == real)
+        };
+        same(program) || same(&real) || leads_there()
+    }
+
+    /// Looks at the program that is named by a path, where the command is another one.
+    fn examine_the_one(&mut self) -> Result<(), Failure> {
+        let Some(only) = self.only.filter(|_| self.role == Role::Launcher) else {
+            return Ok(());
+        };
+        let name = shown(only);
+        if only.components().count() < 2 {
+            let why = format!(
+                "is not {name}, the only program that may own the file: without that there is none"
+            );
+            self.notes
+                .push(Failure::new(0, "the command", why).help("look at the name after -e"));
+        } else if only.exists() {
+            self.role = Role::Owner;
+            self.examine(only, &name)?;
+        } else {
+            let finding = Failure::new(
+                status::NOT_STARTED,
+                name,
+                "is to own the file, and is not there",
+            );
+            self.findings
+                .push(finding.help("look at the path after -e"));
+        }
+        Ok(())
+    }
+
+    /// Looks at a file that is to be executed. `what` is how a message calls it.
+    fn examine(&mut self, program: &Path, what: &str) -> Result<(), Failure> {
+        if File::open(program).is_err() {
+            let why = "cannot be read, so that it was not checked";
+            self.notes.push(
+                Failure::new(0, what, why).help("if it runs without a PID file, check it as root"),
+            );
+            return Ok(());
+        }
+        match elf::read(program) {
+            Ok(elf) => self.examine_elf(program, what, &elf),
+            Err(NotElf::Damaged) => Err(Failure::new(
+                status::NOT_EXECUTABLE,
+                what,
+                "is a program of which not all is there",
+            )
+            .help("copy or install it again")),
+            Err(NotElf::Other) => match script::first_line(program) {
+                Some(line) => self.examine_script(program, &line),
+                None => Err(Failure::new(
+                    status::NOT_EXECUTABLE,
+                    what,
+                    "is neither a program nor a script that begins with #!",
+                )
+                .help(format_args!(
+                    "start its interpreter: pidfile-run ... /bin/sh {}",
+                    quoted(program)
+                ))),
+            },
+        }
+    }
+
+    fn examine_script(&mut self, script: &Path, line: &script::Line) -> Result<(), Failure> {
+        let name = shown(script);
+        if line.has_carriage_return {
+            let why = "its lines end as on Windows, so that its interpreter is not found";
+            let help = format!("sed -i 's/\\r$//' {}", quoted(script));
+            return Err(Failure::new(status::NOT_FOUND, name, why).help(help));
+        }
+        self.interpreters += 1;
+        if self.interpreters > MOST_INTERPRETERS {
+            let why = "interpreters of interpreters without end";
+            return Err(
+                Failure::new(status::NOT_EXECUTABLE, name, why).help("look at its first line")
+            );
+        }
+        let interpreter = &line.interpreter;
+        let what = format!("{name}: its interpreter {}", shown(interpreter));
+        if !interpreter.exists() {
+            return Err(missing(script, interpreter, "is not there"));
+        }
+        if !is_called(interpreter, &["env"]) {
+            if self.role == Role::Launcher && self.is_the_one(interpreter) {
+                self.role = Role::Owner;
+            }
+            return self.examine(interpreter, &what);
+        }
+        let argument: Vec<OsString> = line.argument.iter().cloned().collect();
+        if let Some(word) = &line.argument
+            && !word.as_bytes().starts_with(b"-")
+            && word.as_bytes().iter().any(u8::is_ascii_whitespace)
+        {
+            let why = format!(
+                "{} gets `{}` as one word, and finds no such program",
+                shown(interpreter),
+                shown(word)
+            );
+            let help = format!("begin it with #!{} -S {}", shown(interpreter), shown(word));
+            return Err(Failure::new(status::NOT_FOUND, name, why).help(help));
+        }
+        let role = std::mem::replace(&mut self.role, Role::Launcher);
+        self.examine(interpreter, &what)?;
+        self.role = role;
+        self.examine_env(script, &name, &argument)
+    }
+
+    /// Looks at what env(1) starts.
+    fn examine_env(
+        &mut self,
+        by: &Path,
+        name: &str,
+        arguments: &[OsString],
+    ) -> Result<(), Failure> {
+        let env = script::env(arguments);
+        let Some(word) = env.program else {
+            return Ok(());
+        };
+        if env.clears {
+            let why = "has env take away LD_PRELOAD or the settings";
+            self.findings.push(
+                Failure::new(status::NOT_STARTED, name, why)
+                    .help("put it first: env -i ... pidfile-run ... COMMAND"),
+            );
+        }
+        let Ok(program) = find_on_path(&word) else {
+            return Err(missing(by, Path::new(&word), "is not on the PATH"));
+        };
+        if self.role == Role::Launcher && self.is_the_one(&program) {
+            self.role = Role::Owner;
+        }
+        let what = format!("{name}: its interpreter {}", shown(&program));
+        self.examine(&program, &what)
+    }
+
+    fn examine_elf(&mut self, program: &Path, what: &str, elf: &Elf) -> Result<(), Failure> {
+        let fail = |why: String| Failure::new(status::NOT_STARTED, what, why);
+        let is_command = shown(program) == what;
+        let or_name_it = |failure: Failure| {
+            if is_command {
+                failure
+            } else {
+                failure.help("or name the program that the script starts (-e NAME)")
+            }
+        };
+        if is_called(program, &["sudo", "doas"]) {
+            let name = shown(program.file_name().unwrap_or_default());
+            let finding = fail("does not hand on LD_PRELOAD".into());
+            self.findings
+                .push(finding.help(format_args!("put it first: {name} pidfile-run ... COMMAND")));
+            return Ok(());
+        }
+        if let Some((kind, remedy)) = rights::more_rights(program) {
+            let why = format!("is {kind}, so that the loader preloads nothing into it");
+            self.findings.push(fail(why).help(remedy));
+            return Ok(());
+        }
+        let Some(loader) = &elf.loader else {
+            // The loader itself, as a command: it loads what it is told to.
+            let name = program.file_name().unwrap_or_default().as_bytes();
+            if self.role == Role::Owner
+                && !(name.starts_with(b"ld") && name.windows(3).any(|part| part == b".so"))
+            {
+                let finding =
+                    fail("is a static program, into which nothing can be preloaded".into());
+                self.findings
+                    .push(or_name_it(finding.help("use a dynamically linked build")));
+            }
+            return Ok(());
+        };
+        let libc = libc_of(loader);
+        match libc {
+            // It would not even start, so that there is nothing to insist on.
+            Libc::Musl => {
+                return Err(fail(
+                    "is made for musl, and would not start with a library for glibc".into(),
+                )
+                .help("use a build for glibc, or start it without pidfile-run"));
+            }
+            Libc::Missing => {
+                let why = format!("needs the loader {}, which is not there", shown(loader));
+                let failure = Failure::new(status::NOT_FOUND, what, why);
+                return Err(failure.help("install the C library that it was built for"));
+            }
+            Libc::Glibc(_) | Libc::Other => {}
+        }
+        if self.role == Role::Launcher {
+            return Ok(());
+        }
+        let (is, wanted) = (
+            (elf.bits, elf.machine),
+            (self.library.elf.bits, self.library.elf.machine),
+        );
+        let library = shown(&self.library.path);
+        if is != wanted {
+            let why = format!(
+                "is for {}, and {library} for {}",
+                architecture(is.0, is.1),
+                architecture(wanted.0, wanted.1)
+            );
+            let help = "name a library that was built for it (--library FILE or LIBPIDFILE=FILE)";
+            self.findings.push(or_name_it(fail(why).help(help)));
+            return Ok(());
+        }
+        let Libc::Glibc(offered) = libc else {
+            let why = format!(
+                "is made for a C library that is not glibc (its loader is {})",
+                shown(loader)
+            );
+            self.findings
+                .push(or_name_it(fail(why).help("use a build for glibc")));
+            return Ok(());
+        };
+        let needed = self.library.elf.needs.iter().next_back();
+        if let (Some(has), Some(needs)) = (offered, needed)
+            && has < *needs
+        {
+            let why = format!(
+                "has glibc {}.{}, and would not start with {library}, which needs {}.{}",
+                has.0, has.1, needs.0, needs.1
+            );
+            return Err(fail(why)
+                .help("build the library on this system (make), or on an older one (make dist)"));
+        }
+        self.note(program, what, elf);
+        Ok(())
+    }
+
+    fn note(&mut self, program: &Path, what: &str, elf: &Elf) {
+        if !elf.starts_through_libc {
+            let why =
+                "does not start through libc, and may end without it: then the file stays behind";
+            self.notes.push(
+                Failure::new(0, what, why)
+                    .help("look at it after the end: pidfile-run status FILE"),
+            );
+        }
+        if let Some((whose, remedy)) = rights::confined(program) {
+            let why = format!("is confined by {whose}");
+            self.notes.push(Failure::new(0, what, why).help(remedy));
+        }
+    }
+}
+
+fn missing(script: &Path, interpreter: &Path, why: &str) -> Failure {
+    let why = format!("its interpreter {} {why}", shown(interpreter));
+    Failure::new(status::NOT_FOUND, shown(script), why).help(format_args!(
+        "install it, or start another one: pidfile-run ... INTERPRETER {}",
+        quoted(script)
+    ))
+}
+
+enum Libc {
+    /// With the newest version of its symbols, if that is known.
+    Glibc(Option<elf::Version>),
+    Musl,
+    Other,
+    Missing,
+}
+
+/// Returns whose loader it is.
+fn libc_of(loader: &Path) -> Libc {
+    if loader
+        .file_name()
+        .unwrap_or_default()
+        .as_bytes()
+        .starts_with(b"ld-musl-")
+    {
+        return Libc::Musl;
+    }
+    let Ok(real) = fs::canonicalize(loader) else {
+        return Libc::Missing;
+    };
+    if elf::read(&real).is_ok_and(|elf| elf.is_of_glibc) {
+        // glibc is one package: its libc lies beside its loader.
+        let libc = elf::read(&real.with_file_name("libc.so.6")).ok();
+        return Libc::Glibc(libc.and_then(|libc| libc.offers.into_iter().next_back()));
+    }
+    let bytes = fs::read(&real).unwrap_or_default();
+    if bytes.windows(9).any(|part| part == b"musl libc") {
+        Libc::Musl
+    } else {
+        Libc::Other
+    }
+}
