@@ -44,6 +44,28 @@ fn imports_run_downwards_without_circles() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+/// docs/architecture.md names each room, in this order, and tests that there are.
+#[test]
+fn architecture_page_names_rooms_and_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let rooms = page.split("\n| room | holds |\n").nth(1).unwrap();
+    let rooms = rooms.lines().skip(1).map_while(|row| row.split('`').nth(1));
+    let rooms: Vec<&str> = rooms.map(|room| room.trim_end_matches(".rs")).collect();
+    assert_eq!(rooms, ROOMS.concat());
+
+    let words = page
+        .split('`')
+        .filter(|word| !word.contains(char::is_whitespace));
+    let tests: Vec<_> = words.filter_map(|word| word.split_once("::")).collect();
+    assert!(tests.len() > 20, "{tests:?}");
+    for (file, test) in tests {
+        let source = fs::read_to_string(root.join(format!("tests/{file}.rs")));
+        let source = source.unwrap_or_default();
+        assert!(source.contains(&format!("\nfn {test}()")), "{file}::{test}");
+    }
+}
+
 #[test]
 fn import_of_a_higher_room_is_a_fault() {
     for line in [
