@@ -1,12 +1,14 @@
 //! From the constructor to the first instruction of the host.
 
+mod descent;
+
 use std::ffi::{c_char, c_int};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use once_cell::sync::OnceCell;
 
 use crate::endings::{self, last_thread, main_thread, signals};
-use crate::hooks::fork;
+use crate::hooks::{exec, fork};
 use crate::isolation::tls_keys::LowKeys;
 use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
@@ -14,8 +16,8 @@ use crate::ownership::state;
 use crate::pidfile::location::Home;
 use crate::pidfile::refusal::Refusal;
 use crate::settings::config::Config;
-use crate::settings::env::{Variables, executed};
-use crate::settings::exec_state::{self, ExecState, Role};
+use crate::settings::env::{self, Variables, executed};
+use crate::settings::exec_state::{self, ExecState, Origin, Role};
 use crate::sys::fs::{directory_of, stat};
 use crate::sys::text::escaped;
 use crate::sys::{self, Errno, procfs, sigset::SignalsBlocked};
@@ -42,6 +44,8 @@ extern "C" fn remember_arguments(_: c_int, argv: *mut *const c_char) {
     }
 }
 
+/// Decides whether this process takes part.
+///
 /// Nothing to do: no allocation, no thread, no system call. This much runs in every child process
 /// of every host.
 pub fn run() {
@@ -55,24 +59,28 @@ pub fn run() {
         let Some(setting) = variables.setting(ARGV.load(Ordering::Relaxed)) else {
             return;
         };
-        // Others' children, and launchers that are not meant. Who owns the file goes on owning it,
-        // whatever it executes.
-        let mark = variables.mark_for(setting);
-        let may_own = match mark {
-            Some(mark) if !mark.is_of_this_process() => false,
-            Some(ExecState {
-                role: Role::Owner, ..
-            }) => true,
+        let state = variables.state_for(setting);
+        let may_own = match state {
+            // Somebody else's child.
+            Some(state) if !state.is_of_this_process() => {
+                exec_state::keep(
+                    variables.mark.unwrap_or_default(),
+                    origin(setting, &variables),
+                );
+                false
+            }
+            // Who owns the file goes on owning it, whatever it executes.
+            Some(state) if state.role == Role::Owner => true,
+            // Launchers that are not meant.
             _ if variables.wants_this_program() => true,
             _ => {
                 report_other_program(setting, &variables);
                 false
             }
         };
-        if !may_own {
-            return;
+        if may_own && !is_second_copy() {
+            take_part(setting, state, &variables);
         }
-        take_part(setting, mark, &variables);
     }
 }
 
@@ -90,7 +98,36 @@ fn report_other_program(setting: &[u8], variables: &Variables) {
     report::detail_of(setting, variables.log(), &what);
 }
 
-fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
+fn origin(setting: &[u8], variables: &Variables) -> Origin {
+    let path = variables.path();
+    Origin {
+        by_argument: path.is_none_or(|path| path.as_ptr() != setting.as_ptr()),
+        by_preload: variables.preload.is_some(),
+    }
+}
+
+/// Whose address says which copy of the library this is. The exported symbol's does not: in each copy its name stands for
+/// the first one.
+static THIS_COPY: u8 = 0;
+
+/// What a second copy of the library in one process finds, in the first one: the address of that copy's `THIS_COPY`.
+#[used]
+#[unsafe(export_name = "__libpidfile")]
+static FIRST_COPY: &u8 = &THIS_COPY;
+
+/// Returns whether another copy of the library is in this process, and before this one (ld.so.preload(5) and
+/// `LD_PRELOAD`, say): it is that one whose functions the host calls.
+fn is_second_copy() -> bool {
+    // SAFETY: a C string. The name is found, so nothing is allocated for a message. Each copy keeps a pointer there, which
+    // was relocated when the copy was loaded.
+    unsafe {
+        let first = libc::dlsym(libc::RTLD_DEFAULT, c"__libpidfile".as_ptr());
+        let first: *const *const u8 = first.cast_const().cast();
+        !first.is_null() && first.read_volatile() != &raw const THIS_COPY
+    }
+}
+
+fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     // Our threads inherit this mask.
     let _blocked = SignalsBlocked::new();
     let _low_keys = LowKeys::take();
@@ -98,7 +135,7 @@ fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
     report::remember_stderr();
 
     let mut complaints = Vec::new();
-    let config = Config::new(setting, mark.as_ref(), variables, |line| {
+    let config = Config::new(setting, state.as_ref(), variables, |line| {
         complaints.push(line)
     });
     let config = match config {
@@ -112,33 +149,42 @@ fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
         }
     };
     // The first image of this process has said it.
-    if mark.is_none() {
+    if state.is_none() {
         for complaint in complaints {
             report::problem(config, &complaint);
         }
     }
-    if let Some(ExecState {
-        role: Role::Standby,
-        home,
-        ..
-    }) = mark
-    {
-        return stand_by_again(config, home);
-    }
-    let claim = match mark {
-        Some(ExecState {
-            role: Role::Owner,
-            home,
-            ..
-        }) => Claim::Resume(home),
-        _ => Claim::Fresh,
+    let origin = origin(setting, variables);
+    let path = config.path.to_bytes();
+    let begin = |home, pid| exec_state::begin(home, path, pid, origin);
+    let begin_if_known = |pid| {
+        if let Some(home) = Home::of(&config.path) {
+            begin(home, pid);
+        }
     };
-    // All hooks are in place before anybody can see the file.
+    let claim = match state {
+        Some(state) if state.role != Role::Inert => {
+            begin(state.home, sys::getpid());
+            if state.role == Role::Standby {
+                return stand_by_again(config);
+            }
+            Claim::Resume(state.home)
+        }
+        None if descent::has_owner_as_parent(setting) => {
+            return begin_if_known(sys::getppid());
+        }
+        _ => {
+            begin_if_known(sys::getpid());
+            Claim::Fresh
+        }
+    };
+    // All is in place before anybody can see the file.
     signals::hook(config.signal);
+    exec::resolve();
+    exec_state::take(Role::Owner);
     match keeper::start(config, claim) {
         Ok(()) => {
             at_the_end();
-            leave_mark(config, Role::Owner);
             fork::register(config);
             if state::has_file() {
                 let pid = sys::getpid();
@@ -151,25 +197,31 @@ fn take_part(setting: &[u8], mark: Option<ExecState>, variables: &Variables) {
         }
         Err(refusal) => {
             signals::unhook();
-            // A child that was given the environment its parent was started with (Go does), and so
-            // no mark.
-            if mark.is_none()
-                && matches!(refusal, Refusal::Held(Some(pid)) if procfs::descends_from(pid))
-            {
-                return leave_mark(config, Role::Inert);
+            exec_state::forget();
+            match refusal {
+                // A child without the variable.
+                Refusal::Held(Some(pid)) if state.is_none() && procfs::descends_from(pid) => {
+                    begin_if_known(pid);
+                }
+                Refusal::LeftByAncestor(pid) => begin_if_known(pid),
+                Refusal::Held(_) => stand_aside(config, &refusal, claim, state.is_some()),
+                // The next image, and each child, may be luckier.
+                _ => {
+                    exec_state::forget_all();
+                    stand_aside(config, &refusal, claim, false);
+                }
             }
-            let is_known = mark.is_some() && matches!(refusal, Refusal::Held(_));
-            stand_aside(config, &refusal, is_known);
         }
     }
 }
 
 /// This process stood by for the file of another one before it called exec(2).
-fn stand_by_again(config: &'static Config, home: Home) {
+fn stand_by_again(config: &'static Config) {
     signals::hook(config.signal);
     host_file::note_path(&config.path);
     at_the_end();
-    exec_state::leave(Role::Standby, home, config.path.to_bytes());
+    exec::resolve();
+    exec_state::take(Role::Standby);
     fork::register(config);
     fork::resume(config);
 }
@@ -180,30 +232,33 @@ fn at_the_end() {
     main_thread::note();
 }
 
-fn leave_mark(config: &Config, role: Role) {
-    if let Some(home) = Home::of(&config.path) {
-        exec_state::leave(role, home, config.path.to_bytes());
-    }
-}
-
-/// The file is not ours: the program runs without one, or not at all.
-fn stand_aside(config: &Config, refusal: &Refusal, is_known: bool) {
+/// Goes on without the file: the program runs without one, or not at all.
+///
+/// `PIDFILE_STRICT` is about who serves. It does not end a program that serves already and has called exec(2), nor one
+/// that was started to do something to the owner.
+fn stand_aside(config: &Config, refusal: &Refusal, claim: Claim, is_known: bool) {
+    let is_control = matches!(refusal, Refusal::Held(Some(pid)) if is_told_of(*pid));
+    let is_strict = config.strict && matches!(claim, Claim::Fresh) && !is_control;
     let consequence = match refusal {
-        _ if config.strict => "the program is not run (PIDFILE_STRICT)",
+        _ if is_strict => "the program is not run (PIDFILE_STRICT)",
         Refusal::Held(_) => "this program runs beside it, without a PID file",
         _ => "this program runs without a PID file",
     };
-    if config.strict || !is_known {
+    if is_strict || !is_known && !is_control {
         let missing = missing_directory(config, refusal);
         let why = missing.unwrap_or_else(|| refusal.to_string());
         report::problem(config, &format!("{why}; {consequence}"));
     }
-    if config.strict {
+    if is_strict {
         sys::exit_group(1);
     }
-    if matches!(refusal, Refusal::Held(_)) {
-        leave_mark(config, Role::Inert);
-    }
+}
+
+/// Returns whether this program was told a PID, as an argument or in `MAINPID`, as systemd's `ExecReload=`, `ExecStop=` and
+/// `ExecStartPost=` are (systemd.service(5)): then it has to do with that process, and is no second instance of it.
+fn is_told_of(pid: libc::pid_t) -> bool {
+    // SAFETY: before main nothing changes either vector.
+    unsafe { env::names_pid(ARGV.load(Ordering::Relaxed), environ, pid) }
 }
 
 /// Names the directory, if it is the directory that does not exist: the bare error reads as if the file were meant.

@@ -52,7 +52,7 @@ fn is_named() -> bool {
 
 /// The keeper of an heir that has the lock.
 pub fn taken() {
-    exec_state::rewrite(Role::Owner);
+    exec_state::take(Role::Owner);
     if let Some(page) = page() {
         page.forget(sys::getpid());
         page.taken.store(sys::getpid() as u32, Ordering::SeqCst);

@@ -167,7 +167,7 @@ fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
     // Also one for which there is no file any more: its second must learn of the deletion, too.
     state::set_candidate(true);
     if stands_by {
-        exec_state::rewrite_with_copies(Role::Standby);
+        exec_state::take(Role::Standby);
         page.add(kind);
     }
     page.decide();

@@ -3,9 +3,12 @@
 //! What goes through [`guarded`](crate::sys::guard::guarded) is `C-unwind`: there a cancelled thread
 //! may end.
 
+pub mod exec;
 pub mod fork;
 
 mod credentials;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod exec_variadic;
 mod files;
 mod process;
 mod signals;

@@ -18,7 +18,7 @@ use crate::ownership::terminate::{
 use crate::ownership::unattended;
 use crate::pidfile::{PidFile, Sight};
 use crate::settings::config::Config;
-use crate::settings::{POLL, Watch};
+use crate::settings::{POLL, Watch, exec_state};
 use crate::sys::{clock, procfs};
 use crate::{guard, handover, report};
 
@@ -267,6 +267,7 @@ impl EventLoop {
 
     /// Somebody else's file is there now, or the host has removed its own for good.
     fn on_lost(&self, other: Option<libc::pid_t>) {
+        exec_state::forget();
         if host_file::has_removed() {
             report::detail(self.config, "was removed by the program itself");
         } else if let Some(pid) = other {

@@ -8,10 +8,12 @@ use crate::ownership::state::{self, Requests};
 use crate::pidfile::PidFile;
 use crate::report;
 use crate::settings::config::Config;
+use crate::settings::exec_state;
 use crate::sys::{self, procfs};
 
-/// The file was deleted: the host is asked to end.
+/// Asks the host to end, since the file was deleted. It is told once: if it calls exec(2) now, it starts afresh.
 pub fn terminate(config: &Config) {
+    exec_state::forget();
     report::deleted(config);
     kill_host(config.signal);
     expect_end(config);
@@ -23,6 +25,7 @@ pub fn terminate(config: &Config) {
 /// message may take longer. Neither is lost: an end that we see waits for the keeper, and the keeper for
 /// the lock. Nothing waits after SIGKILL, so there the message goes first.
 pub fn terminate_at_once(config: &Config, place: &mut MutexGuard<'_, Option<PidFile>>) {
+    exec_state::forget();
     if config.signal == libc::SIGKILL {
         report::deleted(config);
     }

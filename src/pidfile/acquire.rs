@@ -226,6 +226,9 @@ fn attempt(
             }
         }
     }
+    if let Some(pid) = names.filter(|pid| leads_this_process(*pid)) {
+        return Err(Refusal::LeftByAncestor(pid));
+    }
     let replaced = if locked || lockless {
         replace_stale(path, fd, &stat, writable, locked, before)
     } else {
@@ -244,6 +247,14 @@ fn attempt(
             ..claimed
         })
     })
+}
+
+/// Returns whether a PID is that of the leader of this process's group or session, which has ended and was an ancestor of
+/// this process. The kernel gives such a PID to nobody else.
+fn leads_this_process(pid: libc::pid_t) -> bool {
+    // SAFETY: takes a number; 0 stands for this process.
+    let (group, session) = unsafe { (libc::getpgid(0), libc::getsid(0)) };
+    (pid == group || pid == session) && !procfs::is_running(pid)
 }
 
 /// Replaces a stale file by a new one, so that no reader ever sees a mixture.

@@ -10,6 +10,8 @@ use crate::sys::fs::FileId;
 pub enum Refusal {
     /// A live owner has it.
     Held(Option<libc::pid_t>),
+    /// It is stale, but its owner was an ancestor of this process.
+    LeftByAncestor(libc::pid_t),
     /// It is nothing that may be replaced.
     Unsafe(&'static str),
     /// A system call failed: what we wanted, and the errno.
@@ -25,6 +27,9 @@ impl fmt::Display for Refusal {
         match self {
             Self::Held(Some(pid)) => write!(to, "is held by a live owner, PID {pid}"),
             Self::Held(None) => write!(to, "is held by a live owner"),
+            Self::LeftByAncestor(pid) => {
+                write!(to, "was left by PID {pid}, which has started this program")
+            }
             Self::Unsafe(what) => write!(to, "{what}"),
             Self::Failed(what, errno) => write!(to, "cannot {what}: {}", errno),
             Self::Deleted => write!(to, "was deleted"),

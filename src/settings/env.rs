@@ -30,6 +30,8 @@ pub struct Variables<'a> {
     pub log: Option<&'a [u8]>,
     /// Not a setting: see [`super::exec_state`].
     pub mark: Option<&'a [u8]>,
+    /// `LD_PRELOAD`.
+    pub preload: Option<&'a [u8]>,
 }
 
 impl<'a> Variables<'a> {
@@ -45,7 +47,8 @@ impl<'a> Variables<'a> {
         for entry in unsafe { strings(environ) } {
             // Of the many variables of an environment nearly all end here.
             let entry = entry.to_bytes();
-            if !entry.starts_with(b"PIDFILE") && !entry.starts_with(b"LIBPIDFILE") {
+            const BEGINNINGS: [&[u8]; 3] = [b"PIDFILE", b"LIBPIDFILE", b"LD_PRELOAD"];
+            if !BEGINNINGS.iter().any(|begin| entry.starts_with(begin)) {
                 continue;
             }
             let Some(equals) = entry.iter().position(|&byte| byte == b'=') else {
@@ -64,6 +67,7 @@ impl<'a> Variables<'a> {
                 b"PIDFILE_GUARD" => &mut found.guard,
                 b"PIDFILE_LOG" => &mut found.log,
                 exec_state::VARIABLE => &mut found.mark,
+                b"LD_PRELOAD" => &mut found.preload,
                 _ => continue,
             };
             // As getenv(3): the first of several counts.
@@ -79,11 +83,16 @@ impl<'a> Variables<'a> {
     /// `argv` is null or an argument vector that lives for `'a`.
     pub unsafe fn setting(&self, argv: *const *const c_char) -> Option<&'a [u8]> {
         // SAFETY: the caller's promise.
-        let named = unsafe { kernel_pidfile(argv) };
-        named
-            .or(self.pidfile_path)
-            .or(self.pidfile)
-            .filter(|path| !path.is_empty())
+        match unsafe { kernel_pidfile(argv) } {
+            Some(named) => Some(named).filter(|path| !path.is_empty()),
+            None => self.path(),
+        }
+    }
+
+    /// The setting in the environment.
+    pub fn path(&self) -> Option<&'a [u8]> {
+        let named = self.pidfile_path.or(self.pidfile);
+        named.filter(|path| !path.is_empty())
     }
 
     /// Where messages go. Needed even where nothing else is any use.
@@ -96,11 +105,15 @@ impl<'a> Variables<'a> {
         self.strict.and_then(values::switch).unwrap_or(false)
     }
 
-    /// The mark that was left for the file that `setting` names.
-    pub fn mark_for(&self, setting: &[u8]) -> Option<ExecState<'a>> {
-        self.mark
-            .and_then(ExecState::parse)
-            .filter(|mark| mark.concerns(setting))
+    /// What was left by whoever called exec(2), for whatever file.
+    pub fn state(&self) -> Option<ExecState<'a>> {
+        self.mark.and_then(ExecState::parse)
+    }
+
+    /// What was left for the file that `setting` names, by whoever called exec(2).
+    pub fn state_for(&self, setting: &[u8]) -> Option<ExecState<'a>> {
+        self.state()
+            .filter(|state| state.concerns(setting) && state.is_of_this_boot())
     }
 
     /// Whether the executable of this process is the one that `PIDFILE_EXE` wants. It is compared
@@ -137,6 +150,25 @@ pub fn executed() -> Option<&'static [u8]> {
         let name = libc::getauxval(libc::AT_EXECFN) as *const c_char;
         (!name.is_null()).then(|| CStr::from_ptr(name).to_bytes())
     }
+}
+
+/// Returns whether a PID is one of the arguments, or the value of `MAINPID`.
+///
+/// # Safety
+///
+/// Both vectors are null or can be read.
+pub unsafe fn names_pid(
+    argv: *const *const c_char,
+    environ: *const *const c_char,
+    pid: libc::pid_t,
+) -> bool {
+    let pid = pid.to_string();
+    // SAFETY: the caller's promise.
+    let (arguments, variables) = unsafe { (strings(argv), strings(environ)) };
+    let mut variables = variables.filter_map(|entry| entry.to_bytes().strip_prefix(b"MAINPID="));
+    let mut arguments = arguments.map(CStr::to_bytes);
+    arguments.any(|argument| argument == pid.as_bytes())
+        || variables.any(|value| value == pid.as_bytes())
 }
 
 /// The path in Erlang's `-kernel pidfile '"path"'` (`vm.args`, or argv of `beam.smp`), which is how

@@ -1,49 +1,107 @@
-//! The mark: what an exec(2) must not make us forget, in the environment.
+//! State that survives exec(2), in the environment variable `LIBPIDFILE_MARK`.
 //!
-//! Every descendant of an owner has the preload and the setting too. So the owner leaves one
-//! variable of ours, `LIBPIDFILE_MARK`, with a role, a PID and the path. Who finds it takes part
-//! only if it names its own PID, that is, if this very process had the role before it called exec;
-//! anybody else's child stays inert for good, also when the owner is long gone.
+//! Every descendant of an owner inherits `LD_PRELOAD` and `PIDFILE`. The variable tells a new image what
+//! this process was before exec, and every other process that it is nobody: a process acts on the variable
+//! only if the PID in it is its own, and stays inert otherwise, also when the owner is long gone.
 //!
-//! The variable's text lies in memory of ours that `environ` points to, and all but the path has a
-//! fixed width, so it can be rewritten in place: after main has begun setenv(3) is the host's.
+//! The variable is never in the environment of the running program: `environ`, its array and its strings
+//! stay as the kernel and the host made them. [`crate::hooks::exec`] puts the variable into a copy of the vector that is
+//! handed to exec. So the kernel lays it out in the new image like any other variable, and whoever moves or measures its
+//! environment there finds nothing unusual.
+//!
+//! | route to the new image | carries the variable | what the new image relies on |
+//! | --- | --- | --- |
+//! | `execve` and its family, from the owner or a standby process | its role | the variable |
+//! | the same from a forked or vforked child, `posix_spawn` | `inert` | the variable |
+//! | any of them, from a program that found the variable | as found | the variable |
+//! | `system`, `popen`, `wordexp`; Go; a raw execve(2); in a child | no | the file is held by a process that it descends from, or its parent runs our keeper: inert, silently, and from there on its own children carry the variable |
+//! | a raw execve(2) by the owner | no | the file names this very process: it is the owner's next image |
+//! | a raw execve(2) by a standby process | no | as any child: it does not inherit |
+//! | a vector without `PIDFILE` or without `LD_PRELOAD` | no | there is no library, or nothing for it to do |
+//! | a vector of more than 510 variables, from a child | no | as without a hook |
+//!
+//! A saved environment may come back after a reboot, when its PID is another process's: the variable counts only in the
+//! boot in which it was written.
+//!
+//! ```text
+//! LIBPIDFILE_MARK=owner:1234:DIRECTORY:ROOT:SINCE:BOOT:/run/a.pid
+//! ```
 
 use std::cell::UnsafeCell;
-use std::ffi::c_char;
+use std::ffi::CStr;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::pidfile::location::Home;
-use crate::sys::fs::FileId;
+use crate::sys::fs::{FileId, read_once};
 use crate::sys::{self, clock, procfs};
 
-unsafe extern "C" {
-    static environ: *const *const c_char;
-}
-
+/// Name of the environment variable.
 pub const VARIABLE: &[u8] = b"LIBPIDFILE_MARK";
 
+/// What a process was to the file when the variable was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The PID in the file is this process's.
     Owner,
     /// It stands by for the file of another process.
     Standby,
-    /// It has found a live owner and told so: neither it nor its children need to say it again.
+    /// Neither. In the process that the variable names: it has found a live owner and said so, and need not say it again.
     Inert,
 }
 
 impl Role {
-    /// All of one length.
     fn word(self) -> &'static str {
         match self {
             Self::Owner => "owner",
-            Self::Standby => "stdby",
+            Self::Standby => "standby",
             Self::Inert => "inert",
         }
     }
 }
 
-/// A mark that was found.
+/// The boot in which a variable was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// Seconds since 1970 when the kernel started, by the clock as it was set when this was read.
+    second: u64,
+    /// The first half of the kernel's random boot ID; 0 if it is not known.
+    id: u64,
+}
+
+impl Boot {
+    /// How far `second` may be from what it was, for rounding.
+    const TOLERANCE: u64 = 2;
+
+    fn current() -> Self {
+        Self {
+            second: clock::boot_second(),
+            id: Self::current_id().unwrap_or(0),
+        }
+    }
+
+    fn current_id() -> Option<u64> {
+        let mut id = [0; 16 + 2];
+        let length = read_once(c"/proc/sys/kernel/random/boot_id", &mut id).ok()?;
+        // It is written with hyphens: 8-4-4-4-12 digits.
+        let mut digits = id[..length].iter().filter(|&&byte| byte != b'-');
+        digits.try_fold(0, |id, &digit| {
+            Some(id << 4 | u64::from(char::from(digit).to_digit(16)?))
+        })
+    }
+
+    pub fn is_same(self, other: Self) -> bool {
+        self.id == other.id
+    }
+
+    /// Returns whether it is the present one. Makes a system call only if the clock was set meanwhile; true if nothing tells.
+    fn is_current(self) -> bool {
+        self.second.abs_diff(clock::boot_second()) <= Self::TOLERANCE
+            || Self::current_id().is_none_or(|id| id == self.id || self.id == 0)
+    }
+}
+
+/// The value of the variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecState<'a> {
     pub role: Role,
@@ -52,13 +110,14 @@ pub struct ExecState<'a> {
     pub home: Home,
     /// When the role was taken on, in clock ticks since boot.
     pub since: u64,
+    pub boot: Boot,
     pub path: &'a [u8],
 }
 
 impl<'a> ExecState<'a> {
-    /// Reads the value of the variable; anything that we would not have written is no mark.
+    /// Reads the value of the variable. Returns `None` for anything that this library would not have written.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
-        let mut fields = value.splitn(8, |&byte| byte == b':');
+        let mut fields = value.splitn(10, |&byte| byte == b':');
         let role = fields.next()?;
         let role = [Role::Owner, Role::Standby, Role::Inert]
             .into_iter()
@@ -74,25 +133,33 @@ impl<'a> ExecState<'a> {
         let root = FileId(hexadecimal()?, hexadecimal()?);
         let home = Home { directory, root };
         let since = hexadecimal()?;
+        let (second, id) = (hexadecimal()?, hexadecimal()?);
+        let boot = Boot { second, id };
         let path = fields.next().filter(|path| path.starts_with(b"/"))?;
         Some(Self {
             role,
             pid,
             home,
             since,
+            boot,
             path,
         })
     }
 
-    /// Whether this very process has left it, before it called exec(2). The PID alone does not tell:
-    /// it may be in use again, and then this process has started later.
+    /// Returns whether this very process wrote it, before it called exec(2). The PID alone does not tell:
+    /// it may be in use again, and then this process started later.
     pub fn is_of_this_process(&self) -> bool {
         let pid = sys::getpid();
         self.pid == pid && procfs::started(pid).is_none_or(|start| start <= self.since)
     }
 
-    /// Whether it is about the file that a setting names. A relative setting has been resolved by
-    /// whoever left the mark; the current directory may be another by now.
+    /// Returns whether it was written since the machine started.
+    pub fn is_of_this_boot(&self) -> bool {
+        self.boot.is_current()
+    }
+
+    /// Returns whether it is about the file that a setting names. A relative setting was resolved by
+    /// whoever wrote the variable; the current directory may be another by now.
     pub fn concerns(&self, setting: &[u8]) -> bool {
         if setting.starts_with(b"/") {
             self.path == setting
@@ -104,93 +171,189 @@ impl<'a> ExecState<'a> {
     }
 }
 
-/// The variable as `environ` points to it: text and a zero byte.
-struct Text(UnsafeCell<[u8; LONGEST]>);
-const LONGEST: usize = libc::PATH_MAX as usize + 128;
+/// The variable as a vector for exec(2) points to it: text and a zero byte.
+struct Text {
+    bytes: UnsafeCell<[u8; LONGEST]>,
+    /// The PID that is in the text; 0: there is none. Set after the text was written.
+    pid: AtomicI32,
+}
 
-// SAFETY: written before main, and where `rewrite` says.
+const LONGEST: usize = libc::PATH_MAX as usize + 256;
+
+// SAFETY: the bytes are written only while `pid` is 0, by the one thread that `begin`, `keep` and `take` allow.
 unsafe impl Sync for Text {}
 
-static TEXT: Text = Text(UnsafeCell::new([0; LONGEST]));
-
-/// Leaves a mark for what this process becomes, and for its descendants. Only before main.
-pub fn leave(role: Role, home: Home, path: &[u8]) {
-    let name = String::from_utf8_lossy(VARIABLE);
-    let (pid, role, since) = (sys::getpid(), role.word(), clock::ticks());
-    let [directory, root] = [home.directory, home.root]
-        .map(|FileId(device, inode)| format!("{device:016x}:{inode:016x}"));
-    // SAFETY: before main nobody else writes here.
-    let text = unsafe { &mut *TEXT.0.get() };
-    let mut rest = &mut text[..LONGEST - 1];
-    let room = rest.len();
-    let written = write!(
-        rest,
-        "{name}={role}:{pid:010}:{directory}:{root}:{since:016x}:"
-    )
-    .and_then(|()| rest.write_all(path));
-    if written.is_err() {
-        return;
-    }
-    let length = room - rest.len();
-    text[length] = 0;
-    // SAFETY: the text is zero-terminated and lives as long as the process. The host's own threads,
-    // if a library has started some already, must not use the environment before main either.
-    unsafe { libc::putenv(text.as_mut_ptr().cast()) };
-}
-
-/// Changes role, PID and time of the mark that was left, in place: in the keeper, when nothing but an
-/// exec(2) of the host could read it. An image that finds a mixture of two roles finds no mark, and
-/// asks the lock.
-pub fn rewrite(role: Role) {
-    // SAFETY: see above.
-    rewrite_text(unsafe { &mut *TEXT.0.get() }, role);
-}
-
-/// The same in a forked child, whose only thread calls this, for copies of the mark too: daemons move
-/// their environment to make room for a title, and exec(2) is given the copy. What the owner of a
-/// copy has changed about it is left alone.
-pub fn rewrite_with_copies(role: Role) {
-    // SAFETY: the environment is what getenv(3) would read now, zero-terminated strings up to a null
-    // pointer. A copy is the host's, but it is as long as ours, and nobody else runs.
-    unsafe {
-        let ours = TEXT.0.get().cast::<c_char>();
-        let mut entry = environ;
-        while !entry.is_null() && !(*entry).is_null() {
-            let text = *entry;
-            if text != ours && libc::strcmp(text, ours) == 0 {
-                let length = libc::strlen(text);
-                rewrite_text(
-                    std::slice::from_raw_parts_mut(text.cast_mut().cast(), length),
-                    role,
-                );
-            }
-            entry = entry.add(1);
+impl Text {
+    const fn none() -> Self {
+        Self {
+            bytes: UnsafeCell::new([0; LONGEST]),
+            pid: AtomicI32::new(0),
         }
     }
-    rewrite(role);
+
+    /// Writes the variable, by `value`. Without it, if there is not the room.
+    fn write(&self, pid: libc::pid_t, value: impl FnOnce(&mut &mut [u8]) -> std::io::Result<()>) {
+        self.pid.store(0, Ordering::SeqCst);
+        // SAFETY: nobody reads the text while there is none, and one thread writes.
+        let text = unsafe { &mut *self.bytes.get() };
+        let mut rest = &mut text[..LONGEST - 1];
+        let room = rest.len();
+        let written = rest
+            .write_all(VARIABLE)
+            .and_then(|()| rest.write_all(b"="))
+            .and_then(|()| value(&mut rest));
+        let length = room - rest.len();
+        if written.is_ok() {
+            text[length] = 0;
+            self.pid.store(pid, Ordering::SeqCst);
+        }
+    }
+
+    fn write_state(&self, state: &ExecState) {
+        let Home { directory, root } = state.home;
+        let (role, pid) = (state.role.word(), state.pid);
+        let (FileId(device, inode), FileId(root_device, root_inode)) = (directory, root);
+        let (since, Boot { second, id }) = (state.since, state.boot);
+        self.write(pid, |rest| {
+            write!(
+                rest,
+                "{role}:{pid}:{device:x}:{inode:x}:{root_device:x}:{root_inode:x}:{since:x}:{second:x}:{id:x}:"
+            )?;
+            rest.write_all(state.path)
+        });
+    }
+
+    fn get(&self) -> Option<(&'static CStr, libc::pid_t)>
+    where
+        Self: 'static,
+    {
+        let pid = self.pid.load(Ordering::SeqCst);
+        // SAFETY: the text is complete and ends in a zero byte. It is a static, and written again only by a new process
+        // image's first thread or where `take` allows.
+        (pid != 0).then(|| (unsafe { CStr::from_ptr(self.bytes.get().cast()) }, pid))
+    }
 }
 
-/// `text` is empty, or what `leave` has written.
-fn rewrite_text(text: &mut [u8], role: Role) {
-    const PID: usize = 10;
-    const ID: usize = 2 * (16 + 1);
-    if text.first().is_none_or(|&byte| byte == 0) {
+static OWNER: Text = Text::none();
+static STANDBY: Text = Text::none();
+/// For whoever is neither.
+static INERT: Text = Text::none();
+/// The path came by the command line: the environment of a new image need not name it.
+static BY_ARGUMENT: AtomicBool = AtomicBool::new(false);
+/// The library came without `LD_PRELOAD`, by ld.so.preload(5) for instance, and so it will again.
+static WITHOUT_PRELOAD: AtomicBool = AtomicBool::new(false);
+
+/// How the setting and the library came into this process.
+#[derive(Clone, Copy)]
+pub struct Origin {
+    pub by_argument: bool,
+    pub by_preload: bool,
+}
+
+impl Origin {
+    fn remember(self) {
+        BY_ARGUMENT.store(self.by_argument, Ordering::Relaxed);
+        WITHOUT_PRELOAD.store(!self.by_preload, Ordering::Relaxed);
+    }
+}
+
+/// Notes what every child of this process gets, from the time when it is known where the file is. `pid` is whom the
+/// variable names: this process, or if it descends from the owner, the owner.
+///
+/// Context: host thread before main.
+pub fn begin(home: Home, path: &[u8], pid: libc::pid_t, origin: Origin) {
+    origin.remember();
+    INERT.write_state(&ExecState {
+        role: Role::Inert,
+        pid,
+        home,
+        since: clock::ticks(),
+        boot: Boot::current(),
+        path,
+    });
+}
+
+/// Notes that this process is inert, because of the variable that it was started with, and what its children get: the same.
+///
+/// Context: host thread before main, in every child of every host.
+pub fn keep(value: &[u8], origin: Origin) {
+    let Some(state) = ExecState::parse(value) else {
         return;
-    }
-    let mut rest = &mut text[VARIABLE.len() + 1..];
-    let word = role.word().as_bytes();
-    rest[..word.len()].copy_from_slice(word);
-    rest = &mut rest[word.len() + 1..];
-    write_digits(&mut rest[..PID], sys::getpid() as u64, 10);
-    rest = &mut rest[PID + 1 + 2 * ID..];
-    write_digits(&mut rest[..16], clock::ticks(), 16);
+    };
+    origin.remember();
+    INERT.write(state.pid, |rest| rest.write_all(value));
 }
 
-fn write_digits(field: &mut [u8], mut number: u64, base: u64) {
-    for digit in field.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number % base) as usize];
-        number /= base;
+/// Notes the role of this process, for the case that it calls exec(2).
+///
+/// Context: host thread before main; forked child; keeper. Never two threads of one process at once.
+pub fn take(role: Role) {
+    let Some(inert) = inert() else { return };
+    let text = match role {
+        Role::Owner => &OWNER,
+        Role::Standby => &STANDBY,
+        Role::Inert => return,
+    };
+    text.write_state(&ExecState {
+        role,
+        pid: sys::getpid(),
+        since: clock::ticks(),
+        ..inert.state
+    });
+}
+
+/// Notes that this process has no role any more: what it becomes by exec(2) starts afresh.
+///
+/// Async-signal-safe.
+pub fn forget() {
+    OWNER.pid.store(0, Ordering::SeqCst);
+    STANDBY.pid.store(0, Ordering::SeqCst);
+}
+
+/// Notes that neither this process nor its children have to do with a file.
+pub fn forget_all() {
+    forget();
+    INERT.pid.store(0, Ordering::SeqCst);
+}
+
+/// Returns the variable for this process in a role, if it has that.
+///
+/// Async-signal-safe.
+pub fn own(role: Role) -> Option<&'static CStr> {
+    let text = match role {
+        Role::Owner => &OWNER,
+        Role::Standby => &STANDBY,
+        Role::Inert => return None,
+    };
+    let (text, pid) = text.get()?;
+    (pid == sys::getpid()).then_some(text)
+}
+
+/// The variable for a process without a role, as text and as what it means.
+pub struct Inert {
+    pub text: &'static CStr,
+    pub state: ExecState<'static>,
+}
+
+impl Inert {
+    /// Returns whether a vector for exec(2) leads to this file again, and to this library.
+    pub fn applies_to(&self, setting: Option<&[u8]>, preload: Option<&[u8]>) -> bool {
+        let has_setting = BY_ARGUMENT.load(Ordering::Relaxed)
+            || setting.is_some_and(|setting| self.state.concerns(setting));
+        let has_preload = WITHOUT_PRELOAD.load(Ordering::Relaxed)
+            || preload.is_some_and(|preload| !preload.is_empty());
+        has_setting && has_preload
     }
+}
+
+/// Returns the variable for children, if this process or one before it has to do with a file.
+///
+/// Async-signal-safe.
+pub fn inert() -> Option<Inert> {
+    let (text, _) = INERT.get()?;
+    let value = text.to_bytes().get(VARIABLE.len() + 1..)?;
+    let state = ExecState::parse(value)?;
+    Some(Inert { text, state })
 }
 
 #[cfg(test)]
@@ -199,32 +362,31 @@ mod tests {
     use crate::sys::proptest_config::same_each_time;
     use proptest::collection::{SizeRange, vec};
     use proptest::prelude::*;
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
 
-    const VALUE: &[u8] = b"owner:0000001234:000000000000fd00:0000000000000abc:\
-        000000000000fd01:0000000000000002:00000000000000ff:/run/a:b.pid";
+    const VALUE: &[u8] = b"owner:1234:fd00:abc:fd01:2:ff:65000000:123456789abcdef0:/run/a:b.pid";
 
     #[test]
-    fn a_mark_is_read_back() {
-        let mark = ExecState::parse(VALUE).unwrap();
-        assert_eq!((mark.role, mark.pid), (Role::Owner, 1234));
-        assert_eq!(mark.home.directory, FileId(0xfd00, 0xabc));
-        assert_eq!(mark.home.root, FileId(0xfd01, 2));
-        assert_eq!(mark.since, 255);
-        assert_eq!(mark.path, b"/run/a:b.pid");
+    fn a_value_is_read_back() {
+        let state = ExecState::parse(VALUE).unwrap();
+        assert_eq!((state.role, state.pid), (Role::Owner, 1234));
+        assert_eq!(state.home.directory, FileId(0xfd00, 0xabc));
+        assert_eq!(state.home.root, FileId(0xfd01, 2));
+        assert_eq!(state.since, 255);
+        assert_eq!(state.boot.second, 0x6500_0000);
+        assert_eq!(state.boot.id, 0x1234_5678_9abc_def0);
+        assert_eq!(state.path, b"/run/a:b.pid");
     }
 
     #[test]
-    fn anything_else_is_no_mark() {
+    fn anything_else_is_no_state() {
         let broken: [&[u8]; 7] = [
             b"",
             b"owner",
-            b"owner:x:0:0:0:0:0:/a",
-            b"owner:0:0:0:0:0:0:/a",
-            b"king:1:0:0:0:0:0:/a",
-            b"owner:1:0:0:0:0:0:a",
-            b"owner:1:zz:0:0:0:0:/a",
+            b"owner:x:0:0:0:0:0:0:0:/a",
+            b"owner:0:0:0:0:0:0:0:0:/a",
+            b"king:1:0:0:0:0:0:0:0:/a",
+            b"owner:1:0:0:0:0:0:0:0:a",
+            b"owner:1:zz:0:0:0:0:0:0:/a",
         ];
         for value in broken {
             assert_eq!(ExecState::parse(value), None, "{value:?}");
@@ -232,6 +394,17 @@ mod tests {
         for end in 0..VALUE.len() - 12 {
             assert_eq!(ExecState::parse(&VALUE[..end]), None);
         }
+    }
+
+    #[test]
+    fn an_earlier_boot_is_another_one() {
+        let now = Boot::current();
+        assert!(now.is_current());
+        let second = now.second - 86_400;
+        // The clock was set meanwhile.
+        assert!(Boot { second, ..now }.is_current());
+        let id = now.id ^ 1;
+        assert!(!Boot { second, id }.is_current());
     }
 
     fn role() -> impl Strategy<Value = Role> {
@@ -246,50 +419,47 @@ mod tests {
         #![proptest_config(same_each_time())]
 
         #[test]
-        fn what_is_left_is_read_back_and_can_be_rewritten_in_place(
-            (first, second) in (role(), role()),
-            ids: [u64; 4],
+        fn what_is_written_is_read_back(
+            (role, pid) in (role(), 1..i32::MAX),
+            numbers: [u64; 7],
             path in prop_oneof![absolute(0..40), absolute(4000..4094)],
         ) {
-            let (directory, root) = (FileId(ids[0], ids[1]), FileId(ids[2], ids[3]));
-            let home = Home { directory, root };
-            leave(first, home, &path);
-            let name = OsStr::from_bytes(VARIABLE);
-            let before = std::env::var_os(name).unwrap();
-            rewrite(second);
-            let after = std::env::var_os(name).unwrap();
-            for (text, role) in [(before, first), (after, second)] {
-                let mark = ExecState::parse(text.as_bytes()).unwrap();
-                prop_assert_eq!((mark.role, mark.pid), (role, sys::getpid()));
-                prop_assert_eq!((mark.home, mark.path), (home, &path[..]));
-                prop_assert!(mark.is_of_this_process());
-                prop_assert!(mark.concerns(&path));
-            }
+            let [a, b, c, d, since, second, id] = numbers;
+            let home = Home { directory: FileId(a, b), root: FileId(c, d) };
+            let boot = Boot { second, id };
+            let state = ExecState { role, pid, home, since, boot, path: &path };
+            let text = Box::leak(Box::new(Text::none()));
+            text.write_state(&state);
+            let (written, of) = text.get().unwrap();
+            prop_assert_eq!(of, pid);
+            let value = written.to_bytes().strip_prefix(b"LIBPIDFILE_MARK=").unwrap();
+            prop_assert_eq!(ExecState::parse(value).unwrap(), state);
+            prop_assert!(state.concerns(&path));
         }
 
         #[test]
-        fn a_mark_is_whole_or_none(value in "(owner|stdby|inert|[a-z]{0,6})(:[0-9a-fx+-]{0,20}){0,8}(:/?\\PC{0,9})?") {
-            if let Some(mark) = ExecState::parse(value.as_bytes()) {
+        fn a_value_is_whole_or_none(value in "(owner|standby|inert|[a-z]{0,6})(:[0-9a-fx+-]{0,20}){0,10}(:/?\\PC{0,9})?") {
+            if let Some(state) = ExecState::parse(value.as_bytes()) {
                 let role = value.split(':').next().unwrap();
-                prop_assert_eq!(mark.role.word(), role);
-                prop_assert!(mark.pid > 0);
-                prop_assert!(mark.path.starts_with(b"/"));
-                prop_assert!(value.as_bytes().ends_with(mark.path));
+                prop_assert_eq!(state.role.word(), role);
+                prop_assert!(state.pid > 0);
+                prop_assert!(state.path.starts_with(b"/"));
+                prop_assert!(value.as_bytes().ends_with(state.path));
             }
         }
 
         #[test]
-        fn bytes_that_are_no_text_are_no_mark(value: Vec<u8>) {
+        fn bytes_that_are_no_text_are_no_state(value: Vec<u8>) {
             prop_assert_eq!(ExecState::parse(&value), None);
         }
     }
 
     #[test]
     fn it_concerns_the_same_file_also_from_elsewhere() {
-        let mark = ExecState::parse(VALUE).unwrap();
-        assert!(mark.concerns(b"/run/a:b.pid"));
-        assert!(mark.concerns(b"a:b.pid"));
-        assert!(!mark.concerns(b"b.pid"));
-        assert!(!mark.concerns(b"/srv/a:b.pid"));
+        let state = ExecState::parse(VALUE).unwrap();
+        assert!(state.concerns(b"/run/a:b.pid"));
+        assert!(state.concerns(b"a:b.pid"));
+        assert!(!state.concerns(b"b.pid"));
+        assert!(!state.concerns(b"/srv/a:b.pid"));
     }
 }

@@ -12,7 +12,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 
 const TEN_YEARS: Duration = Duration::from_secs(3650 * 86_400);
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "PIDFILE",
     "PIDFILE_PATH",
     "PIDFILE_EXE",
@@ -23,9 +23,10 @@ const NAMES: [&str; 10] = [
     "PIDFILE_STRICT",
     "PIDFILE_LOG",
     "LIBPIDFILE_MARK",
+    "LD_PRELOAD",
 ];
 
-fn slots<'a>(of: &Variables<'a>) -> [Option<&'a [u8]>; 10] {
+fn slots<'a>(of: &Variables<'a>) -> [Option<&'a [u8]>; 11] {
     [
         of.pidfile,
         of.pidfile_path,
@@ -37,6 +38,7 @@ fn slots<'a>(of: &Variables<'a>) -> [Option<&'a [u8]>; 10] {
         of.strict,
         of.log,
         of.mark,
+        of.preload,
     ]
 }
 

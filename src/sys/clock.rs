@@ -46,3 +46,15 @@ pub fn seconds_since_1970() -> libc::time_t {
         time.assume_init().tv_sec
     }
 }
+
+/// Returns the second since 1970 in which the kernel started, by the clock as it is set now.
+pub fn boot_second() -> u64 {
+    let [mut day, mut boot] = [MaybeUninit::<libc::timespec>::zeroed(); 2];
+    // SAFETY: as in `now`.
+    let [day, boot] = unsafe {
+        libc::clock_gettime(libc::CLOCK_REALTIME, day.as_mut_ptr());
+        libc::clock_gettime(libc::CLOCK_BOOTTIME, boot.as_mut_ptr());
+        [day.assume_init(), boot.assume_init()]
+    };
+    day.tv_sec.saturating_sub(boot.tv_sec).max(0) as u64
+}

@@ -62,6 +62,13 @@ pub fn getpid() -> libc::pid_t {
     unsafe { raw::call(libc::SYS_getpid, [0; 6]) as libc::pid_t }
 }
 
+/// Returns the PID of the parent of this process.
+pub fn getppid() -> libc::pid_t {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { raw::call(libc::SYS_getppid, [0; 6]) as libc::pid_t }
+}
+
+/// Returns the ID of the calling thread, which is the PID in the main thread.
 pub fn gettid() -> libc::pid_t {
     // SAFETY: takes nothing and cannot fail.
     unsafe { raw::call(libc::SYS_gettid, [0; 6]) as libc::pid_t }

@@ -205,7 +205,12 @@ pub fn has_keeper(pid: libc::pid_t) -> bool {
     keeper_in(pid).unwrap_or(true)
 }
 
-/// Whether a process has a keeper; `None` where that cannot be seen.
+/// Returns whether a process has more than one thread; false if that cannot be seen.
+pub fn has_threads(pid: libc::pid_t) -> bool {
+    Stat::of(pid).is_some_and(|stat| stat.threads() > Some(1))
+}
+
+/// Returns whether a process has a keeper; `None` if that cannot be seen.
 pub fn keeper_in(pid: libc::pid_t) -> Option<bool> {
     let threads = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
     let threads = numbers_in(&threads).ok()?;

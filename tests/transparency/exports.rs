@@ -4,14 +4,27 @@ use crate::common::library;
 use std::process::Command;
 
 /// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
-const INTERPOSED: [&str; 28] = [
+const INTERPOSED: [&str; 40] = [
     "_Exit",
+    // By which a second copy in the same process finds the first.
+    "__libpidfile",
     "__sysv_signal",
     "_exit",
     "bsd_signal",
     "daemon",
+    "execl",
+    "execle",
+    "execlp",
+    "execv",
+    "execve",
+    "execveat",
+    "execvp",
+    "execvpe",
+    "fexecve",
     "flock",
     "initgroups",
+    "posix_spawn",
+    "posix_spawnp",
     "remove",
     "rename",
     "renameat",
@@ -83,7 +96,7 @@ fn library_needs_only_libc_and_loader() {
 #[test]
 fn library_file_is_small() {
     let size = std::fs::metadata(library()).unwrap().len();
-    assert!(size <= 600 * 1024, "{size} bytes");
+    assert!(size <= 720 * 1024, "{size} bytes");
 }
 
 #[test]
