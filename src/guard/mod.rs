@@ -22,7 +22,9 @@
 //! host's memory and so has no rseq(2) area: the kernel would write to that area after it is unmapped. That process
 //! uses `CLONE_PARENT`, and the keeper reaps it.
 
+mod leave;
 mod machine;
+mod orders;
 mod process;
 
 use std::io;
@@ -30,7 +32,7 @@ use std::io;
 use crate::report;
 use crate::settings::config::Config;
 use crate::sys::fs::FileId;
-use process::Orders;
+use orders::Orders;
 
 /// Starts the guard, if the settings ask for one; where it cannot be had, that is reported and all goes on without.
 ///

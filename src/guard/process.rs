@@ -4,16 +4,15 @@
 //! or touches thread-local storage; indices are checked by `get`.
 
 use std::cell::UnsafeCell;
-use std::ffi::{CStr, c_char, c_int, c_long};
-use std::io;
+use std::ffi::{c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use super::leave::{leave_host, unmap_host};
 use super::machine::{call, clone_on};
+use super::orders::Orders;
 use crate::pidfile::content;
 use crate::sys;
-use crate::sys::fs::FileId;
-use crate::sys::procfs::Stat;
 
 /// Bytes of stack. What is called here needs some hundred.
 const STACK: usize = 8 * 1024;
@@ -21,28 +20,6 @@ const STACK: usize = 8 * 1024;
 /// pause between two looks in milliseconds. A process that takes over a stale file holds it for an instant.
 const LOOKS: usize = 200;
 const PAUSE: usize = 5;
-/// Longest path with its zero byte, `PATH_MAX` in limits.h.
-const PATH: usize = libc::PATH_MAX as usize;
-/// What `/proc/PID/comm` says (prctl(2), PR_SET_NAME: 15 bytes at most).
-pub const NAME: &CStr = c"pidfile-guard";
-const TITLE: &[u8] = b"libpidfile: guard of ";
-
-/// What the guard has to know, copied while the host's memory is still there.
-pub struct Orders {
-    path: [u8; PATH],
-    owner: libc::pid_t,
-    device: u64,
-    inode: u64,
-    /// This library in memory: start and end, in whole pages.
-    library: (usize, usize),
-    /// The command line and the environment in memory, likewise; (0, 0) if unknown.
-    title: (usize, usize),
-    /// The first and the last byte that the title may use.
-    title_room: (usize, usize),
-    /// The end of the arguments: the kernel shows what follows only if the byte before it is not zero.
-    title_end: usize,
-}
-
 #[repr(C, align(4096))]
 struct Place {
     stack: UnsafeCell<[u8; STACK]>,
@@ -56,80 +33,6 @@ static PLACE: Place = Place {
     stack: UnsafeCell::new([0; STACK]),
     orders: UnsafeCell::new(MaybeUninit::uninit()),
 };
-
-impl Orders {
-    /// Collects what the guard has to know.
-    ///
-    /// # Errors
-    ///
-    /// The kernel has no pidfd (before Linux 5.3), a sandbox refuses it, or the path is too long.
-    pub fn new(path: &CStr, FileId(device, inode): FileId) -> io::Result<Self> {
-        let owner = sys::getpid();
-        // SAFETY: takes numbers only; the descriptor is new, and closed at once.
-        unsafe {
-            let pidfd = libc::syscall(libc::SYS_pidfd_open, owner, 0);
-            if pidfd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            libc::close(pidfd as c_int);
-        }
-        let bytes = path.to_bytes();
-        let mut copy = [0; PATH];
-        copy.get_mut(..bytes.len())
-            .filter(|_| bytes.len() < PATH)
-            .ok_or(io::ErrorKind::InvalidFilename)?
-            .copy_from_slice(bytes);
-        let stat = Stat::read("/proc/self/stat").ok();
-        let field = |which| {
-            stat.as_ref()
-                .and_then(|stat| stat.count(which))
-                .unwrap_or(0) as usize
-        };
-        // proc(5): arg_start, arg_end, env_end.
-        let (start, end, last) = (field(48), field(49), field(51));
-        let page = page_size();
-        Ok(Self {
-            path: copy,
-            owner,
-            device,
-            inode,
-            library: library(page),
-            title: (start & !(page - 1), last.next_multiple_of(page)),
-            title_room: (start, last),
-            title_end: end,
-        })
-    }
-}
-
-fn page_size() -> usize {
-    // SAFETY: asks for a number that the kernel has put on the stack of every process.
-    match unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize {
-        0 => 4096,
-        size => size,
-    }
-}
-
-/// Returns where this library lies in memory, from its own program headers (elf(5)).
-fn library(page: usize) -> (usize, usize) {
-    unsafe extern "C" {
-        /// Made by the linker, and hidden: the first byte of this library.
-        static __ehdr_start: libc::Elf64_Ehdr;
-    }
-    // SAFETY: the loader has mapped the header and the program headers with the first segment, read-only, for as
-    // long as the library is there.
-    unsafe {
-        let header = &raw const __ehdr_start;
-        let base = header as usize;
-        let first = (base + (*header).e_phoff as usize) as *const libc::Elf64_Phdr;
-        let headers = std::slice::from_raw_parts(first, usize::from((*header).e_phnum));
-        let loaded = headers.iter().filter(|one| one.p_type == libc::PT_LOAD);
-        let end = loaded
-            .map(|one| one.p_vaddr + one.p_memsz)
-            .max()
-            .unwrap_or(0) as usize;
-        (base & !(page - 1), (base + end).next_multiple_of(page))
-    }
-}
 
 /// Starts the process in between, which starts the guard, and returns its PID or a negative errno. That process has
 /// ended by then (`CLONE_VFORK`); its status is an errno, or 0.
@@ -379,126 +282,6 @@ const fn pause() -> Pause {
 impl Pause {
     fn as_arguments(&self) -> [usize; 5] {
         [0, 0, &raw const self.0 as usize, 0, 0]
-    }
-}
-
-/// Gives up what the guard has of the host but its memory.
-///
-/// # Safety
-///
-/// Called in the guard, first of all.
-unsafe fn leave_host(orders: &Orders) {
-    let all = u64::MAX;
-    // SAFETY: the descriptors are this process's own copies; all strings and the set of signals outlive the calls.
-    unsafe {
-        let set = [
-            libc::SIG_SETMASK as usize,
-            &raw const all as usize,
-            0,
-            size_of::<u64>(),
-            0,
-        ];
-        call(libc::SYS_rt_sigprocmask, set);
-        if call(libc::SYS_close_range, [0, u32::MAX as usize, 0, 0, 0]) < 0 {
-            // Before Linux 5.9. The limit of descriptors bounds their numbers.
-            let mut limit = [0_u64; 2];
-            let nofile = libc::RLIMIT_NOFILE as usize;
-            call(
-                libc::SYS_prlimit64,
-                [0, nofile, 0, limit.as_mut_ptr() as usize, 0],
-            );
-            for fd in 0..limit[0].min(1 << 20) as usize {
-                call(libc::SYS_close, [fd, 0, 0, 0, 0]);
-            }
-        }
-        call(libc::SYS_setsid, [0; 5]);
-        call(libc::SYS_chdir, [c"/".as_ptr() as usize, 0, 0, 0, 0]);
-        call(
-            libc::SYS_prctl,
-            [libc::PR_SET_NAME as usize, NAME.as_ptr() as usize, 0, 0, 0],
-        );
-        write_title(orders);
-        // With CAP_SYS_RESOURCE alone; else it stays as the host's is.
-        let file = c"/proc/self/oom_score_adj".as_ptr() as usize;
-        let score = b"-1000";
-        let fd = call(
-            libc::SYS_openat,
-            [libc::AT_FDCWD as usize, file, libc::O_WRONLY as usize, 0, 0],
-        );
-        if let Ok(fd) = usize::try_from(fd) {
-            call(
-                libc::SYS_write,
-                [fd, score.as_ptr() as usize, score.len(), 0, 0],
-            );
-            call(libc::SYS_close, [fd, 0, 0, 0, 0]);
-        }
-    }
-}
-
-/// Writes the command line that ps(1) shows: over the arguments, and on over the environment if it is longer
-/// (fs/proc/base.c, get_mm_cmdline).
-///
-/// # Safety
-///
-/// Called in the guard while the memory of the command line is mapped: the pages are this process's own copies.
-unsafe fn write_title(orders: &Orders) {
-    let (start, end) = orders.title_room;
-    if start == 0 || end <= start + 1 {
-        return;
-    }
-    let path = orders.path.iter().copied().take_while(|byte| *byte != 0);
-    let mut at = start;
-    for byte in TITLE.iter().copied().chain(path) {
-        if at + 1 >= end {
-            break;
-        }
-        // SAFETY: between the first argument and the end of the environment, which are writable (execve(2)).
-        unsafe { (at as *mut u8).write(byte) };
-        at += 1;
-    }
-    while at < orders.title_end.max(at + 1).min(end) {
-        // SAFETY: likewise.
-        unsafe { (at as *mut u8).write(0) };
-        at += 1;
-    }
-}
-
-/// Unmaps all but this library and the pages of the command line.
-///
-/// # Safety
-///
-/// Called in the guard, on its own stack, when nothing of the host's memory is needed any more.
-unsafe fn unmap_host(orders: &Orders) {
-    /// What a process can map on different machines, largest first (arch/*/include/asm/processor.h).
-    const ENDS: [u32; 8] = [56, 52, 48, 47, 46, 42, 39, 38];
-    let (first, second) = if orders.title.0 < orders.library.0 {
-        (orders.title, orders.library)
-    } else {
-        (orders.library, orders.title)
-    };
-    // SAFETY: neither this code nor its stack nor its orders lie outside of the library.
-    unsafe {
-        if first.0 > 0 {
-            call(libc::SYS_munmap, [0, first.0, 0, 0, 0]);
-        }
-        if second.0 > first.1 {
-            call(libc::SYS_munmap, [first.1, second.0 - first.1, 0, 0, 0]);
-        }
-        for bits in ENDS {
-            // The last page below the end is never a process's on x86-64.
-            let end = (1_usize << bits) - page_of_end();
-            if end > second.1 && call(libc::SYS_munmap, [second.1, end - second.1, 0, 0, 0]) == 0 {
-                break;
-            }
-        }
-    }
-}
-
-const fn page_of_end() -> usize {
-    if cfg!(target_arch = "x86_64") {
-        4096
-    } else {
-        0
     }
 }
 

@@ -67,7 +67,7 @@ pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
 /// function is one more symbol that the loader has to look up in every process.
 pub type Stat = Result<libc::stat64, Errno>;
 
-pub fn filled_in(call: impl FnOnce(*mut libc::stat64) -> c_int) -> Stat {
+fn filled_in(call: impl FnOnce(*mut libc::stat64) -> c_int) -> Stat {
     let mut stat = MaybeUninit::<libc::stat64>::zeroed();
     check(call(stat.as_mut_ptr()))?;
     // SAFETY: the call has succeeded.
