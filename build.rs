@@ -1,6 +1,6 @@
 //! How the library is linked: nothing but libc is needed at run time, and it is never unloaded.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{collections::BTreeSet, env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
@@ -21,19 +21,43 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,separate-loadable-segments");
     }
 
-    // See src/isolation/heap.rs and src/isolation/wrap.rs.
-    let wrapped = [
-        "malloc",
-        "calloc",
-        "realloc",
-        "posix_memalign",
-        "free",
-        "getenv",
-        "inotify_add_watch",
-        "__cxa_thread_atexit_impl",
-    ];
+    // The program, or another preload, must not be bound to what we call by its C name.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-Bsymbolic");
+
+    // See src/isolation/wrap.rs.
+    println!("cargo:rerun-if-changed=src/isolation");
+    let mut wrapped = BTreeSet::new();
+    for directory in ["src/isolation", "src/isolation/libc"] {
+        for file in fs::read_dir(directory)? {
+            let path = file?.path();
+            if path.is_file() {
+                wrapped.extend(wrapped_in(&fs::read_to_string(path)?));
+            }
+        }
+    }
     for name in wrapped {
         println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={name}");
     }
     Ok(())
+}
+
+/// The functions of a source file that stand in for libc's: the arguments of `wrap!(…)`, and what
+/// `system_calls!` lists as `name(…) => SYS_…`.
+fn wrapped_in(source: &str) -> Vec<String> {
+    let lists = source.split("wrap!(").skip(1);
+    let listed = lists.filter_map(|rest| rest.split_once(')'));
+    let calls = source.lines().filter_map(|line| {
+        let (name, rest) = line.split_once('(')?;
+        rest.contains("=> SYS_").then_some(name)
+    });
+    let names = listed.flat_map(|(names, _)| names.split(',')).chain(calls);
+    let is_name = |name: &&str| {
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        !name.is_empty() && name.chars().all(is_part)
+    };
+    names
+        .map(str::trim)
+        .filter(is_name)
+        .map(str::to_owned)
+        .collect()
 }

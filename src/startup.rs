@@ -24,6 +24,7 @@ use crate::sys::{self, Errno, procfs, sigset::SignalsBlocked};
 use crate::{keeper, report};
 
 unsafe extern "C" {
+    #[link_name = "__environ"]
     static environ: *const *const c_char;
 }
 

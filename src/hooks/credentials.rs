@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int};
 use super::refuse;
 use crate::keeper::credentials;
 use crate::sys::guard::guarded;
-use crate::sys::next_symbol::LibcFunction;
+use crate::sys::next_symbol::NextFunction;
 
 macro_rules! change {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),+)
@@ -17,7 +17,7 @@ macro_rules! change {
         /// As in the manual page.
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name($($argument: $type),+) -> c_int {
-            static REAL: LibcFunction = LibcFunction::new(
+            static REAL: NextFunction = NextFunction::new(
                 // SAFETY: the literal ends in a zero byte, and has no other.
                 unsafe { CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes()) }
             );
@@ -71,7 +71,7 @@ change! {
 /// As for initgroups(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid_t) -> c_int {
-    static REAL: LibcFunction = LibcFunction::new(c"initgroups");
+    static REAL: NextFunction = NextFunction::new(c"initgroups");
     if guarded(false, credentials::is_asked) {
         // SAFETY: the caller's promise.
         let groups = guarded(None, || unsafe { groups_of(user, group) });
@@ -98,13 +98,22 @@ pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid
 ///
 /// `user` is a C string.
 unsafe fn groups_of(user: *const c_char, group: libc::gid_t) -> Option<Vec<libc::gid_t>> {
+    type GetGroupList =
+        unsafe extern "C" fn(*const c_char, libc::gid_t, *mut libc::gid_t, *mut c_int) -> c_int;
+    static NEXT: NextFunction = NextFunction::new(c"getgrouplist");
     /// NGROUPS_MAX.
     const MOST: usize = 65_536;
+    let next = NEXT.address();
+    if next.is_null() {
+        return None;
+    }
+    // SAFETY: libc's function of that name and type.
+    let getgrouplist: GetGroupList = unsafe { std::mem::transmute(next) };
     let mut groups = vec![0; 64];
     loop {
         let mut count = c_int::try_from(groups.len()).ok()?;
         // SAFETY: the caller's promise, and room for so many.
-        let found = unsafe { libc::getgrouplist(user, group, groups.as_mut_ptr(), &mut count) };
+        let found = unsafe { getgrouplist(user, group, groups.as_mut_ptr(), &mut count) };
         let count = usize::try_from(count).ok()?;
         if found >= 0 || groups.len() == MOST {
             groups.truncate(count);

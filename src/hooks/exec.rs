@@ -20,12 +20,13 @@ use crate::ownership::{host_file, state};
 use crate::settings::env::Variables;
 use crate::settings::exec_state::{self, Role, VARIABLE};
 use crate::sys;
-use crate::sys::next_symbol::LibcFunction;
+use crate::sys::next_symbol::NextFunction;
 
 /// A null-terminated vector of C strings.
 type Vector = *const *const c_char;
 
 unsafe extern "C" {
+    #[link_name = "__environ"]
     static environ: Vector;
 }
 
@@ -201,14 +202,14 @@ unsafe fn copied(vector: Vector, put: Option<&CStr>, copy: *mut *const c_char) -
 
 // ---- the functions ----
 
-static EXECVE: LibcFunction = LibcFunction::new(c"execve");
-static EXECV: LibcFunction = LibcFunction::new(c"execv");
-static EXECVP: LibcFunction = LibcFunction::new(c"execvp");
-static EXECVPE: LibcFunction = LibcFunction::new(c"execvpe");
-static FEXECVE: LibcFunction = LibcFunction::new(c"fexecve");
-static EXECVEAT: LibcFunction = LibcFunction::new(c"execveat");
-static POSIX_SPAWN: LibcFunction = LibcFunction::new(c"posix_spawn");
-static POSIX_SPAWNP: LibcFunction = LibcFunction::new(c"posix_spawnp");
+static EXECVE: NextFunction = NextFunction::new(c"execve");
+static EXECV: NextFunction = NextFunction::new(c"execv");
+static EXECVP: NextFunction = NextFunction::new(c"execvp");
+static EXECVPE: NextFunction = NextFunction::new(c"execvpe");
+static FEXECVE: NextFunction = NextFunction::new(c"fexecve");
+static EXECVEAT: NextFunction = NextFunction::new(c"execveat");
+static POSIX_SPAWN: NextFunction = NextFunction::new(c"posix_spawn");
+static POSIX_SPAWNP: NextFunction = NextFunction::new(c"posix_spawnp");
 
 /// Looks up the functions of libc, for a process whose signal handlers and children may need them.
 ///

@@ -4,6 +4,8 @@ pub mod fd_table;
 // Unit tests are linked as programs, where nothing is wrapped.
 #[cfg(not(test))]
 mod heap;
+#[cfg(not(test))]
+mod libc;
 pub mod tls_keys;
 #[cfg(not(test))]
 mod wrap;

@@ -7,6 +7,7 @@ pub mod fs;
 pub mod futex;
 pub mod guard;
 pub mod next_symbol;
+pub mod objects;
 pub mod procfs;
 #[cfg(test)]
 pub mod proptest_config;

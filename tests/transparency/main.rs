@@ -6,6 +6,7 @@ mod common;
 mod children;
 mod descriptors;
 mod exports;
+mod imports;
 mod instruction_counts;
 mod threads;
 mod valgrind;

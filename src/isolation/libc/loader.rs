@@ -1,0 +1,36 @@
+//! What std and the unwinder ask the loader.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+use crate::sys::objects;
+
+/// dlsym(3), by which std asks for the smallest stack of a thread that libc allows.
+unsafe extern "C" fn dlsym(_: *mut c_void, name: *const c_char) -> *mut c_void {
+    // SAFETY: dlsym(3) takes a C string.
+    objects::next(unsafe { CStr::from_ptr(name) }).cast_mut()
+}
+
+type Callback = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;
+
+/// dl_iterate_phdr(3), by which the unwinder finds the tables of a frame where libc has no faster way. It
+/// unwinds a panic of ours from our frames to our frames: it need not know any other object.
+unsafe extern "C" fn dl_iterate_phdr(callback: Callback, data: *mut c_void) -> c_int {
+    unsafe extern "C" {
+        /// The start of this library in memory, by a name that the linker gives it.
+        static __ehdr_start: libc::Elf64_Ehdr;
+    }
+    // SAFETY: the linker's symbol; the library stays mapped. All zeroes is a valid dl_phdr_info. The callback
+    // is the caller's.
+    unsafe {
+        let header = &raw const __ehdr_start;
+        let mut info: libc::dl_phdr_info = std::mem::zeroed();
+        info.dlpi_addr = header as u64;
+        info.dlpi_name = c"".as_ptr();
+        info.dlpi_phdr = header.cast::<u8>().add((*header).e_phoff as usize).cast();
+        info.dlpi_phnum = (*header).e_phnum;
+        info.dlpi_adds = 1;
+        callback(&mut info, size_of::<libc::dl_phdr_info>(), data)
+    }
+}
+
+crate::isolation::wrap::wrap!(dlsym, dl_iterate_phdr);

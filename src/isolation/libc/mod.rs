@@ -1,0 +1,85 @@
+//! The functions of libc that we, std and the crates call, over the kernel's system calls.
+//!
+//! A program may define any name that libc has, and so may another preload: the loader would bind our
+//! reference to *that* function. It may not be what libc's is (a shell's own `putenv`), not work yet (a
+//! preload whose constructor has yet to run), or keep tables by descriptor number, while our threads have
+//! a descriptor table of their own. So the linker sends our calls of these names here (`--wrap`, see
+//! build.rs). The symbols are hidden; what the host calls is not concerned.
+//!
+//! What is left to libc has a name that is reserved to the implementation, or has to be libc's own:
+//! `pthread_*`. tests/transparency/imports.rs holds the list of them.
+//!
+//! Each function does what its manual page says, sets errno, and is no cancellation point.
+
+mod files;
+mod loader;
+mod memory;
+mod processes;
+mod signals;
+mod sockets;
+mod strings;
+mod time;
+
+use std::ffi::c_long;
+
+use crate::sys::{Errno, raw, set_errno};
+
+/// Makes a system call; answers -1 and sets errno where the kernel refuses.
+///
+/// # Safety
+///
+/// As for [`raw::call`].
+#[inline(always)]
+unsafe fn call<const N: usize>(number: c_long, arguments: [usize; N]) -> isize {
+    let mut all = [0; 6];
+    all[..N].copy_from_slice(&arguments);
+    // SAFETY: the caller's promise.
+    answer(unsafe { raw::call(number, all) })
+}
+
+fn answer(by_kernel: isize) -> isize {
+    if (-4095..0).contains(&by_kernel) {
+        return refuse(-by_kernel as i32);
+    }
+    by_kernel
+}
+
+#[cold]
+#[inline(never)]
+fn refuse(errno: i32) -> isize {
+    set_errno(Errno(errno));
+    -1
+}
+
+/// Functions that do nothing but make a system call. Arguments are register-sized: the kernel takes of
+/// each what its type has.
+macro_rules! system_calls {
+    ($($name:ident($($argument:ident),*) => $number:ident[$($value:expr),*];)+) => {
+        $(
+            unsafe extern "C-unwind" fn $name($($argument: usize),*) -> isize {
+                // SAFETY: the contract of the function is the system call's.
+                unsafe { super::call(libc::$number, [$($value),*]) }
+            }
+        )+
+        crate::isolation::wrap::wrap!($($name),+);
+    };
+}
+use system_calls;
+
+/// syscall(2), which takes the number of the call and up to six arguments.
+unsafe extern "C-unwind" fn syscall(
+    number: c_long,
+    first: usize,
+    second: usize,
+    third: usize,
+    fourth: usize,
+    fifth: usize,
+    sixth: usize,
+) -> isize {
+    // SAFETY: the caller's promise. What it has not passed is undefined, and not read by the kernel.
+    unsafe { call(number, [first, second, third, fourth, fifth, sixth]) }
+}
+crate::isolation::wrap::wrap!(syscall);
+
+/// "This directory", as openat(2) and its relatives take it.
+const HERE: usize = libc::AT_FDCWD as usize;

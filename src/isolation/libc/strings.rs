@@ -1,0 +1,95 @@
+//! Memory and strings. The compiler calls these too, wherever it likes.
+//!
+//! Loops that the compiler could recognise would become calls of themselves. So bytes are copied and set
+//! by one instruction where there is one, and read one by one elsewhere; what we copy is short.
+
+use std::ffi::{c_int, c_void};
+
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
+    // SAFETY: the caller's promise; the direction flag is clear, as the ABI demands.
+    unsafe {
+        std::arch::asm!("rep movsb", inout("rcx") size => _, inout("rdi") to => _, inout("rsi") from => _,
+            options(nostack, preserves_flags));
+    }
+    to
+}
+
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" fn memset(to: *mut u8, byte: c_int, size: usize) -> *mut u8 {
+    // SAFETY: the caller's promise; the direction flag is clear, as the ABI demands.
+    unsafe {
+        std::arch::asm!("rep stosb", inout("rcx") size => _, inout("rdi") to => _, in("al") byte as u8,
+            options(nostack, preserves_flags));
+    }
+    to
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
+    for at in 0..size {
+        // SAFETY: the caller's promise.
+        unsafe { to.add(at).write_volatile(from.add(at).read_volatile()) };
+    }
+    to
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+unsafe extern "C" fn memset(to: *mut u8, byte: c_int, size: usize) -> *mut u8 {
+    for at in 0..size {
+        // SAFETY: the caller's promise.
+        unsafe { to.add(at).write_volatile(byte as u8) };
+    }
+    to
+}
+
+unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
+    if (to as usize).wrapping_sub(from as usize) >= size {
+        // SAFETY: the caller's promise; going up, no byte is overwritten before it is read.
+        return unsafe { memcpy(to, from, size) };
+    }
+    for at in (0..size).rev() {
+        // SAFETY: the caller's promise; going down, no byte is overwritten before it is read.
+        unsafe { to.add(at).write_volatile(from.add(at).read_volatile()) };
+    }
+    to
+}
+
+unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, size: usize) -> c_int {
+    for at in 0..size {
+        // SAFETY: the caller's promise.
+        let (one, other) = unsafe { (one.add(at).read_volatile(), other.add(at).read_volatile()) };
+        if one != other {
+            return c_int::from(one) - c_int::from(other);
+        }
+    }
+    0
+}
+
+unsafe extern "C" fn bcmp(one: *const c_void, other: *const c_void, size: usize) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { memcmp(one.cast(), other.cast(), size) }
+}
+
+unsafe extern "C" fn strlen(string: *const u8) -> usize {
+    let mut length = 0;
+    // SAFETY: the caller's promise: there is a zero byte.
+    while unsafe { string.add(length).read_volatile() } != 0 {
+        length += 1;
+    }
+    length
+}
+
+unsafe extern "C" fn strcmp(one: *const u8, other: *const u8) -> c_int {
+    let mut at = 0;
+    loop {
+        // SAFETY: the caller's promise: both end in a zero byte.
+        let (one, other) = unsafe { (one.add(at).read_volatile(), other.add(at).read_volatile()) };
+        if one != other || one == 0 {
+            return c_int::from(one) - c_int::from(other);
+        }
+        at += 1;
+    }
+}
+
+crate::isolation::wrap::wrap!(memcpy, memmove, memset, memcmp, bcmp, strlen, strcmp);

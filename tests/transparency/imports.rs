@@ -1,0 +1,140 @@
+//! What the library is bound to by name, and by whom such a name can be taken.
+
+use crate::common::library;
+use std::process::Command;
+
+/// All that may be bound to a definition of somebody else's, with a reason each. The list may only shrink: another name
+/// could be one that a program has for a function of its own.
+const IMPORTS: &[(&str, &str)] = &[
+    // Names that C reserves to the implementation: no program may define them.
+    (
+        "_ITM_deregisterTMCloneTable",
+        "weak, of the compiler's start files",
+    ),
+    (
+        "_ITM_registerTMCloneTable",
+        "weak, of the compiler's start files",
+    ),
+    ("__gmon_start__", "weak, of the compiler's start files"),
+    ("__cxa_finalize", "of the compiler's start files"),
+    ("__cxa_atexit", "libc's list of what to call at exit(3)"),
+    (
+        "__cxa_at_quick_exit",
+        "libc's list of what to call at quick_exit(3)",
+    ),
+    ("__environ", "libc's environment"),
+    (
+        "__errno_location",
+        "libc's errno: the host's, which we put back",
+    ),
+    (
+        "__getauxval",
+        "what the kernel has told libc, without a system call",
+    ),
+    (
+        "__libc_current_sigrtmax",
+        "std: libc keeps some signals for itself",
+    ),
+    (
+        "__libc_current_sigrtmin",
+        "std: libc keeps some signals for itself",
+    ),
+    (
+        "__pthread_key_create",
+        "weak: the unwinder asks whether there are threads",
+    ),
+    (
+        "__register_atfork",
+        "libc's list of what to call at fork(2)",
+    ),
+    ("__sigaction", "libc's own sigaction(2), with its restorer"),
+    (
+        "__tls_get_addr",
+        "the compiler's access to variables of a thread",
+    ),
+    (
+        "__xpg_strerror_r",
+        "std: the text of an errno, with libc's translations",
+    ),
+    (
+        "_dl_find_object",
+        "the unwinder: tables of a frame, without a lock",
+    ),
+    (
+        "_r_debug",
+        "the loader's list of objects, in which we look up the next definition of what we export",
+    ),
+    // Threads have to be libc's.
+    ("pthread_attr_destroy", "threads"),
+    ("pthread_attr_init", "threads"),
+    ("pthread_attr_setdetachstate", "threads"),
+    ("pthread_attr_setstacksize", "threads"),
+    ("pthread_create", "threads"),
+    ("pthread_detach", "threads"),
+    (
+        "pthread_key_create",
+        "a destructor that tells of the end of the main thread",
+    ),
+    ("pthread_key_delete", "thread keys"),
+    ("pthread_mutex_lock", "the unwinder"),
+    ("pthread_mutex_unlock", "the unwinder"),
+    ("pthread_once", "the unwinder"),
+    ("pthread_self", "threads"),
+    (
+        "pthread_setcancelstate",
+        "no thread is cancelled in our code",
+    ),
+    (
+        "pthread_setcanceltype",
+        "no thread is cancelled in our code",
+    ),
+    ("pthread_setname_np", "names of our threads"),
+    ("pthread_setspecific", "thread keys"),
+];
+
+fn symbols(options: &[&str]) -> Vec<String> {
+    let mut nm = Command::new("nm");
+    nm.args(["--dynamic", "--format=just-symbols"])
+        .args(options);
+    let output = nm
+        .arg(library())
+        .output()
+        .expect("nm, from Debian's binutils");
+    assert!(output.status.success(), "{output:?}");
+    let names = String::from_utf8(output.stdout).unwrap();
+    let without_version = |name: &str| name.split('@').next().unwrap().to_owned();
+    names.lines().map(without_version).collect()
+}
+
+#[test]
+fn library_imports_only_reserved_names_and_threads() {
+    let allowed = |name: &String| IMPORTS.iter().any(|(known, _)| known == name);
+    let others: Vec<String> = symbols(&["--undefined-only"])
+        .into_iter()
+        .filter(|name| !allowed(name))
+        .collect();
+    assert!(
+        others.is_empty(),
+        "could be bound to functions of the host's: {others:?}; stand-ins are in src/isolation/libc"
+    );
+}
+
+/// A call of ours by a name that we export would go to the definition of a program that has one.
+#[test]
+fn library_is_not_bound_to_its_own_exports_by_name() {
+    let exported = symbols(&["--defined-only"]);
+    let output = Command::new("readelf")
+        .args(["--wide", "--relocs"])
+        .arg(library())
+        .output()
+        .expect("readelf, from Debian's binutils");
+    let relocations = String::from_utf8(output.stdout).unwrap();
+    let bound: Vec<&String> = exported
+        .iter()
+        .filter(|name| {
+            let mut words = relocations.split_whitespace();
+            words.any(|word| word.split('@').next() == Some(name))
+        })
+        .collect();
+    assert!(bound.is_empty(), "{bound:?}");
+}
