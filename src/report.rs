@@ -1,33 +1,40 @@
-//! What a person gets told, and where.
+//! Messages to the operator.
 //!
-//! One line: `libpidfile: <path>: <what happened>`. It goes to the host's stderr as it is at that
-//! moment, or to the system log. Nothing here ever blocks: a message that cannot be delivered at
-//! once is dropped. syslog(3) is not used: its state is the host's.
+//! A message is one line: `libpidfile: PATH: WHAT HAPPENED`. It goes to the host's stderr, or to the system log. A message
+//! that cannot be delivered at once is dropped: nothing here blocks.
+//!
+//! stderr is the descriptor 2 that the host has at that moment, but only if it still leads to what it led to at the start.
+//! A host that has closed it may have got the number for a file of its own, into which a message must never go.
+//!
+//! syslog(3) is not used, because its state belongs to the host: a datagram goes to `/dev/log`.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use libc::STDERR_FILENO;
 
 use crate::isolation::fd_table;
 use crate::settings::Log;
 use crate::settings::config::Config;
+use crate::sys::fs::{fstat, is_dev_null};
 use crate::sys::text::escaped;
 use crate::sys::{self, procfs, sigset::SignalsBlocked};
 
-/// Something the operator should know in any case.
+/// Reports something that the operator should know in any case.
 pub fn problem(config: &Config, what: &str) {
     problem_of(config.path.to_bytes(), config.log, what);
 }
 
-/// The same before there is a configuration.
+/// Reports a problem before there is a configuration.
 pub fn problem_of(path: &[u8], log: Log, what: &str) {
     if log != Log::Off {
         say(path, log, what);
     }
 }
 
-/// Something for those who asked to see it work.
+/// Reports an event to those who asked to see every event.
 pub fn detail(config: &Config, what: &str) {
     detail_of(config.path.to_bytes(), config.log, what);
 }
@@ -44,7 +51,7 @@ pub fn wants_details(log: Log) -> bool {
     matches!(log, Log::Stderr | Log::Syslog)
 }
 
-/// A detail whose place and time are a signal handler: all that allocates is done beforehand.
+/// The beginning of a message that a signal handler will send: what has to allocate is done beforehand.
 pub struct Prepared {
     log: Log,
     head: String,
@@ -61,23 +68,23 @@ impl Prepared {
         wants_details(log).then_some(Self { log, head })
     }
 
-    /// For a thread that has the host's descriptors.
+    /// Sends the message.
     ///
-    /// Async-signal-safe: system calls only. Not inlined: a handler on a small stack must have room
-    /// for this only where somebody has asked for it.
+    /// Context: signal handler or exit path, in a thread with the host's descriptor table. Async-signal-safe: system calls
+    /// only. Not inlined, so that a handler on a small stack needs the room only where somebody asked for the message.
     #[inline(never)]
     pub fn say(&self, what: &'static str) {
-        // Where nobody reads, writing raises SIGPIPE.
+        // A write to a pipe that nobody reads raises SIGPIPE.
         let _blocked = SignalsBlocked::new();
         if self.log == Log::Syslog {
             deliver_to_syslog(&self.head, what);
         } else {
-            write_to(2, &self.head, what);
+            write_to(STDERR_FILENO, &self.head, what);
         }
     }
 }
 
-/// A daemon that stops for no visible reason costs somebody a night.
+/// Reports why the host is about to get a signal.
 pub fn deleted(config: &Config) {
     let (pid, signal) = (sys::getpid(), config.signal);
     problem(
@@ -86,7 +93,7 @@ pub fn deleted(config: &Config) {
     );
 }
 
-/// The same for what follows where the signal has not ended it.
+/// Reports that the host has outlived the signal, and gets SIGKILL.
 pub fn killed(config: &Config) {
     let (pid, signal) = (sys::getpid(), config.signal);
     problem(
@@ -98,6 +105,7 @@ pub fn killed(config: &Config) {
     );
 }
 
+/// Returns the name of a signal that is likely here, or its number.
 fn name(signal: c_int) -> String {
     match signal {
         libc::SIGTERM => "SIGTERM".to_owned(),
@@ -109,6 +117,8 @@ fn name(signal: c_int) -> String {
     }
 }
 
+/// Delivers a message where `log` wants it. Where stderr cannot be had `Log::Auto` uses the system log, and where that
+/// cannot be had `Log::Syslog` uses stderr.
 fn say(path: &[u8], log: Log, what: &str) {
     let has_log = may_open();
     let wants_log = log == Log::Syslog && has_log;
@@ -118,46 +128,46 @@ fn say(path: &[u8], log: Log, what: &str) {
     }
 }
 
-/// What a line begins with.
+/// Returns the beginning of a line on stderr.
 fn head(path: &[u8]) -> String {
     format!("libpidfile: {}: ", escaped(path))
 }
 
+/// Returns the beginning of a datagram to `/dev/log`, in the form of RFC 3164 that syslog(3) writes.
 fn syslog_head(path: &[u8]) -> String {
+    /// LOG_DAEMON | LOG_WARNING (sys/syslog.h).
     const DAEMON_WARNING: c_int = (3 << 3) | 4;
     let pid = sys::getpid();
     format!("<{DAEMON_WARNING}>libpidfile[{pid}]: {}: ", escaped(path))
 }
 
-/// What fd 2 was when the host started: device and inode.
-static STDERR: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+/// Device and inode of what descriptor 2 led to when the host started; zeroes if it was closed.
+static STDERR_AT_START: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 
-/// Called at the start. Later the host may have closed fd 2 and got that number for a file of its
-/// own, into which a message must never go.
+/// Records what descriptor 2 leads to.
+///
+/// Context: host thread before main.
 pub fn remember_stderr() {
-    // SAFETY: whatever is there is not closed by us.
-    let stderr = unsafe { BorrowedFd::borrow_raw(2) };
-    if let Some(stat) = status(stderr.as_raw_fd()) {
-        STDERR[0].store(stat.st_dev, Ordering::Relaxed);
-        STDERR[1].store(stat.st_ino, Ordering::Relaxed);
+    if let Ok(stat) = fstat(&STDERR_FILENO) {
+        STDERR_AT_START[0].store(stat.st_dev, Ordering::Relaxed);
+        STDERR_AT_START[1].store(stat.st_ino, Ordering::Relaxed);
     }
 }
 
-/// Whether a message may go there: only to what it was at the start. Anything else may be the host's
-/// data. /dev/null is no place for a message that somebody has to see.
+/// Returns whether a message may go to a descriptor: it leads to what stderr was at the start, and that is not /dev/null,
+/// where nobody would see it.
 fn is_log(fd: c_int) -> bool {
-    let Some(stat) = status(fd) else { return false };
-    let is_null =
-        stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == libc::makedev(1, 3);
-    !is_null
-        && stat.st_dev == STDERR[0].load(Ordering::Relaxed)
-        && stat.st_ino == STDERR[1].load(Ordering::Relaxed)
+    let Ok(stat) = fstat(&fd) else { return false };
+    !is_dev_null(&stat)
+        && stat.st_dev == STDERR_AT_START[0].load(Ordering::Relaxed)
+        && stat.st_ino == STDERR_AT_START[1].load(Ordering::Relaxed)
 }
 
+/// Writes a message to the host's stderr. Returns whether it was written.
 fn deliver_to_stderr(head: &str, what: &str) -> bool {
     let fetched;
     let fd = if keeps_hosts_table() {
-        2
+        STDERR_FILENO
     } else if let Some(fd) = fetch_stderr() {
         fetched = fd;
         fetched.as_raw_fd()
@@ -167,13 +177,16 @@ fn deliver_to_stderr(head: &str, what: &str) -> bool {
     write_to(fd, head, what)
 }
 
-/// In one call, so that lines of several processes do not mix. SIGPIPE is blocked.
+/// Writes one line in one call, so that lines of several processes do not mix. Returns whether it was written.
+///
+/// SIGPIPE has to be blocked.
 fn write_to(fd: c_int, head: &str, what: &str) -> bool {
     let parts = [head, what, "\n"].map(part);
-    // SAFETY: reads from the parts, which are there.
+    // SAFETY: `parts` has 3 entries, each of which describes a string that outlives the call; they are only read.
     is_log(fd) && is_ready(fd) && unsafe { libc::writev(fd, parts.as_ptr(), 3) >= 0 }
 }
 
+/// Describes a string to writev(2) or sendmsg(2).
 fn part(text: &str) -> libc::iovec {
     libc::iovec {
         iov_base: text.as_ptr().cast_mut().cast(),
@@ -181,13 +194,14 @@ fn part(text: &str) -> libc::iovec {
     }
 }
 
-/// The main thread runs us only before `main`; the others have a table of their own, or may not
-/// open anything and so have only the host's.
+/// Returns whether the calling thread has the host's descriptor table. The main thread has it, and runs this code before
+/// `main` only. Our other threads have a table of their own, unless that is forbidden here.
 fn keeps_hosts_table() -> bool {
     is_main_thread() || !fd_table::is_entered()
 }
 
-/// In the host's table the host could hit what is opened, or take it for its own.
+/// Returns whether the calling thread may open a descriptor: not in the host's table while the host runs, which could
+/// close it or take it for one of its own.
 fn may_open() -> bool {
     is_main_thread() || fd_table::is_entered()
 }
@@ -196,31 +210,35 @@ fn is_main_thread() -> bool {
     sys::gettid() == sys::getpid()
 }
 
-/// The host's fd 2 as it is now (pidfd_getfd(2), Linux 5.6). A sandbox may answer an unusual
-/// system call by killing the process, so under seccomp it is not tried.
+/// Returns the host's descriptor 2 as it is now, by pidfd_getfd(2), Linux 5.6. Under seccomp(2) that is not tried: a
+/// sandbox may answer an unusual system call by killing the process.
 fn fetch_stderr() -> Option<OwnedFd> {
     if is_sandboxed() {
         return None;
     }
-    // SAFETY: by number: glibc has the functions only since 2.36. Both descriptors are new.
+    // SAFETY: both calls take numbers only (glibc has the functions since 2.36). What they return is a new descriptor in
+    // the table of this thread, which nothing else owns.
     unsafe {
         let host = libc::syscall(libc::SYS_pidfd_open, sys::getpid(), 0) as c_int;
         let host = (host >= 0).then(|| OwnedFd::from_raw_fd(host))?;
-        let stderr = libc::syscall(libc::SYS_pidfd_getfd, host.as_raw_fd(), 2, 0) as c_int;
+        let stderr =
+            libc::syscall(libc::SYS_pidfd_getfd, host.as_raw_fd(), STDERR_FILENO, 0) as c_int;
         (stderr >= 0).then(|| OwnedFd::from_raw_fd(stderr))
     }
 }
 
-/// Also where that cannot be seen.
+/// Returns whether the calling thread is under seccomp(2); true if that cannot be seen.
 fn is_sandboxed() -> bool {
     let mode = procfs::record("/proc/thread-self/status", b'\n', b"Seccomp:");
     mode.is_none_or(|mode| mode.trim_ascii() != b"0")
 }
 
+/// Sends a message to the system log, if something listens there and has room.
 fn deliver_to_syslog(head: &str, what: &str) {
     let mut parts = [head, what].map(part);
     let flags = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: the descriptor is new, the address and the message are initialised, all parts are there.
+    // SAFETY: a new descriptor, which nothing else owns. All zeroes is a value of both structures, which are plain data.
+    // The name and the parts that the message points to outlive the call; sendmsg(2) only reads them.
     unsafe {
         let socket = libc::socket(libc::AF_UNIX, flags, 0);
         if socket < 0 {
@@ -241,18 +259,13 @@ fn deliver_to_syslog(head: &str, what: &str) {
     }
 }
 
+/// Returns whether a write would not block.
 fn is_ready(fd: c_int) -> bool {
     let mut poll = libc::pollfd {
         fd,
         events: libc::POLLOUT,
         revents: 0,
     };
-    // SAFETY: one entry; the call does not wait.
+    // SAFETY: `poll` is the one entry that the call is told of, and outlives it; a timeout of 0 does not wait.
     unsafe { libc::poll(&mut poll, 1, 0) == 1 && poll.revents & libc::POLLOUT != 0 }
-}
-
-fn status(fd: c_int) -> Option<libc::stat64> {
-    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
-    // SAFETY: room for the answer, which is read only on success.
-    unsafe { (libc::fstat64(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) }
 }

@@ -157,25 +157,21 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     }
     let origin = origin(setting, variables);
     let path = config.path.to_bytes();
-    let begin = |home, pid| exec_state::begin(home, path, pid, origin);
-    let begin_if_known = |pid| {
-        if let Some(home) = Home::of(&config.path) {
-            begin(home, pid);
-        }
-    };
+    let begin_at = |home, pid| exec_state::begin(home, path, pid, origin);
+    let begin = |pid| begin_at(Home::of(&config.path).unwrap_or(Home::UNKNOWN), pid);
     let claim = match state {
         Some(state) if state.role != Role::Inert => {
-            begin(state.home, sys::getpid());
+            begin_at(state.home, sys::getpid());
             if state.role == Role::Standby {
                 return stand_by_again(config);
             }
             Claim::Resume(state.home)
         }
         None if descent::has_owner_as_parent(setting) => {
-            return begin_if_known(sys::getppid());
+            return begin(sys::getppid());
         }
         _ => {
-            begin_if_known(sys::getpid());
+            begin(sys::getpid());
             Claim::Fresh
         }
     };
@@ -202,14 +198,15 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
             match refusal {
                 // A child without the variable.
                 Refusal::Held(Some(pid)) if state.is_none() && procfs::descends_from(pid) => {
-                    begin_if_known(pid);
+                    begin(pid);
                 }
-                Refusal::LeftByAncestor(pid) => begin_if_known(pid),
+                Refusal::LeftByAncestor(pid) => begin(pid),
                 Refusal::Held(_) => stand_aside(config, &refusal, claim, state.is_some()),
-                // The next image, and each child, may be luckier.
+                // Not the children: one of them may be a helper, which would become the owner once the directory is
+                // there. The next image of this process tries again, and does not say it again.
                 _ => {
-                    exec_state::forget_all();
-                    stand_aside(config, &refusal, claim, false);
+                    let is_known = state.is_some_and(|state| state.role == Role::Inert);
+                    stand_aside(config, &refusal, claim, is_known);
                 }
             }
         }

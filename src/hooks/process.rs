@@ -1,10 +1,10 @@
 //! The process ends, or becomes a daemon.
 
 use std::ffi::c_int;
-use std::mem::MaybeUninit;
 
 use crate::endings::{self, How};
 use crate::hooks;
+use crate::sys::fs::{fstat, is_dev_null};
 use crate::sys::{self, Errno, guard::guarded};
 
 /// _exit(2).
@@ -63,15 +63,11 @@ pub extern "C-unwind" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c
 
 /// Makes /dev/null the standard streams, if it is what it should be.
 fn redirect_streams() -> c_int {
-    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
-    // SAFETY: system calls on a descriptor that was just opened; room for the answer.
+    // SAFETY: the path is a C string; the other calls take numbers only.
     unsafe {
         let null = libc::open64(c"/dev/null".as_ptr(), libc::O_RDWR);
-        if null == -1 || libc::fstat64(null, stat.as_mut_ptr()) != 0 {
-            return -1;
-        }
-        let stat = stat.assume_init();
-        if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != libc::makedev(1, 3) {
+        let Ok(stat) = fstat(&null) else { return -1 };
+        if !is_dev_null(&stat) {
             libc::close(null);
             sys::set_errno(Errno(libc::ENODEV));
             return -1;

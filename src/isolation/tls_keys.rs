@@ -1,6 +1,6 @@
 //! The numbers that pthread_key_create(3) gives.
 //!
-//! We need two keys for thread-specific data, std one and [`crate::last_thread`] the other. libc
+//! We need two keys for thread-specific data, std one and `endings::last_thread` the other. libc
 //! gives the lowest number that is free, and the host's first key shall be the one that it gets
 //! without us. So while ours are made the low numbers are taken, and then given back. They must not
 //! be too high: libc keeps only the first block of keys without allocating (nptl/descr.h,

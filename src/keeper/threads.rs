@@ -6,8 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::ownership::state::{self, Phase};
-use crate::sys::{self, clock, futex, guard::guarded, procfs, sigset};
-
+use crate::sys::{self, futex, guard::guarded, procfs, sigset};
 /// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -52,14 +51,11 @@ pub fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
 
 /// Waits until that thread is gone: until then it counts as one of the host's, and has its stack.
 pub fn wait_for_stack() {
-    let end = clock::now() + START_TIMEOUT;
-    loop {
+    futex::poll_until(START_TIMEOUT, futex::POLL_INTERVAL, || {
         let donor = STACK_DONOR.load(Ordering::SeqCst);
-        if donor == 0 || donor != DONOR_TO_COME && !sys::is_thread(donor) || clock::now() > end {
-            return STACK_DONOR.store(0, Ordering::SeqCst);
-        }
-        futex::pause(futex::POLL_INTERVAL);
-    }
+        donor == 0 || donor != DONOR_TO_COME && !sys::is_thread(donor)
+    });
+    STACK_DONOR.store(0, Ordering::SeqCst);
 }
 
 /// Whether this process has one thread beside its keeper, which waits for the lock.

@@ -8,13 +8,12 @@
 //! All but [`note`] is async-signal-safe, as unlink(2) and rename(2) are (signal-safety(7)).
 
 use std::ffi::{CStr, c_char, c_int, c_long};
-use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crate::ownership::shared;
 use crate::ownership::state;
 use crate::pidfile::PidFile;
-use crate::sys::fs::FileId;
+use crate::sys::fs::{FileId, fstat, lstat_at};
 use crate::sys::guard::guarded;
 
 /// Device and inode of the file.
@@ -78,10 +77,7 @@ pub fn lock(fd: c_int) -> Option<c_int> {
     if !takes_part() {
         return None;
     }
-    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
-    // SAFETY: room for the answer, which is read only on success.
-    let found = unsafe { (libc::fstat64(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) };
-    found.filter(is_file).map(|_| 0)
+    fstat(&fd).ok().filter(is_file).map(|_| 0)
 }
 
 /// The owner, or a daemon to be that has written the file while its launcher still owns it.
@@ -104,13 +100,8 @@ unsafe fn is_ours(from: c_int, path: *const c_char) -> bool {
     if unsafe { last_component(path) != last_component(ours) } {
         return false;
     }
-    let mut stat = MaybeUninit::<libc::stat64>::zeroed();
-    // SAFETY: a C string and room for the answer, which is read only on success.
-    let found = unsafe {
-        let flags = libc::AT_SYMLINK_NOFOLLOW;
-        (libc::fstatat64(from, path, stat.as_mut_ptr(), flags) == 0).then(|| stat.assume_init())
-    };
-    found.as_ref().is_some_and(is_file)
+    // SAFETY: the caller's promise: `path` is a C string.
+    unsafe { lstat_at(from, path) }.is_ok_and(|found| is_file(&found))
 }
 
 /// # Safety

@@ -31,7 +31,7 @@ use crate::pidfile::location::Home;
 use crate::pidfile::objection::objection;
 use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
 use crate::sys::fs::{
-    FileId, directory_of, flock, fstat, lstat, open, open_private, parent, unlink,
+    FileId, directory_of, flock, fstat, lstat, open, open_private, open_regular, parent, unlink,
 };
 use crate::sys::{self, Errno, clock, futex, procfs};
 
@@ -109,16 +109,15 @@ impl PidFile {
     pub fn resume(path: &CStr, lock: Lock, home: Home) -> Result<Self, Refusal> {
         let start = clock::now();
         loop {
-            let fd = match open(path, libc::O_RDWR).or_else(|_| open(path, libc::O_RDONLY)) {
-                Ok(fd) => fd,
+            let (fd, stat) = match open_regular(path) {
+                Ok(Some(found)) => found,
+                Ok(None) => return Err(Refusal::Lost),
                 Err(Errno(libc::ENOENT)) if home.proves_absence(path) => {
                     return Err(Refusal::Deleted);
                 }
                 Err(errno) => return Err(Refusal::Failed("open it", errno)),
             };
-            let stat = fstat(&fd).map_err(|errno| Refusal::Failed("look at it", errno))?;
-            if stat.st_mode & libc::S_IFMT != libc::S_IFREG || read_pid(&fd) != Some(sys::getpid())
-            {
+            if read_pid(&fd) != Some(sys::getpid()) {
                 return Err(Refusal::Lost);
             }
             let locked = lock == Lock::Kept && flock(&fd).is_ok();

@@ -14,6 +14,12 @@ pub struct Home {
 }
 
 impl Home {
+    /// Where a file would be if its directory existed. It proves nothing.
+    pub const UNKNOWN: Self = Self {
+        directory: FileId(0, 0),
+        root: FileId(0, 0),
+    };
+
     pub fn of(path: &CStr) -> Option<Self> {
         let root = FileId::from(&stat(c"/").ok()?);
         Some(Self {

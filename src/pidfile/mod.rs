@@ -16,12 +16,14 @@ pub mod refusal;
 pub mod standby;
 
 use std::ffi::{CStr, CString};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::pidfile::content::{names_us_at, read_pid, replace};
-use crate::sys::fs::{FileId, born, file_at, flock, fstat, open, parent, unlink, unlock};
+use crate::sys::file_system;
+use crate::sys::fs::{
+    FileId, born, file_at, flock, fstat, is_regular, open, open_regular, parent, unlink, unlock,
+};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, Errno, clock, futex, procfs};
 
@@ -131,7 +133,7 @@ impl PidFile {
         let ours = fstat(self.fd.as_ref()?).ok()?;
         let fd = open(&self.path, libc::O_RDONLY).ok()?;
         let stat = fstat(&fd).ok()?;
-        if ours.st_nlink != 0 || stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        if ours.st_nlink != 0 || !is_regular(&stat) {
             return None;
         }
         // What takes the last name away sets the time of change, and nothing sets that back.
@@ -146,12 +148,8 @@ impl PidFile {
     ///
     /// The PID that is in it instead, if it can be read. None too if somebody holds its lock.
     pub fn adopt(&mut self) -> Result<(), Option<libc::pid_t>> {
-        let fd = open(&self.path, libc::O_RDWR).or_else(|_| open(&self.path, libc::O_RDONLY));
-        let fd = fd.map_err(|_| None)?;
-        let stat = fstat(&fd).map_err(|_| None)?;
-        if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
-            return Err(None);
-        }
+        let found = open_regular(&self.path).ok().flatten();
+        let (fd, stat) = found.ok_or(None)?;
         let pid = read_pid(&fd);
         if pid != Some(sys::getpid()) {
             return Err(pid);
@@ -304,26 +302,12 @@ impl PidFile {
         &self.path
     }
 
-    /// Whether the file system may change without inotify being told: another machine, or a
-    /// program, may be behind it.
+    /// Returns whether the file may change without inotify being told; true if that cannot be seen.
     pub fn is_remote(&self) -> bool {
-        const REMOTE: [u32; 8] = [
-            0x6969,      // NFS
-            0x6573_5546, // FUSE, virtiofs
-            0xFF53_4D42, // CIFS
-            0xFE53_4D42, // SMB2
-            0x0102_1997, // 9p
-            0x00C3_6400, // Ceph
-            0x5346_414F, // AFS
-            0x0116_1970, // GFS2
-        ];
-        let Some(fd) = &self.fd else { return true };
-        let mut stat = MaybeUninit::<libc::statfs>::zeroed();
-        // SAFETY: the descriptor is ours; zeroed is a valid statfs.
-        let (result, stat) = unsafe {
-            let result = libc::fstatfs(fd.as_raw_fd(), stat.as_mut_ptr());
-            (result, stat.assume_init())
-        };
-        result != 0 || REMOTE.contains(&(stat.f_type as u32))
+        let kind = self.fd.as_ref().map(file_system::kind_of);
+        !matches!(
+            kind,
+            Some(Ok(file_system::Kind::Kernel | file_system::Kind::Ordinary))
+        )
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use crate::pidfile::PidFile;
 use crate::pidfile::content::read_pid;
 use crate::pidfile::fd_passing::Bequest;
-use crate::sys::fs::{FileId, flock_by_kernel, fstat, open, parent, unlock};
+use crate::sys::fs::{FileId, flock_by_kernel, fstat, is_regular, open, parent, unlock};
 use crate::sys::{self, Errno, procfs};
 
 /// A PID file that another process owns, and that this one may inherit.
@@ -46,8 +46,7 @@ impl Baton {
             locked: true,
             remark: None,
         };
-        let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
-        is_regular.then_some(Self { file, fd, bequest })
+        is_regular(&stat).then_some(Self { file, fd, bequest })
     }
 
     /// Blocks until the lock is free, and takes it.

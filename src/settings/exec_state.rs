@@ -310,12 +310,6 @@ pub fn forget() {
     STANDBY.pid.store(0, Ordering::SeqCst);
 }
 
-/// Notes that neither this process nor its children have to do with a file.
-pub fn forget_all() {
-    forget();
-    INERT.pid.store(0, Ordering::SeqCst);
-}
-
 /// Returns the variable for this process in a role, if it has that.
 ///
 /// Async-signal-safe.

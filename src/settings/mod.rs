@@ -1,4 +1,4 @@
-//! From the environment and the command line to a [`config::Config`].
+//! From the environment and the command line to a [`config::Config`]. Nothing here can fail the host.
 
 pub mod config;
 pub mod env;
@@ -9,31 +9,31 @@ mod values;
 
 use std::time::Duration;
 
-/// To whom the file passes when the program ends and a child goes on.
+/// Which child gets the file when the program ends (`PIDFILE_FOLLOW`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {
-    /// To a child that has made itself a daemon, see `handover`.
+    /// A child that has made itself a daemon; the module `handover` says how that is seen.
     Auto,
-    /// To any forked child, for daemons that never call setsid(2).
+    /// Any forked child, for daemons that never call setsid(2).
     Fork,
-    /// To nobody.
+    /// No child.
     Off,
 }
 
-/// How a deletion is noticed.
+/// How a deletion is noticed (`PIDFILE_WATCH`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// inotify; polling where it cannot serve.
+    /// By inotify(7), or by polling where inotify has no instance left or is blind.
     Auto,
-    /// inotify or nothing.
+    /// By inotify(7), or not at all.
     Inotify,
-    /// Looking at the file once in this time.
+    /// By a look at the file each time this time is over.
     Poll(Duration),
-    /// Not at all: no thread, and no lock, since a lock needs a descriptor to live in.
+    /// Not at all. There is no thread, and so no lock: a lock needs a descriptor, which the host would see.
     Off,
 }
 
-/// Where messages go.
+/// Where messages go (`PIDFILE_LOG`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Log {
     /// Problems and the deletion only: stderr, or the system log where stderr leads nowhere.
@@ -42,11 +42,12 @@ pub enum Log {
     Stderr,
     /// Every event, to the system log.
     Syslog,
+    /// Nowhere.
     Off,
 }
 
-/// Seconds between two looks where polling is in use.
+/// Time between two looks at a file that is polled, unless `PIDFILE_WATCH=poll:SECONDS` says another.
 pub const POLL: Duration = Duration::from_secs(1);
 
-/// Paths longer than this cannot be opened anyway (`PATH_MAX` counts the final zero byte).
+/// Longest path in bytes that open(2) takes: `PATH_MAX` (linux/limits.h) counts the final zero byte.
 pub const LONGEST_PATH: usize = libc::PATH_MAX as usize - 1;

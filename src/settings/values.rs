@@ -1,10 +1,11 @@
-//! What the values of the settings mean; `None` for one that means nothing.
+//! Parsers of the values of settings. Each returns `None` for a value that means nothing.
 
 use std::ffi::c_int;
 use std::time::Duration;
 
 use super::{Follow, Log, POLL, Watch};
 
+/// Parses a signal: `TERM`, `SIGTERM`, `15`, `RTMIN+3`, `RTMAX-1`. The signals that libc keeps for itself are none.
 pub fn signal(value: &[u8]) -> Option<c_int> {
     const NAMES: [(&str, c_int); 33] = [
         ("HUP", libc::SIGHUP),
@@ -58,7 +59,7 @@ pub fn signal(value: &[u8]) -> Option<c_int> {
     (1..=high).contains(&number).then_some(number)
 }
 
-/// `+3`, `-3` or nothing, after RTMIN and RTMAX.
+/// Parses what follows RTMIN or RTMAX: nothing, or the sign and at most 30.
 fn offset(text: &str, sign: char) -> Option<c_int> {
     if text.is_empty() {
         return Some(0);
@@ -68,9 +69,11 @@ fn offset(text: &str, sign: char) -> Option<c_int> {
     digits.parse().ok().filter(|offset| number && *offset <= 30)
 }
 
-/// Seconds, also fractions of them; at most ten years, so that no later addition overflows. Not by
-/// way of f64, whose parser is larger than all of ours.
+/// Parses a number of seconds such as `2`, `2.5` or `.5`. Digits after the ninth decimal are ignored.
+///
+/// f64 is not used: its parser is larger than all of this file.
 pub fn seconds(value: &[u8]) -> Option<Duration> {
+    /// Ten years: no sum with a time since boot overflows.
     const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
     let text = std::str::from_utf8(value).ok()?;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -85,11 +88,12 @@ pub fn seconds(value: &[u8]) -> Option<Duration> {
     (time <= LONGEST).then_some(time)
 }
 
-/// A number of seconds; `None` inside for 0, which means never.
+/// Parses a number of seconds; `Some(None)` for 0, which means never.
 pub fn kill_after(value: &[u8]) -> Option<Option<Duration>> {
     seconds(value).map(|after| Some(after).filter(|after| !after.is_zero()))
 }
 
+/// Parses `auto`, `inotify`, `poll`, `poll:SECONDS` or `off`.
 pub fn watch(value: &[u8]) -> Option<Watch> {
     match value {
         b"auto" => Some(Watch::Auto),
@@ -97,12 +101,13 @@ pub fn watch(value: &[u8]) -> Option<Watch> {
         b"poll" => Some(Watch::Poll(POLL)),
         b"off" => Some(Watch::Off),
         _ => seconds(value.strip_prefix(b"poll:")?)
-            // Faster than this is a busy loop, and no deletion is that urgent.
+            // A shorter interval is a busy loop.
             .filter(|interval| *interval >= Duration::from_millis(1))
             .map(Watch::Poll),
     }
 }
 
+/// Parses `auto`, `fork` or `off`.
 pub fn follow(value: &[u8]) -> Option<Follow> {
     match value {
         b"auto" => Some(Follow::Auto),
@@ -112,6 +117,7 @@ pub fn follow(value: &[u8]) -> Option<Follow> {
     }
 }
 
+/// Parses a switch: 0 or 1, or a word for it in any case, as in systemd.syntax(7).
 pub fn switch(value: &[u8]) -> Option<bool> {
     let is_one_of = |words: &[&[u8]]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
     if is_one_of(&[b"1", b"yes", b"true", b"on"]) {
@@ -123,6 +129,7 @@ pub fn switch(value: &[u8]) -> Option<bool> {
     }
 }
 
+/// Parses `auto`, `stderr`, `syslog` or `off`.
 pub fn log(value: &[u8]) -> Option<Log> {
     match value {
         b"auto" => Some(Log::Auto),

@@ -1,4 +1,7 @@
-//! Paths, what they lead to, and the system calls on files in the form that we need them.
+//! Files: opening, locking, looking at them, removing them, and listing directories.
+//!
+//! The functions of libc with the names of `flock`, `unlink` and `rename` are the host's, by way of this library's own
+//! exports, so these are system calls here.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long};
 use std::mem::MaybeUninit;
@@ -6,7 +9,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::{Errno, check, errno};
 
-/// What a path leads to: device and inode.
+/// The identity of a file: device and inode (inode(7)). The number of an inode is used again once the file is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileId(pub u64, pub u64);
 
@@ -16,13 +19,18 @@ impl From<&libc::stat64> for FileId {
     }
 }
 
+/// Takes the exclusive lock of an open file; does not wait.
+///
+/// # Errors
+///
+/// EWOULDBLOCK: another open file description has the lock. Others: the file system has no locks.
 pub fn flock(fd: &OwnedFd) -> Result<(), Errno> {
-    flock_by_kernel(fd, libc::LOCK_EX | libc::LOCK_NB).map(|_| ())
+    flock_by_kernel(fd, libc::LOCK_EX | libc::LOCK_NB).map(drop)
 }
 
-/// The function of that name is the host's (hooks/).
+/// Calls flock(2).
 pub fn flock_by_kernel(fd: &OwnedFd, operation: c_int) -> Result<c_int, Errno> {
-    // SAFETY: the descriptor is ours.
+    // SAFETY: flock(2) takes numbers only; the descriptor is open as long as `fd`.
     check(unsafe { libc::syscall(libc::SYS_flock, fd.as_raw_fd(), operation) } as c_int)
 }
 
@@ -30,57 +38,75 @@ pub fn flock_by_kernel(fd: &OwnedFd, operation: c_int) -> Result<c_int, Errno> {
 pub fn open_private(path: &CStr) -> Result<OwnedFd, Errno> {
     let flags =
         libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
-    // SAFETY: a C string; the descriptor is new, and nobody else's.
+    // SAFETY: `path` is a C string that outlives the call. What it returns is a new descriptor, which nothing else owns.
     unsafe {
         let fd = check(libc::open64(path.as_ptr(), flags, 0o600 as libc::c_uint))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
 
-/// fchmod(2).
+/// Sets the mode of an open file, whatever the umask (fchmod(2)).
 pub fn set_mode(fd: &OwnedFd, mode: libc::mode_t) -> Result<(), Errno> {
     // SAFETY: takes numbers only; the descriptor is open for as long as `fd` lives.
     check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
 }
 
+/// Gives up the lock of an open file.
 pub fn unlock(fd: &OwnedFd) {
     let _ = flock_by_kernel(fd, libc::LOCK_UN);
 }
 
-/// Never follows a link, never blocks, never becomes a controlling terminal, is never inherited.
+/// Opens a file with `flags` of open(2). The last component of the path is not followed if it is a symbolic link; the
+/// call does not block; the file becomes no controlling terminal and is not inherited.
 pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // A directory is opened only for O_TMPFILE, where its own path may well be a link.
+    // With O_TMPFILE the path is that of a directory, which may well be a symbolic link.
     let flags = if flags & libc::O_TMPFILE == libc::O_TMPFILE {
         flags & !libc::O_NOFOLLOW
     } else {
         flags
     };
-    // SAFETY: a C string; the descriptor is nobody else's.
+    // SAFETY: `path` is a C string that outlives the call. What it returns is a new descriptor, which nothing else owns.
     unsafe {
         let fd = check(libc::open64(path.as_ptr(), flags, 0o644 as libc::c_uint))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
 
-/// By this name, as std does it (on 64 bits there is but one size of files): another one for the same
-/// function is one more symbol that the loader has to look up in every process.
+/// The result of the stat(2) family. The names with 64 are those that std uses (files have one size on 64-bit Linux):
+/// another name for the same function is one more symbol that the loader looks up in every process.
 pub type Stat = Result<libc::stat64, Errno>;
 
+/// Makes a call of the stat(2) family, which gets a valid, writable stat64.
 fn filled_in(call: impl FnOnce(*mut libc::stat64) -> c_int) -> Stat {
     let mut stat = MaybeUninit::<libc::stat64>::zeroed();
     check(call(stat.as_mut_ptr()))?;
-    // SAFETY: the call has succeeded.
+    // SAFETY: all zeroes is a value of this structure of integers, which the call has filled in besides.
     Ok(unsafe { stat.assume_init() })
 }
 
+/// Returns what a path leads to. A symbolic link as its last component is not followed.
 pub fn lstat(path: &CStr) -> Stat {
-    // SAFETY: a C string, and room for the answer.
+    // SAFETY: `path` is a C string and `stat` a valid, writable stat64; both outlive the call.
     filled_in(|stat| unsafe { libc::lstat64(path.as_ptr(), stat) })
 }
 
-/// Which file a path leads to. On its own, so that a signal handler with a small stack pays for the
-/// kernel's structure no longer than it takes.
+/// Returns what a path leads to from a directory, given by its descriptor. A symbolic link as its last component is not
+/// followed.
+///
+/// # Safety
+///
+/// `path` is a C string.
+pub unsafe fn lstat_at(directory: c_int, path: *const c_char) -> Stat {
+    let flags = libc::AT_SYMLINK_NOFOLLOW;
+    // SAFETY: `path` is a C string by this function's contract, `stat` a valid, writable stat64; both outlive the call. A
+    // number that is no descriptor fails with EBADF.
+    filled_in(|stat| unsafe { libc::fstatat64(directory, path, stat, flags) })
+}
+
+/// Returns which file a path leads to.
+///
+/// Not inlined: a signal handler on a small stack has the kernel's structure on it no longer than the call takes.
 #[inline(never)]
 pub fn file_at(path: &CStr) -> Result<FileId, Errno> {
     lstat(path)
@@ -89,34 +115,34 @@ pub fn file_at(path: &CStr) -> Result<FileId, Errno> {
         .map_err(|errno| *errno)
 }
 
-/// The function of that name is the host's (hooks/).
+/// Removes the name of a file.
 pub fn unlink(path: &CStr) -> Result<(), Errno> {
-    // SAFETY: a C string.
-    check(unsafe { unlink_by_kernel(path.as_ptr()) } as c_int).map(|_| ())
+    // SAFETY: `path` is a C string that outlives the call.
+    check(unsafe { unlink_by_kernel(path.as_ptr()) } as c_int).map(drop)
 }
 
-/// The same system call that libc makes: a sandbox may know no other.
+/// Calls unlink(2), by the system call that libc makes for it: a sandbox may allow no other.
 ///
 /// # Safety
 ///
-/// As for unlink(2).
+/// `path` is a C string.
 pub unsafe fn unlink_by_kernel(path: *const c_char) -> c_long {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller's promise.
+    // SAFETY: `path` is a C string by this function's contract.
     return unsafe { libc::syscall(libc::SYS_unlink, path) };
     #[cfg(not(target_arch = "x86_64"))]
-    // SAFETY: the caller's promise.
+    // SAFETY: `path` is a C string by this function's contract.
     return unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) };
 }
 
-/// rename(2): the function of that name is the host's.
+/// Renames a file, over another one if there is one (rename(2)).
 pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
     let (from, to) = (from.as_ptr(), to.as_ptr());
     #[cfg(target_arch = "x86_64")]
     // SAFETY: both are C strings that outlive the call.
     let renamed = unsafe { libc::syscall(libc::SYS_rename, from, to) };
     #[cfg(not(target_arch = "x86_64"))]
-    // SAFETY: as above.
+    // SAFETY: both are C strings that outlive the call.
     let renamed = unsafe {
         libc::syscall(
             libc::SYS_renameat2,
@@ -130,13 +156,15 @@ pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
     check(renamed as c_int).map(drop)
 }
 
+/// Returns what a path leads to. Symbolic links are followed.
 pub fn stat(path: &CStr) -> Stat {
-    // SAFETY: a C string, and room for the answer.
+    // SAFETY: `path` is a C string and `stat` a valid, writable stat64; both outlive the call.
     filled_in(|stat| unsafe { libc::stat64(path.as_ptr(), stat) })
 }
 
-pub fn fstat(fd: &OwnedFd) -> Stat {
-    // SAFETY: the descriptor is ours; room for the answer.
+/// Returns what a descriptor leads to. A descriptor of the host may be given by its number.
+pub fn fstat(fd: &impl AsRawFd) -> Stat {
+    // SAFETY: `stat` is a valid, writable stat64; a number that is no descriptor fails with EBADF.
     filled_in(|stat| unsafe { libc::fstat64(fd.as_raw_fd(), stat) })
 }
 
@@ -155,17 +183,35 @@ pub fn born(fd: &OwnedFd) -> Option<(i64, i64)> {
     has_it.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec.into()))
 }
 
-/// Reads a file of the kernel's, or as much of it as there is room for, in one piece: it is written
-/// when it is read. Answers how many bytes these are.
+/// Returns whether it is /dev/null: device 1, 3 (Documentation/admin-guide/devices.txt).
+pub fn is_dev_null(stat: &libc::stat64) -> bool {
+    stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == libc::makedev(1, 3)
+}
+
+/// Returns whether it is a regular file.
+pub fn is_regular(stat: &libc::stat64) -> bool {
+    stat.st_mode & libc::S_IFMT == libc::S_IFREG
+}
+
+/// Opens a regular file for reading and writing, or for reading where it may not be written. Returns what it leads to
+/// with it; `None` for anything that is no regular file.
+pub fn open_regular(path: &CStr) -> Result<Option<(OwnedFd, libc::stat64)>, Errno> {
+    let fd = open(path, libc::O_RDWR).or_else(|_| open(path, libc::O_RDONLY))?;
+    let stat = fstat(&fd)?;
+    Ok(is_regular(&stat).then_some((fd, stat)))
+}
+
+/// Reads a file in one call, as far as there is room. Returns the number of bytes. What the kernel writes in /proc is
+/// consistent within one read.
 pub fn read_once(path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {
     let fd = open(path, libc::O_RDONLY)?;
-    // SAFETY: the descriptor is ours; room for as many bytes as are asked for.
+    // SAFETY: `into` is writable for as many bytes as the call is told; the descriptor is open as long as `fd`.
     let length = unsafe { libc::read(fd.as_raw_fd(), into.as_mut_ptr().cast(), into.len()) };
     usize::try_from(length).map_err(|_| errno())
 }
 
-/// The entries of a directory that are numbers, as in /proc. By the system call: opendir(3)
-/// allocates, from the host's malloc.
+/// Returns the entries of a directory that are numbers, as those of /proc. opendir(3) is not used: it allocates from the
+/// host's malloc.
 pub fn numbers_in(directory: &CStr) -> Result<Vec<c_int>, Errno> {
     /// In front of a name: inode, offset, length of the entry, type (getdents64(2)).
     const HEADER: usize = 8 + 8 + 2 + 1;
@@ -175,7 +221,7 @@ pub fn numbers_in(directory: &CStr) -> Result<Vec<c_int>, Errno> {
     let mut entries = [0_u8; 1024];
     loop {
         let (to, size) = (entries.as_mut_ptr(), entries.len());
-        // SAFETY: writes at most the size of `entries`.
+        // SAFETY: `to` is writable for `size` bytes for the whole call, and aligned: the kernel copies bytes.
         let read = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), to, size) };
         let mut rest = match check(read as c_int)? {
             0 => return Ok(numbers),
@@ -197,11 +243,12 @@ pub fn numbers_in(directory: &CStr) -> Result<Vec<c_int>, Errno> {
     }
 }
 
-/// The directory that a path leads into.
+/// Returns the identity of the directory that a path leads into.
 pub fn parent(path: &CStr) -> Option<FileId> {
     stat(&directory_of(path)).ok().as_ref().map(FileId::from)
 }
 
+/// Returns the path of the directory of an absolute path: all before the last slash.
 pub fn directory_of(path: &CStr) -> CString {
     let bytes = path.to_bytes();
     let end = bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0);

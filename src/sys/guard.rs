@@ -1,4 +1,4 @@
-//! What every entry from the host goes through: no panic, no other errno, no cancellation crosses it.
+//! The shell around every entry from the host: no panic, no change of errno and no cancellation crosses it.
 
 use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,12 +6,11 @@ use std::ptr;
 
 use super::{errno, set_errno};
 
-/// Runs one of our entries: whatever happens in it, the host sees neither a panic nor another
-/// `errno` than before.
+/// Runs an entry from the host. Returns `otherwise` if it panics; errno is afterwards what it was before.
 ///
-/// A thread that the host cancels is not unwound through our code, where Rust would abort the
-/// process. One that may be cancelled at any instruction (PTHREAD_CANCEL_ASYNCHRONOUS) ends before
-/// or after, in frames that have nothing to tidy up: so this one is the caller's own.
+/// Cancellation (pthread_cancel(3)) is off meanwhile: glibc cancels by unwinding, and unwinding through Rust code aborts
+/// the process. A thread with PTHREAD_CANCEL_ASYNCHRONOUS may be cancelled at any instruction before and after; it is
+/// then in a frame with nothing to clean up, which is the caller's, since this function is always inlined.
 #[inline(always)]
 pub fn guarded<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
     let before = forbid_cancellation();
@@ -20,13 +19,16 @@ pub fn guarded<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Turns cancellation off for the calling thread. Returns its type and state before.
 #[inline(never)]
 fn forbid_cancellation() -> [c_int; 2] {
+    /// PTHREAD_CANCEL_DEFERRED (pthread.h).
     const DEFERRED: c_int = 0;
+    /// PTHREAD_CANCEL_DISABLE (pthread.h).
     const DISABLE: c_int = 1;
     let (mut kind, mut state) = (0, 0);
-    // SAFETY: room for the answers. Only fields of the calling thread change. The first one is for a
-    // cancellation under way, which the second does not stop (nptl/pthread_cancel.c).
+    // SAFETY: both pointers are to local variables that outlive the calls, which change the calling thread only. The type
+    // first: a cancellation that is under way is not stopped by the state (nptl/pthread_cancel.c).
     unsafe {
         pthread_setcanceltype(DEFERRED, &mut kind);
         pthread_setcancelstate(DISABLE, &mut state);
@@ -34,15 +36,18 @@ fn forbid_cancellation() -> [c_int; 2] {
     [kind, state]
 }
 
+/// Gives the calling thread the type and state of cancellation that it had.
 #[inline(never)]
 fn permit_cancellation([kind, state]: [c_int; 2]) {
-    // SAFETY: likewise. In the last one the thread may end.
+    // SAFETY: null pointers are allowed, and the values are what the calls before have returned. The thread may be
+    // cancelled in the second call: this frame has no destructor, and the functions are declared to unwind.
     unsafe {
         pthread_setcancelstate(state, ptr::null_mut());
         pthread_setcanceltype(kind, ptr::null_mut());
     }
 }
 
+/// Runs `entry`. Returns `otherwise` if it panics, and restores errno.
 #[inline(never)]
 fn contained<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
     let before = errno();
@@ -51,6 +56,7 @@ fn contained<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
     result
 }
 
+// The `libc` crate declares them without unwinding.
 unsafe extern "C-unwind" {
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
     fn pthread_setcanceltype(kind: c_int, old: *mut c_int) -> c_int;

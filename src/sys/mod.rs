@@ -1,8 +1,12 @@
-//! The few things that libc offers no safe form of. All of it is async-signal-safe but for what says so.
+//! System calls in a safe form: files, `/proc`, clocks, futexes, signal sets. Nothing here knows of PID files.
 //!
-//! The lowest room: raw system calls, and no knowledge of PID files.
+//! Functions are async-signal-safe unless they return memory from the heap (`String`, `Vec`, `CString`).
+//!
+//! A function of libc that another preload library may have replaced, or that this library exports itself, is called by
+//! its system call. So is one that glibc has only since a later version than the oldest supported one (2.17).
 
 pub mod clock;
+pub mod file_system;
 pub mod fs;
 pub mod futex;
 pub mod guard;
@@ -19,12 +23,12 @@ pub mod text;
 use std::ffi::c_int;
 use std::{fmt, io};
 
-/// An error number of errno(3), as a system call has left it.
+/// An error number of errno(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub c_int);
 
 impl fmt::Display for Errno {
-    /// Writes what strerror(3) says of it.
+    /// Writes the words of strerror(3).
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         io::Error::from(*self).fmt(to)
     }
@@ -49,7 +53,7 @@ pub fn set_errno(Errno(number): Errno) {
     unsafe { *libc::__errno_location() = number }
 }
 
-/// The result of a libc call that answers -1 on failure, as an errno.
+/// Converts the result of a libc call that returns -1 on failure.
 pub fn check(result: c_int) -> Result<c_int, Errno> {
     if result == -1 {
         Err(errno())
@@ -58,35 +62,34 @@ pub fn check(result: c_int) -> Result<c_int, Errno> {
     }
 }
 
+/// Returns the PID of this process.
 pub fn getpid() -> libc::pid_t {
-    // SAFETY: takes nothing and cannot fail.
+    // SAFETY: getpid(2) has no argument and always succeeds.
     unsafe { raw::call(libc::SYS_getpid, [0; 6]) as libc::pid_t }
 }
 
 /// Returns the PID of the parent of this process.
 pub fn getppid() -> libc::pid_t {
-    // SAFETY: takes nothing and cannot fail.
+    // SAFETY: getppid(2) has no argument and always succeeds.
     unsafe { raw::call(libc::SYS_getppid, [0; 6]) as libc::pid_t }
 }
 
 /// Returns the ID of the calling thread, which is the PID in the main thread.
 pub fn gettid() -> libc::pid_t {
-    // SAFETY: takes nothing and cannot fail.
+    // SAFETY: gettid(2) has no argument and always succeeds.
     unsafe { raw::call(libc::SYS_gettid, [0; 6]) as libc::pid_t }
 }
 
-/// Whether this process has such a thread.
+/// Returns whether this process has a thread of that ID.
 pub fn is_thread(tid: libc::pid_t) -> bool {
-    // SAFETY: signal 0 only asks. By number: glibc has the function only since 2.30.
+    // SAFETY: tgkill(2) takes numbers only, and sends nothing for signal 0. glibc has the function since 2.30.
     unsafe { libc::syscall(libc::SYS_tgkill, getpid(), tid, 0) == 0 }
 }
 
-/// What `_exit` does in libc: every thread ends, nothing of the host runs any more.
-///
-/// Async-signal-safe.
+/// Ends the process with all of its threads, as `_exit` does in libc. No code of the host runs any more.
 pub fn exit_group(status: c_int) -> ! {
     loop {
-        // SAFETY: does not return.
+        // SAFETY: exit_group(2) takes a number and does not return; no destructor has to run after it.
         unsafe { raw::call(libc::SYS_exit_group, [status as usize, 0, 0, 0, 0, 0]) };
     }
 }

@@ -1,6 +1,6 @@
 //! Processes, as far as kill(2) and the files in /proc/PID (proc(5)) tell of them.
 //!
-//! Without /proc what cannot be seen is not known, and each function says what it answers then.
+//! /proc may not be mounted, or hide the processes of others (hidepid=): each function says what it returns then.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -9,16 +9,18 @@ use std::io::{self, BufRead, BufReader, Read};
 use super::fs::{numbers_in, read_once};
 use super::{Errno, errno};
 
-/// A line that the kernel has written of a process or a thread.
+/// The line in /proc/PID/stat: what the kernel tells of a process or a thread.
 pub struct Stat {
     bytes: [u8; Stat::LONGEST],
     length: usize,
 }
 
 impl Stat {
-    /// 52 fields of at most 20 digits, and a name.
+    /// In bytes: 52 fields of at most 20 digits with a blank each, and a name.
     const LONGEST: usize = 1200;
 
+    /// Reads the line from a file.
+    ///
     /// # Errors
     ///
     /// There is no such process, or no /proc.
@@ -31,12 +33,13 @@ impl Stat {
         })
     }
 
+    /// Reads the line of a process; `None` if there is none, or no /proc.
     fn of(pid: libc::pid_t) -> Option<Self> {
         Self::read(&format!("/proc/{pid}/stat")).ok()
     }
 
-    /// A field by its number in proc(5), from 3 on. The name in field 2 may hold anything: blanks,
-    /// parentheses, and bytes that are no text, since the kernel cuts it after 15 of them.
+    /// Returns a field by its number in proc(5), from 3 on. The name in field 2 may contain blanks, parentheses, and bytes
+    /// that are no text, so the fields are counted from the last parenthesis.
     pub fn field(&self, number: usize) -> Option<&[u8]> {
         let line = &self.bytes[..self.length];
         let name_end = line.iter().rposition(|&byte| byte == b')')?;
@@ -45,42 +48,47 @@ impl Stat {
         fields.nth(number.checked_sub(3)?)
     }
 
-    /// A field that is a count.
+    /// Returns the number in a field.
     pub fn count(&self, number: usize) -> Option<u64> {
         std::str::from_utf8(self.field(number)?).ok()?.parse().ok()
     }
 
-    /// Whether it is of one that only waits to be reaped.
+    /// Returns whether the process or thread is a zombie, or about to vanish.
     pub fn has_ended(&self) -> bool {
         matches!(self.field(3), Some(b"Z" | b"X"))
     }
 
+    /// Returns the number of threads of the process.
     pub fn threads(&self) -> Option<u64> {
         self.count(20)
     }
 
+    /// Returns whether the thread waits for an event that a signal can interrupt.
     fn is_asleep(&self) -> bool {
         self.field(3) == Some(b"S")
     }
 
-    /// A first thread that has left while others go on is a zombie too.
+    /// Returns whether a thread of the process is left. A main thread that has ended is a zombie while others run on.
     fn is_running(&self) -> bool {
         !self.has_ended() || self.threads().is_some_and(|threads| threads > 1)
     }
 
+    /// Returns the PID of the parent.
     fn parent(&self) -> Option<libc::pid_t> {
         self.count(4)?.try_into().ok()
     }
 
+    /// Returns when the process started, in clock ticks since boot.
     fn started(&self) -> Option<u64> {
         self.count(22)
     }
 }
 
-/// What follows a name in one of the records of a file: lines in a status, variables in an environment.
-/// The first of that name counts. Such a file may be larger than our heap, so it is looked through, and a
-/// record of more than a page is none.
+/// Returns the rest of the first record of a file that begins with `name`: a line in /proc/PID/status, a variable in
+/// /proc/PID/environ. `None` if there is none, or if it is longer than a page. The file is read in pieces, because it may
+/// be larger than our heap.
 pub fn record(path: &str, delimiter: u8, name: &[u8]) -> Option<Vec<u8>> {
+    /// In bytes: one page.
     const LONGEST: u64 = 4096;
     let mut file = BufReader::with_capacity(4096, File::open(path).ok()?);
     let mut record = Vec::new();
@@ -100,64 +108,64 @@ pub fn record(path: &str, delimiter: u8, name: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether a process of this PID exists (a zombie does).
+/// Returns whether a process of this PID exists. A zombie does.
 pub fn is_alive(pid: libc::pid_t) -> bool {
-    // SAFETY: signal 0 only asks.
+    // SAFETY: kill(2) takes numbers only, and sends nothing for signal 0.
     pid > 0 && (unsafe { libc::kill(pid, 0) } == 0 || errno() == Errno(libc::EPERM))
 }
 
-/// Whether there is such a process, and it is not only waiting to be reaped. Without /proc a zombie
-/// passes for alive.
+/// Returns whether a process of this PID exists and is no zombie. Without /proc a zombie counts as running.
 pub fn is_running(pid: libc::pid_t) -> bool {
     is_alive(pid) && Stat::of(pid).is_none_or(|stat| stat.is_running())
 }
 
-/// The same for one that has started by then, in clock ticks since boot: it is not one that has got
-/// the PID since.
+/// Returns whether `pid` is running and started no later than `latest` (clock ticks since boot): a later start means that
+/// the PID was used again. Without /proc any process of that PID counts.
 pub fn is_running_since(pid: libc::pid_t, latest: u64) -> bool {
     let is_it = |stat: Stat| stat.is_running() && stat.started().is_none_or(|at| at <= latest);
     is_alive(pid) && Stat::of(pid).is_none_or(is_it)
 }
 
-/// Whether a process goes on with what it was forked with: it has neither ended nor called exec(2).
+/// Returns whether a process is running and has not called exec(2) since it was forked. Without /proc any process of that
+/// PID counts.
 pub fn is_as_forked(pid: libc::pid_t) -> bool {
-    /// PF_FORKNOEXEC (include/linux/sched.h).
+    /// PF_FORKNOEXEC (include/linux/sched.h): forked, and has not called exec(2).
     const FORKED: u64 = 0x40;
     let has_called_exec = |stat: &Stat| {
-        // Others that play the kernel (gVisor) know no flags.
+        // gVisor shows no flags.
         let flags = stat.count(9).filter(|flags| *flags != 0);
         flags.is_some_and(|flags| flags & FORKED == 0)
     };
     is_alive(pid) && Stat::of(pid).is_none_or(|stat| stat.is_running() && !has_called_exec(&stat))
 }
 
-/// Whether the first thread of a process runs, or would if it had a processor, or waits for a disk.
+/// Returns whether the main thread of a process runs, waits for a processor, or waits for a disk; false without /proc.
 pub fn is_busy(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"R" | b"D")))
 }
 
-/// Whether the first thread of a process sleeps until something happens.
+/// Returns whether the main thread of a process sleeps until something happens; false without /proc.
 pub fn is_asleep(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.is_asleep())
 }
 
-/// The same for a process that has but that thread.
+/// Returns whether the only thread of a process sleeps until something happens; false without /proc.
 pub fn is_asleep_alone(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.is_asleep() && stat.threads() == Some(1))
 }
 
-/// Clock ticks in which a process has had a processor, for itself and in the kernel.
+/// Returns the CPU time of a process, its own and the kernel's for it, in clock ticks; `None` without /proc.
 pub fn processor_ticks(pid: libc::pid_t) -> Option<u64> {
     let stat = Stat::of(pid)?;
     Some(stat.count(14)? + stat.count(15)?)
 }
 
-/// When a process has started, in clock ticks since boot; `None` if there is none, or no /proc.
+/// Returns when a process started, in clock ticks since boot; `None` if there is none, or no /proc.
 pub fn started(pid: libc::pid_t) -> Option<u64> {
     Stat::of(pid)?.started()
 }
 
-/// The number of threads in this process, ours among them.
+/// Returns the number of threads in this process, with those of this library.
 ///
 /// # Errors
 ///
@@ -169,22 +177,22 @@ pub fn thread_count() -> io::Result<usize> {
     count.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Who has forked a process, or has it since that one ended; `None` if there is none, or no /proc.
+/// Returns the parent of a process, or its reaper if the parent has ended; `None` if there is no such process, or no
+/// /proc.
 pub fn parent(pid: libc::pid_t) -> Option<libc::pid_t> {
     Stat::of(pid)?.parent()
 }
 
-/// Whether `pid` is the parent of this process, or its parent, and so on. Without /proc no more than
-/// the parent is known.
+/// Returns whether `pid` is an ancestor of this process. Without /proc only the parent is known.
 pub fn descends_from(pid: libc::pid_t) -> bool {
-    // SAFETY: takes nothing and cannot fail.
+    // SAFETY: getppid(2) takes no argument and always succeeds.
     has_ancestor(unsafe { libc::getppid() }, pid)
 }
 
-/// Whether `pid` is `process`, or its parent, and so on, as far as /proc tells.
+/// Returns whether `pid` is `process` itself or an ancestor of it, as far as /proc shows.
 pub fn has_ancestor(process: libc::pid_t, pid: libc::pid_t) -> bool {
     let mut ancestor = process;
-    // Each is older than the one before, but the chain may change while it is read.
+    // The chain ends at PID 1, but it may change while it is read: so there is a limit to it.
     for _ in 0..1000 {
         if ancestor == pid {
             return true;
@@ -197,10 +205,10 @@ pub fn has_ancestor(process: libc::pid_t, pid: libc::pid_t) -> bool {
     false
 }
 
-/// The name of our keeper's thread (pthread_setname_np(3)).
+/// The name of the keeper's thread (pthread_setname_np(3)).
 pub const KEEPER: &str = "libpidfile";
 
-/// Whether a process has a keeper; where that cannot be seen, it has.
+/// Returns whether a process has a keeper; true if that cannot be seen.
 pub fn has_keeper(pid: libc::pid_t) -> bool {
     keeper_in(pid).unwrap_or(true)
 }

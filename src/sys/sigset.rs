@@ -1,8 +1,7 @@
-//! Sets of signals: the 64 bits that the kernel knows, signal n at bit n - 1. They are the first of
-//! what libc has for a set (asm-generic/signal.h).
+//! Sets of signals, as the 64 bits that the kernel has: signal n is bit n - 1. They are the first 64 bits of a
+//! `sigset_t`, which is longer (asm-generic/signal.h).
 //!
-//! Not by sigaddset(3) and its relatives: each is one more symbol that the loader would have to look
-//! up in every process.
+//! sigaddset(3) and its relatives are not used: each is one more symbol that the loader looks up in every process.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -10,40 +9,44 @@ use std::ptr;
 
 use libc::sigset_t;
 
-/// The two by which libc cancels threads, and makes them change their user. In no set that libc
-/// makes (nptl(7)).
+/// The signals by which glibc cancels threads and makes them change their user: SIGCANCEL and SIGSETXID. They are in no
+/// set that glibc makes (nptl(7)).
 pub const INTERNAL: [c_int; 2] = [32, 33];
 
-/// All that sigfillset(3) would name.
+/// Every signal that sigfillset(3) puts into a set.
 pub const ALL: u64 = !(bit(INTERNAL[0]) | bit(INTERNAL[1]));
 
 /// Raised by the instruction that is executed, again each time it is executed.
 pub const FAULTS: u64 =
     bit(libc::SIGSEGV) | bit(libc::SIGBUS) | bit(libc::SIGFPE) | bit(libc::SIGILL);
 
+/// Returns the bit of a signal from 1 to 64.
 pub const fn bit(signal: c_int) -> u64 {
     1 << (signal - 1)
 }
 
-/// The set of these signals.
+/// Returns the set of these signals.
 pub fn of(bits: u64) -> sigset_t {
-    // SAFETY: all zeroes is the empty set.
+    // SAFETY: `sigset_t` is an array of integers, for which all zeroes is a value: the empty set.
     let mut set = unsafe { MaybeUninit::zeroed().assume_init() };
     set_bits(&mut set, bits);
     set
 }
 
-/// Leaves alone what the kernel does not know, and has no room for in the sets that it makes itself.
+/// Replaces the signals in a set. The rest of a `sigset_t`, which the kernel does not know, stays as it is.
 pub fn set_bits(set: &mut sigset_t, bits: u64) {
-    // SAFETY: larger than 64 bits, and aligned for longs.
+    // SAFETY: `sigset_t` has 1024 bits and the alignment of a long, which is that of u64 on 64-bit Linux; the reference
+    // is exclusive.
     unsafe { ptr::from_mut(set).cast::<u64>().write(bits) };
 }
 
+/// Returns the signals in a set.
 pub fn bits(set: &sigset_t) -> u64 {
-    // SAFETY: as above.
+    // SAFETY: `sigset_t` has 1024 bits and the alignment of a long, which is that of u64 on 64-bit Linux.
     unsafe { ptr::from_ref(set).cast::<u64>().read() }
 }
 
+/// Returns whether a signal is in a set.
 pub fn contains(set: &sigset_t, signal: c_int) -> bool {
     bits(set) & bit(signal) != 0
 }
@@ -54,19 +57,22 @@ pub fn unblock(signal: c_int) {
     unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &of(bit(signal)), ptr::null_mut()) };
 }
 
-/// Blocks every signal for the calling thread until it goes out of scope.
+/// Blocks every signal for the calling thread until it is dropped.
 ///
-/// Through libc, which leaves its two internal signals open: with SIGSETXID blocked, a setuid() of
-/// the host would wait for our thread for ever (nptl/setxid).
+/// It is done by libc, which leaves the two signals in [`INTERNAL`] open: with SIGSETXID blocked, a setuid() of the host
+/// would wait for our thread for ever (nptl/setxid).
 pub struct SignalsBlocked {
+    /// The mask of the thread before.
     before: libc::sigset_t,
+    /// The signals that were pending before.
     pending: u64,
 }
 
 impl SignalsBlocked {
+    /// Blocks every signal. A thread that is started meanwhile inherits the mask.
     pub fn new() -> Self {
         let mut before = of(0);
-        // SAFETY: both sets are ours.
+        // SAFETY: both sets are local variables that outlive the call.
         unsafe {
             let all = of(ALL);
             libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
@@ -77,7 +83,8 @@ impl SignalsBlocked {
         }
     }
 
-    /// Takes back the signals that our own writing has caused.
+    /// Removes the signals that our own writing has caused, and that were not pending before: SIGPIPE where nobody reads,
+    /// SIGXFSZ beyond the limit of a file's size.
     fn discard_own(&self) {
         let ours = [libc::SIGPIPE, libc::SIGXFSZ].map(bit);
         let new = pending() & !self.pending;
@@ -86,15 +93,16 @@ impl SignalsBlocked {
                 tv_sec: 0,
                 tv_nsec: 0,
             };
-            // SAFETY: the set is ours; the call does not block.
+            // SAFETY: set and timeout are valid and outlive the call; a null siginfo is allowed.
             unsafe { libc::sigtimedwait(&of(signal), ptr::null_mut(), &at_once) };
         }
     }
 }
 
+/// Returns the signals that wait for the calling thread or the process.
 fn pending() -> u64 {
     let mut set = of(0);
-    // SAFETY: the set is ours.
+    // SAFETY: the set is a local variable that outlives the call.
     unsafe { libc::sigpending(&mut set) };
     bits(&set)
 }
@@ -102,7 +110,7 @@ fn pending() -> u64 {
 impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         self.discard_own();
-        // SAFETY: `before` is what the thread had.
+        // SAFETY: `before` is a valid set, which `new` has filled in; a null pointer for the old mask is allowed.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
     }
 }

@@ -1,10 +1,11 @@
-//! Foreign bytes in messages.
+//! Values from outside in messages: bytes that may be no text, of any length.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// A value as a message may show it: printable, of bounded length.
+/// Returns a value as a message may show it: on one line, printable, at most some 200 characters.
 pub fn escaped(value: &[u8]) -> String {
+    /// In bytes. A line of syslog(3) has room for it, and so has the width of a few terminal lines.
     const MOST: usize = 200;
     let text = OsStr::from_bytes(&value[..value.len().min(MOST)]).to_string_lossy();
     let mut text: String = text.chars().flat_map(visible).collect();
@@ -14,8 +15,8 @@ pub fn escaped(value: &[u8]) -> String {
     text
 }
 
+/// Returns a character, or its escape sequence if it is a control character: a path may contain a newline.
 fn visible(c: char) -> impl Iterator<Item = char> {
-    // A message is one line, whatever is in a path.
     let escape = c.is_control();
     let plain = (!escape).then_some(c);
     escape

@@ -1,12 +1,14 @@
 //! `PIDFILE_GUARD=1`: the file goes where no handler of the program sees its end, and the program notices nothing of the guard.
 
 use crate::common::{
-    Mode, NOTHING, Orphan, Orphanage, Process, Scene, blocked_signals, children_of, daemonize_with,
-    exited, fds_of, is_alive, killed_by, library, private_dirty, status_line, wait_for,
+    Descendants, Mode, NOTHING, Orphan, Process, TestDir, blocked_signals, children_of,
+    daemonize_with, exited, fds_of, is_alive, killed_by, library, private_dirty, status_line,
+    wait_for,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const WITH_GUARD: (&str, &str) = ("PIDFILE_GUARD", "1");
 
@@ -23,7 +25,7 @@ fn guards_of(pidfile: &Path) -> Vec<i32> {
 }
 
 #[track_caller]
-fn guard_of(scene: &Scene) -> Orphan {
+fn guard_of(scene: &TestDir) -> Orphan {
     // Its command line says what it is once it has left the program.
     wait_for(
         || guards_of(&scene.pidfile()).len() == 1,
@@ -33,14 +35,14 @@ fn guard_of(scene: &Scene) -> Orphan {
 }
 
 #[track_caller]
-fn wait_until_unguarded(scene: &Scene) {
+fn wait_until_unguarded(scene: &TestDir) {
     wait_for(
         || guards_of(&scene.pidfile()).is_empty(),
         "no guard is left",
     );
 }
 
-fn owner(scene: &Scene, program: &str) -> Process {
+fn owner(scene: &TestDir, program: &str) -> Process {
     scene
         .host(program)
         .env(WITH_GUARD.0, WITH_GUARD.1)
@@ -50,8 +52,8 @@ fn owner(scene: &Scene, program: &str) -> Process {
 #[test]
 fn sigkill_removes_file() {
     for watch in ["auto", "poll", "off"] {
-        let scene = Scene::new();
-        let _orphanage = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _descendants = Descendants::of(&scene);
         let host = scene
             .host("waits_for_eof")
             .env(WITH_GUARD.0, WITH_GUARD.1)
@@ -69,8 +71,8 @@ fn sigkill_removes_file() {
 
 #[test]
 fn without_setting_sigkill_leaves_stale_file() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let host = scene.host("waits_for_eof").spawn_owner();
     assert_eq!(guards_of(&scene.pidfile()), []);
     host.signal(libc::SIGKILL);
@@ -80,8 +82,8 @@ fn without_setting_sigkill_leaves_stale_file() {
 
 #[test]
 fn orderly_end_ends_guard() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let mut host = owner(&scene, "waits_for_eof");
     guard_of(&scene);
     host.close_stdin();
@@ -92,8 +94,8 @@ fn orderly_end_ends_guard() {
 
 #[test]
 fn deletion_terminates_and_ends_guard() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let host = owner(&scene, "waits_for_signal");
     scene.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
@@ -105,8 +107,8 @@ fn deletion_terminates_and_ends_guard() {
 fn host_sees_no_child() {
     for kills_guard in [false, true] {
         let outputs = [Mode::Plain, Mode::Active].map(|mode| {
-            let scene = Scene::new();
-            let _orphanage = Orphanage::of(&scene);
+            let scene = TestDir::new();
+            let _descendants = Descendants::of(&scene);
             let host = scene
                 .host("waits_for_any_child")
                 .env(WITH_GUARD.0, WITH_GUARD.1);
@@ -136,8 +138,8 @@ fn host_sees_no_child() {
 
 #[test]
 fn guard_holds_nothing_of_host() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let host = owner(&scene, "waits_for_signal");
     let guard = guard_of(&scene);
     let link = |name: &str| fs::read_link(format!("/proc/{}/{name}", guard.pid)).unwrap();
@@ -189,8 +191,8 @@ fn guard_holds_nothing_of_host() {
 
 #[test]
 fn killed_guard_changes_nothing() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let host = owner(&scene, "waits_for_signal");
     guard_of(&scene).signal(libc::SIGKILL);
     host.signal(libc::SIGTERM);
@@ -200,8 +202,8 @@ fn killed_guard_changes_nothing() {
 
 #[test]
 fn new_image_after_exec_keeps_guard() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let host = scene
         .host("execs_itself")
         .arg("5")
@@ -224,8 +226,8 @@ fn handover_moves_guard_to_daemon() {
         &["fork", "setsid", "fork"],
         &["daemon(0, 0)"],
     ] {
-        let scene = Scene::new();
-        let _orphanage = Orphanage::of(&scene);
+        let scene = TestDir::new();
+        let _descendants = Descendants::of(&scene);
         let daemon = daemonize_with(&scene, steps, &[WITH_GUARD]);
         let guard = guard_of(&scene);
         assert!(!children_of(daemon.pid).contains(&guard.pid), "{steps:?}");
@@ -242,8 +244,8 @@ fn handover_moves_guard_to_daemon() {
 /// A file that another owner has put there since is never touched, and has one guard of its own.
 #[test]
 fn successor_file_is_left_alone() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     for _ in 0..20 {
         let first = owner(&scene, "waits_for_signal");
         first.signal(libc::SIGKILL);
@@ -264,8 +266,8 @@ fn successor_file_is_left_alone() {
 /// What is at the path after the program has ended but no longer its own file stays.
 #[test]
 fn foreign_content_is_left_alone() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let host = owner(&scene, "waits_for_eof");
     let other = scene.path("data/other");
     fs::write(&other, "not a PID file\n").unwrap();
@@ -278,8 +280,8 @@ fn foreign_content_is_left_alone() {
 
 #[test]
 fn no_process_left_is_told_in_one_line() {
-    let scene = Scene::new();
-    let _orphanage = Orphanage::of(&scene);
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
     let host = scene
         .program("prlimit")
         .arg("--nproc=1")
@@ -301,4 +303,80 @@ fn no_process_left_is_told_in_one_line() {
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
     assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// A program of Go's runtime, linked to libc as cgo does: its end calls no function of libc's.
+#[test]
+fn go_program_leaves_no_file() {
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
+    let program = scene.path("bin/exits_from_go");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/endings/exits_from_go.go");
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .args([&program, &source])
+        .env("GOCACHE", scene.path("data/cache"))
+        .env("GO111MODULE", "off")
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "go build");
+    let mut host = scene
+        .program(&program)
+        .env(WITH_GUARD.0, WITH_GUARD.1)
+        .spawn_owner();
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(3));
+    wait_for(
+        || scene.leftovers() == NOTHING,
+        "the guard has removed the file",
+    );
+}
+
+/// A control group with little memory; it goes with this value. `None` where this machine has no such groups.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    fn new() -> Option<MemoryGroup> {
+        const PLACES: [(&str, &str); 2] = [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ];
+        PLACES.iter().find_map(|(place, limit)| {
+            let name = format!("pidfile-test-{}", std::process::id());
+            let group = Path::new(place).join(name);
+            fs::create_dir(&group).ok()?;
+            let group = MemoryGroup(group);
+            fs::write(group.0.join(limit), "31457280").ok()?;
+            Some(group)
+        })
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        wait_for(|| fs::remove_dir(&self.0).is_ok(), "the group is empty");
+    }
+}
+
+/// The kernel kills the program where its control group has no memory left. The guard is in the same group.
+#[test]
+fn out_of_memory_leaves_no_file() {
+    let Some(group) = MemoryGroup::new() else {
+        eprintln!("no control groups with a limit of memory here");
+        return;
+    };
+    let scene = TestDir::new();
+    let _descendants = Descendants::of(&scene);
+    let mut host = scene
+        .program("sh")
+        .args(["-c", "echo $$ >\"$1/cgroup.procs\"; exec \"$2\"", "sh"])
+        .args([&group.0, &scene.host_path("allocates_without_end")])
+        .env("PIDFILE_EXE", "allocates_without_end")
+        .env(WITH_GUARD.0, WITH_GUARD.1)
+        .spawn_owner();
+    host.close_stdin();
+    assert_eq!(host.wait().status, killed_by(libc::SIGKILL));
+    wait_for(
+        || scene.leftovers() == NOTHING,
+        "the guard has removed the file",
+    );
 }

@@ -89,6 +89,56 @@ fn owners_child_commands_report_nothing() {
     }
 }
 
+/// One that is refused its file for another reason than an owner.
+#[test]
+fn refused_program_reports_once_with_children() {
+    for shell in SHELLS {
+        let scene = TestDir::new();
+        let script = "/bin/true; (/bin/true); x=$(/bin/echo 1); /bin/true & wait; \
+                      mkdir \"${PIDFILE%/*}\"; /bin/true; \"$1\" 7; echo \"status $?\"; exit 4";
+        let ended = scene
+            .shell(shell)
+            .args(["-c", script, "sh"])
+            .arg(scene.host_path("returns_status"))
+            .env("PIDFILE", scene.path("run/missing/a.pid"))
+            .run();
+        assert_eq!(ended.status, exited(4), "{shell:?}");
+        assert_eq!(ended.stdout, "status 7\n", "{shell:?}");
+        let lines = ended.stderr.lines().count();
+        assert_eq!(lines, 1, "{shell:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("run/missing does not exist"));
+    }
+}
+
+#[test]
+fn refused_programs_child_never_becomes_owner() {
+    let scene = TestDir::new();
+    let pidfile = scene.path("run/missing/a.pid");
+    let script = "mkdir \"${PIDFILE%/*}\"; \"$0\"; exit $?";
+    let host = scene.program("sh").args(["-c", script]);
+    let host = host.arg(scene.host_path("waits_for_eof"));
+    let mut shell = host.env("PIDFILE", &pidfile).spawn_ready();
+    assert!(pidfile.parent().unwrap().exists() && !pidfile.exists());
+    shell.close_stdin();
+    assert_eq!(shell.wait().status, exited(0));
+}
+
+#[test]
+fn refused_program_may_own_file_after_exec() {
+    let scene = TestDir::new();
+    let pidfile = scene.path("run/missing/a.pid");
+    let script = "mkdir \"${PIDFILE%/*}\"; exec \"$0\"";
+    let host = scene.program("sh").args(["-c", script]);
+    let host = host.arg(scene.host_path("waits_for_eof"));
+    let mut host = host.env("PIDFILE", &pidfile).spawn_ready();
+    let content = std::fs::read_to_string(&pidfile);
+    assert_eq!(content.unwrap_or_default(), host.pid_line());
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.lines().count()), (exited(0), 1));
+    assert!(!pidfile.exists());
+}
+
 #[test]
 fn second_instance_never_becomes_owner_later() {
     let scene = TestDir::new();
@@ -184,7 +234,7 @@ fn strict_program_with_file_runs() {
 
 #[test]
 fn strict_is_off_by_default_and_for_bad_value() {
-    for (value, complaints) in [("0", 0), ("", 0), ("yes", 1), ("2", 1)] {
+    for (value, complaints) in [("0", 0), ("", 0), ("no", 0), ("2", 1)] {
         let scene = TestDir::new();
         let _first = owner(&scene);
         let second = scene
