@@ -8,5 +8,6 @@ mod daemonizing;
 mod descendants_left;
 mod erlang;
 mod exec;
+mod exec_functions;
 mod rights;
 mod threads_and_forks;

@@ -5,6 +5,7 @@ mod common;
 
 mod children;
 mod descriptors;
+mod environment;
 mod exports;
 mod imports;
 mod instruction_counts;

@@ -1,0 +1,166 @@
+//! Each function by which a program becomes another one, or starts one: who has the file then, and what the new image is told.
+
+use crate::common::{Mode, NOTHING, Process, TestDir, exited, is_watching, killed_by};
+use std::collections::BTreeMap;
+
+const EXECS: [&str; 9] = [
+    "execve", "execv", "execvp", "execvpe", "execl", "execlp", "execle", "fexecve", "execveat",
+];
+const SPAWNS: [&str; 2] = ["posix_spawn", "posix_spawnp"];
+/// The ways that never come by us.
+const UNSEEN: [&str; 2] = ["system", "popen"];
+
+fn starts<'dir>(scene: &'dir TestDir, arguments: &[&str], settings: &[(&str, &str)]) -> Process {
+    let mut host = scene.host("execs_by").args(arguments);
+    for (name, value) in settings {
+        host = host.env(name, value);
+    }
+    let mut host = host.spawn();
+    host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+    host.write_stdin(b"\n");
+    host.wait_until_ready();
+    host
+}
+
+/// The owner has become another image, and owns the same file.
+#[track_caller]
+fn stays_owner(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
+    let scene = TestDir::new();
+    let mut host = starts(&scene, arguments, settings);
+    let what = format!("{arguments:?} {settings:?}");
+    assert_eq!(host.stdout(), format!("{told}\nready\n"), "{what}");
+    assert_eq!(scene.content(), host.pid_line(), "{what}");
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!(
+        (ended.status, ended.stderr.as_str()),
+        (exited(0), ""),
+        "{what}"
+    );
+    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+}
+
+/// The owner has had a child that became another image, which took no part and said nothing.
+#[track_caller]
+fn child_is_inert(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
+    let scene = TestDir::new();
+    let mut host = starts(&scene, arguments, settings);
+    let what = format!("{arguments:?} {settings:?}");
+    assert_eq!(host.stdout(), format!("{told}\nready\n"), "{what}");
+    assert_eq!(scene.content(), host.pid_line(), "{what}");
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!(
+        (ended.status, ended.stderr.as_str()),
+        (exited(0), ""),
+        "{what}"
+    );
+    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+}
+
+#[test]
+fn owner_by_each_exec_stays_owner() {
+    for watch in ["auto", "off"] {
+        for function in EXECS {
+            for who in ["itself", "thread", "handler"] {
+                let settings = [("PIDFILE_WATCH", watch)];
+                stays_owner(&[function, who], &settings, "owner of itself");
+            }
+        }
+    }
+}
+
+/// It is known by its own PID in the file.
+#[test]
+fn owner_by_raw_exec_stays_owner() {
+    stays_owner(&["raw", "itself"], &[], "no mark");
+}
+
+#[test]
+fn child_by_each_exec_is_inert() {
+    for function in EXECS {
+        for who in ["fork", "vfork", "clone"] {
+            child_is_inert(&[function, who], &[], "inert of another");
+            child_is_inert(
+                &[function, who],
+                &[("PIDFILE_WATCH", "off")],
+                "inert of another",
+            );
+        }
+    }
+    for function in SPAWNS {
+        child_is_inert(
+            &[function, "itself"],
+            &[("PIDFILE_STRICT", "1")],
+            "inert of another",
+        );
+    }
+}
+
+/// It finds the file held by a process that it descends from.
+#[test]
+fn child_without_mark_is_inert() {
+    let strict = [("PIDFILE_STRICT", "1")];
+    child_is_inert(&["raw", "fork"], &strict, "no mark");
+    child_is_inert(&["raw", "vfork"], &strict, "no mark");
+    // The shell between carries nothing, but what it starts does.
+    for function in UNSEEN {
+        child_is_inert(&[function, "itself"], &strict, "inert of another");
+    }
+}
+
+#[test]
+fn exec_with_large_environment_keeps_file() {
+    for (variables, bytes) in [
+        ("25", "0"),
+        ("100", "0"),
+        ("400", "100000"),
+        ("10000", "100000"),
+    ] {
+        for function in ["execve", "execl", "execvp"] {
+            for who in ["itself", "thread", "handler"] {
+                let arguments = [function, who, variables, bytes];
+                stays_owner(&arguments, &[], "owner of itself");
+            }
+            for who in ["fork", "vfork"] {
+                let told = if variables == "10000" {
+                    "no mark"
+                } else {
+                    "inert of another"
+                };
+                child_is_inert(&[function, who, variables, bytes], &[], told);
+            }
+        }
+    }
+}
+
+#[test]
+fn exec_leaves_deletion_to_end_the_program() {
+    for function in EXECS {
+        let scene = TestDir::new();
+        let host = starts(&scene, &[function, "itself"], &[]);
+        host.wait_until(|host| is_watching(host.pid()), "watching");
+        scene.remove_pidfile();
+        assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{function}");
+    }
+}
+
+/// Arguments, results and errors are libc's.
+#[test]
+fn exec_lists_and_errors_are_unchanged() {
+    let outcome = |mode| {
+        let scene = TestDir::new();
+        let ended = scene.host("execs_lists").mode(mode).run();
+        (ended.status, ended.stdout, ended.stderr)
+    };
+    let all: BTreeMap<Mode, _> = [Mode::Plain, Mode::Inert, Mode::Active]
+        .into_iter()
+        .map(|mode| (mode, outcome(mode)))
+        .collect();
+    let plain = &all[&Mode::Plain];
+    assert_eq!(plain.0, exited(0));
+    assert!(plain.1.contains("21: image a1 a2 a3"), "{}", plain.1);
+    for (mode, outcome) in &all {
+        assert_eq!(outcome, plain, "{mode:?}");
+    }
+}
