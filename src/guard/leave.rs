@@ -4,8 +4,8 @@
 
 use std::ffi::CStr;
 
-use super::machine::call;
 use super::orders::Orders;
+use crate::sys::raw::call;
 
 /// What `/proc/PID/comm` says (prctl(2), PR_SET_NAME: 15 bytes at most).
 const NAME: &CStr = c"pidfile-guard";
@@ -28,23 +28,23 @@ pub unsafe fn leave_host(orders: &Orders) {
             0,
         ];
         call(libc::SYS_rt_sigprocmask, set);
-        if call(libc::SYS_close_range, [0, u32::MAX as usize, 0, 0, 0]) < 0 {
+        if call(libc::SYS_close_range, [0, u32::MAX as usize]) < 0 {
             // Before Linux 5.9. The limit of descriptors bounds their numbers.
             let mut limit = [0_u64; 2];
             let nofile = libc::RLIMIT_NOFILE as usize;
             call(
                 libc::SYS_prlimit64,
-                [0, nofile, 0, limit.as_mut_ptr() as usize, 0],
+                [0, nofile, 0, limit.as_mut_ptr() as usize],
             );
             for fd in 0..limit[0].min(1 << 20) as usize {
-                call(libc::SYS_close, [fd, 0, 0, 0, 0]);
+                call(libc::SYS_close, [fd]);
             }
         }
-        call(libc::SYS_setsid, [0; 5]);
-        call(libc::SYS_chdir, [c"/".as_ptr() as usize, 0, 0, 0, 0]);
+        call(libc::SYS_setsid, []);
+        call(libc::SYS_chdir, [c"/".as_ptr() as usize]);
         call(
             libc::SYS_prctl,
-            [libc::PR_SET_NAME as usize, NAME.as_ptr() as usize, 0, 0, 0],
+            [libc::PR_SET_NAME as usize, NAME.as_ptr() as usize],
         );
         write_title(orders);
         // With CAP_SYS_RESOURCE alone; else it stays as the host's is.
@@ -52,14 +52,11 @@ pub unsafe fn leave_host(orders: &Orders) {
         let score = b"-1000";
         let fd = call(
             libc::SYS_openat,
-            [libc::AT_FDCWD as usize, file, libc::O_WRONLY as usize, 0, 0],
+            [libc::AT_FDCWD as usize, file, libc::O_WRONLY as usize],
         );
         if let Ok(fd) = usize::try_from(fd) {
-            call(
-                libc::SYS_write,
-                [fd, score.as_ptr() as usize, score.len(), 0, 0],
-            );
-            call(libc::SYS_close, [fd, 0, 0, 0, 0]);
+            call(libc::SYS_write, [fd, score.as_ptr() as usize, score.len()]);
+            call(libc::SYS_close, [fd]);
         }
     }
 }
@@ -108,15 +105,15 @@ pub unsafe fn unmap_host(orders: &Orders) {
     // SAFETY: neither this code nor its stack nor its orders lie outside of the library.
     unsafe {
         if first.0 > 0 {
-            call(libc::SYS_munmap, [0, first.0, 0, 0, 0]);
+            call(libc::SYS_munmap, [0, first.0]);
         }
         if second.0 > first.1 {
-            call(libc::SYS_munmap, [first.1, second.0 - first.1, 0, 0, 0]);
+            call(libc::SYS_munmap, [first.1, second.0 - first.1]);
         }
         for bits in ENDS {
             // The last page below the end is never a process's on x86-64.
             let end = (1_usize << bits) - page_of_end();
-            if end > second.1 && call(libc::SYS_munmap, [second.1, end - second.1, 0, 0, 0]) == 0 {
+            if end > second.1 && call(libc::SYS_munmap, [second.1, end - second.1]) == 0 {
                 break;
             }
         }

@@ -1,60 +1,7 @@
-//! System calls by the instruction itself, for code that runs without libc, without thread-local storage and
-//! without a stack of the host's.
+//! clone(2) on a stack of our own, by the instruction itself: the new process has no libc and no stack of the host's.
 
-use std::ffi::c_long;
-
-/// Makes the system call `number` and returns the kernel's answer: negative errno values are errors.
-///
-/// Async-signal-safe: touches no memory but what the call itself does.
-///
-/// # Safety
-///
-/// The caller's arguments meet what the manual page of the call asks for.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub unsafe fn call(number: c_long, arguments: [usize; 5]) -> isize {
-    let [first, second, third, fourth, fifth] = arguments;
-    let answer;
-    // SAFETY: the kernel's calling convention (syscall(2)); rcx and r11 are named as clobbered.
-    unsafe {
-        std::arch::asm!(
-            "syscall",
-            inlateout("rax") number as isize => answer,
-            in("rdi") first, in("rsi") second, in("rdx") third, in("r10") fourth, in("r8") fifth,
-            lateout("rcx") _, lateout("r11") _,
-            options(nostack)
-        );
-    }
-    answer
-}
-
-/// Makes the system call `number` and returns the kernel's answer: negative errno values are errors.
-///
-/// Async-signal-safe: touches no memory but what the call itself does.
-///
-/// # Safety
-///
-/// The caller's arguments meet what the manual page of the call asks for.
-#[cfg(target_arch = "aarch64")]
-#[inline(always)]
-pub unsafe fn call(number: c_long, arguments: [usize; 5]) -> isize {
-    let [first, second, third, fourth, fifth] = arguments;
-    let answer;
-    // SAFETY: the kernel's calling convention (syscall(2)).
-    unsafe {
-        std::arch::asm!(
-            "svc #0",
-            in("x8") number,
-            inlateout("x0") first as isize => answer,
-            in("x1") second, in("x2") third, in("x3") fourth, in("x4") fifth,
-            options(nostack)
-        );
-    }
-    answer
-}
-
-/// Starts a process by clone(2) that shares this one's memory, runs `entry` on the stack that ends at `stack`, and never
-/// returns. Answers its PID, or a negative errno.
+/// Starts a process by clone(2) that shares this one's memory, and runs `entry` on the stack that ends at `stack`.
+/// Returns its PID, or a negative errno.
 ///
 /// # Safety
 ///
@@ -84,8 +31,8 @@ pub unsafe fn clone_on(flags: usize, stack: *mut u8, entry: extern "C" fn() -> !
     answer
 }
 
-/// Starts a process by clone(2) that shares this one's memory, runs `entry` on the stack that ends at `stack`, and never
-/// returns. Answers its PID, or a negative errno.
+/// Starts a process by clone(2) that shares this one's memory, and runs `entry` on the stack that ends at `stack`.
+/// Returns its PID, or a negative errno.
 ///
 /// # Safety
 ///

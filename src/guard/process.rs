@@ -9,10 +9,11 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::leave::{leave_host, unmap_host};
-use super::machine::{call, clone_on};
+use super::machine::clone_on;
 use super::orders::Orders;
 use crate::pidfile::content;
 use crate::sys;
+use crate::sys::raw::call;
 
 /// Bytes of stack. What is called here needs some hundred.
 const STACK: usize = 8 * 1024;
@@ -69,7 +70,7 @@ pub fn take_pid() -> libc::pid_t {
 extern "C" fn between() -> ! {
     // SAFETY: no memory is shared with the new process. CLONE_PARENT makes it a child of the host, with this
     // process's exit signal, which is none (kernel/fork.c, copy_process).
-    let guard = unsafe { call(libc::SYS_clone, [libc::CLONE_PARENT as usize, 0, 0, 0, 0]) };
+    let guard = unsafe { call(libc::SYS_clone, [libc::CLONE_PARENT as usize]) };
     if guard == 0 {
         // SAFETY: written by `start` before this process was made.
         guard_file(unsafe { (*PLACE.orders.get()).assume_init_ref() })
@@ -79,7 +80,7 @@ extern "C" fn between() -> ! {
     let errno = if guard < 0 { -guard as usize } else { 0 };
     loop {
         // SAFETY: ends this process alone: it is no thread of the host's.
-        unsafe { call(libc::SYS_exit, [errno, 0, 0, 0, 0]) };
+        unsafe { call(libc::SYS_exit, [errno]) };
     }
 }
 
@@ -89,11 +90,11 @@ fn guard_file(orders: &Orders) -> ! {
     unsafe {
         leave_host(orders);
         let mut owner = orders.owner;
-        let mut pidfd = call(libc::SYS_pidfd_open, [owner as usize, 0, 0, 0, 0]);
+        let mut pidfd = call(libc::SYS_pidfd_open, [owner as usize]);
         // Only a parent that is still there is the process of that PID.
-        let parent = call(libc::SYS_getppid, [0; 5]) as libc::pid_t;
+        let parent = call(libc::SYS_getppid, []) as libc::pid_t;
         if pidfd >= 0 && parent != owner {
-            call(libc::SYS_close, [pidfd as usize, 0, 0, 0, 0]);
+            call(libc::SYS_close, [pidfd as usize]);
             pidfd = -1;
         }
         unmap_host(orders);
@@ -101,14 +102,14 @@ fn guard_file(orders: &Orders) -> ! {
         loop {
             if pidfd >= 0 {
                 wait_for_end(pidfd as c_int);
-                call(libc::SYS_close, [pidfd as usize, 0, 0, 0, 0]);
+                call(libc::SYS_close, [pidfd as usize]);
                 pidfd = -1;
             }
             match look(orders, owner) {
                 Next::End => end(),
                 Next::Successor(pid) => {
                     owner = pid;
-                    pidfd = call(libc::SYS_pidfd_open, [pid as usize, 0, 0, 0, 0]);
+                    pidfd = call(libc::SYS_pidfd_open, [pid as usize]);
                 }
                 Next::Held if looks < LOOKS => {
                     looks += 1;
@@ -141,19 +142,19 @@ unsafe fn look(orders: &Orders, owner: libc::pid_t) -> Next {
     unsafe {
         let mut fd = call(
             libc::SYS_openat,
-            [here, path, (flags | libc::O_RDWR) as usize, 0, 0],
+            [here, path, (flags | libc::O_RDWR) as usize],
         );
         if fd < 0 {
             fd = call(
                 libc::SYS_openat,
-                [here, path, (flags | libc::O_RDONLY) as usize, 0, 0],
+                [here, path, (flags | libc::O_RDONLY) as usize],
             );
         }
         let Ok(fd) = usize::try_from(fd) else {
             return Next::End;
         };
         let next = look_at(orders, owner, fd);
-        call(libc::SYS_close, [fd, 0, 0, 0, 0]);
+        call(libc::SYS_close, [fd]);
         next
     }
 }
@@ -181,7 +182,7 @@ unsafe fn look_at(orders: &Orders, owner: libc::pid_t, fd: usize) -> Next {
         // by its content alone.
         let locked = call(
             libc::SYS_flock,
-            [fd, (libc::LOCK_EX | libc::LOCK_NB) as usize, 0, 0, 0],
+            [fd, (libc::LOCK_EX | libc::LOCK_NB) as usize],
         );
         if locked == -(libc::EWOULDBLOCK as isize) {
             return Next::Held;
@@ -194,11 +195,11 @@ unsafe fn look_at(orders: &Orders, owner: libc::pid_t, fd: usize) -> Next {
         }
         if call(
             libc::SYS_unlinkat,
-            [libc::AT_FDCWD as usize, path as usize, 0, 0, 0],
+            [libc::AT_FDCWD as usize, path as usize, 0],
         ) < 0
         {
             // An empty file misleads nobody, a stale PID does.
-            call(libc::SYS_ftruncate, [fd, 0, 0, 0, 0]);
+            call(libc::SYS_ftruncate, [fd, 0]);
         }
         Next::End
     }
@@ -214,7 +215,7 @@ unsafe fn named(fd: usize) -> Option<libc::pid_t> {
     // SAFETY: `content` is writable for its whole length.
     let size = unsafe {
         let start = content.as_mut_ptr() as usize;
-        call(libc::SYS_pread64, [fd, start, content.len(), 0, 0])
+        call(libc::SYS_pread64, [fd, start, content.len(), 0])
     };
     content::parse_pid(content.get(..usize::try_from(size).ok()?)?)
 }
@@ -267,7 +268,7 @@ unsafe fn wait_for_end(pidfd: c_int) {
         revents: 0,
     };
     // SAFETY: one entry, which outlives the call; no timeout.
-    while unsafe { call(libc::SYS_ppoll, [&raw mut poll as usize, 1, 0, 0, 0]) } < 0 {}
+    while unsafe { call(libc::SYS_ppoll, [&raw mut poll as usize, 1]) } < 0 {}
 }
 
 struct Pause(libc::timespec);
@@ -288,6 +289,6 @@ impl Pause {
 fn end() -> ! {
     loop {
         // SAFETY: ends this process.
-        unsafe { call(libc::SYS_exit_group, [0; 5]) };
+        unsafe { call(libc::SYS_exit_group, []) };
     }
 }

@@ -51,12 +51,7 @@ fn wait_by(operation: c_int, word: &AtomicU32, expected: u32, timeout: Option<Du
 unsafe fn futex(word: &AtomicU32, operation: c_int, value: usize, timeout: usize) {
     let word = word.as_ptr() as usize;
     // SAFETY: `word` is valid and aligned, and outlives the call; `timeout` is what this function's contract asks for.
-    unsafe {
-        raw::call(
-            libc::SYS_futex,
-            [word, operation as usize, value, timeout, 0, 0],
-        )
-    };
+    unsafe { raw::call(libc::SYS_futex, [word, operation as usize, value, timeout]) };
 }
 
 /// Waits while both words are as expected, until a wake-up of either or a signal. The second word is shared.

@@ -65,19 +65,19 @@ pub fn check(result: c_int) -> Result<c_int, Errno> {
 /// Returns the PID of this process.
 pub fn getpid() -> libc::pid_t {
     // SAFETY: getpid(2) has no argument and always succeeds.
-    unsafe { raw::call(libc::SYS_getpid, [0; 6]) as libc::pid_t }
+    unsafe { raw::call(libc::SYS_getpid, []) as libc::pid_t }
 }
 
 /// Returns the PID of the parent of this process.
 pub fn getppid() -> libc::pid_t {
     // SAFETY: getppid(2) has no argument and always succeeds.
-    unsafe { raw::call(libc::SYS_getppid, [0; 6]) as libc::pid_t }
+    unsafe { raw::call(libc::SYS_getppid, []) as libc::pid_t }
 }
 
 /// Returns the ID of the calling thread, which is the PID in the main thread.
 pub fn gettid() -> libc::pid_t {
     // SAFETY: gettid(2) has no argument and always succeeds.
-    unsafe { raw::call(libc::SYS_gettid, [0; 6]) as libc::pid_t }
+    unsafe { raw::call(libc::SYS_gettid, []) as libc::pid_t }
 }
 
 /// Returns whether this process has a thread of that ID.
@@ -90,6 +90,6 @@ pub fn is_thread(tid: libc::pid_t) -> bool {
 pub fn exit_group(status: c_int) -> ! {
     loop {
         // SAFETY: exit_group(2) takes a number and does not return; no destructor has to run after it.
-        unsafe { raw::call(libc::SYS_exit_group, [status as usize, 0, 0, 0, 0, 0]) };
+        unsafe { raw::call(libc::SYS_exit_group, [status as usize]) };
     }
 }

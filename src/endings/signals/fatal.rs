@@ -115,7 +115,7 @@ fn send_by_timer(signal: c_int, thread: usize) -> bool {
     let clock = libc::CLOCK_MONOTONIC as usize;
     // SAFETY: both structures are valid for their calls, and `timer` is writable.
     unsafe {
-        if raw::call(libc::SYS_timer_create, [clock, event, room, 0, 0, 0]) != 0 {
+        if raw::call(libc::SYS_timer_create, [clock, event, room]) != 0 {
             return false;
         }
         let arguments = [timer as usize, 0, once.as_ptr() as usize, 0, 0, 0];

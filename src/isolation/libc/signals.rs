@@ -48,8 +48,8 @@ unsafe extern "C-unwind" fn pthread_sigmask(how: usize, set: *const u64, old: *m
 extern "C-unwind" fn raise(signal: usize) -> isize {
     // SAFETY: these take numbers only.
     unsafe {
-        let process = raw::call(libc::SYS_getpid, [0; 6]) as usize;
-        let thread = raw::call(libc::SYS_gettid, [0; 6]) as usize;
+        let process = raw::call(libc::SYS_getpid, []) as usize;
+        let thread = raw::call(libc::SYS_gettid, []) as usize;
         super::call(libc::SYS_tgkill, [process, thread, signal])
     }
 }
