@@ -35,9 +35,12 @@ pub enum Holder {
     Ourselves,
     /// Processes that have nothing to do with the file.
     Stranger,
-    /// Nobody is to be seen.
+    /// Nobody is to be seen, or one who holds it for an instant.
     Unseen,
 }
+
+/// What `/proc/PID/comm` says of a guard: see [`crate::guard`].
+const GUARD: &[u8] = b"pidfile-guard";
 
 /// Returns who holds the flock(2) on the file.
 pub fn holder(fd: &OwnedFd, path: &CStr) -> Holder {
@@ -49,18 +52,29 @@ pub fn holder(fd: &OwnedFd, path: &CStr) -> Holder {
     if holders.is_empty() {
         return Holder::Unseen;
     }
+    let mut unseen = false;
     for pid in holders {
+        // The guard, which is about to remove the file or to let go, or a copy of a dead owner's descriptor.
+        let is_guard = procfs::is_named(pid, GUARD) && may_write(pid, &stat);
+        if is_guard || !procfs::is_running(pid) {
+            unseen = true;
+            continue;
+        }
         if pid == sys::getpid() && named == Some(pid) {
             return Holder::Ourselves;
         }
-        if named == Some(pid) && procfs::is_running(pid) {
+        if named == Some(pid) {
             return Holder::Owner(named);
         }
         if may_write(pid, &stat) && instance(pid, path) != Verdict::Other {
             return Holder::Owner(named.filter(|pid| procfs::is_running(*pid)).or(Some(pid)));
         }
     }
-    Holder::Stranger
+    if unseen {
+        Holder::Unseen
+    } else {
+        Holder::Stranger
+    }
 }
 
 /// Returns whether a process that the file names may be its owner although it has no lock: it runs since

@@ -213,6 +213,11 @@ pub fn has_keeper(pid: libc::pid_t) -> bool {
     keeper_in(pid).unwrap_or(true)
 }
 
+/// Returns whether the main thread of a process has this name (prctl(2), PR_SET_NAME).
+pub fn is_named(pid: libc::pid_t, name: &[u8]) -> bool {
+    fs::read(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_ascii_end() == name)
+}
+
 /// Returns whether a process has more than one thread; false if that cannot be seen.
 pub fn has_threads(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.threads() > Some(1))
