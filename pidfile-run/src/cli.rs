@@ -7,8 +7,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueHint};
 
-use crate::output::{Failure, status};
+use crate::output::{Failure, quoted, status};
 use crate::settings::{Seconds, Text};
+use crate::signals;
 
 const ABOUT: &str = "A PID file for any program, by libpidfile(7)";
 const USAGE: &str = "\
@@ -288,7 +289,8 @@ pub fn failure(error: &clap::Error, words: &[OsString]) -> Failure {
         ErrorKind::TooManyValues => fail(&option, "takes no value".into()),
         ErrorKind::ArgumentConflict => {
             let other = text(ContextKind::PriorArg).unwrap_or_default();
-            match (option.as_str(), other.as_str()) {
+            let other = other.split([' ', '=']).next().unwrap_or_default();
+            match (option.as_str(), other) {
                 (one, other) if one == other || other.is_empty() => {
                     fail(one, "is there twice".into())
                 }
@@ -303,6 +305,18 @@ pub fn failure(error: &clap::Error, words: &[OsString]) -> Failure {
         ErrorKind::MissingRequiredArgument => fail("", "no PID file".into()),
         _ => fail("", first_line(error)),
     };
+    // `signal FILE HUP`
+    if let (Some("signal"), Some(file), Some(name)) = (sub, words.get(2), words.get(3))
+        && name
+            .to_str()
+            .is_some_and(|name| signals::number(name).is_some())
+    {
+        return failure.help(format_args!(
+            "pidfile-run signal {} {}",
+            quoted(name),
+            quoted(file)
+        ));
+    }
     let failure = match text(ContextKind::SuggestedArg).or(text(ContextKind::SuggestedValue)) {
         Some(similar) => failure.help(format_args!("is it {similar}?")),
         None => failure,

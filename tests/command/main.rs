@@ -5,8 +5,10 @@ mod common;
 
 mod library;
 mod man_pages;
+mod odd_inputs;
 mod owners;
 mod refuses;
 mod run;
 mod scripts;
+mod stop;
 mod sub_commands;

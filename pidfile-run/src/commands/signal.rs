@@ -93,9 +93,8 @@ pub fn open(path: &Path, look: &Look) -> Result<Process, Failure> {
     if let (State::Owned(_), Some(seen)) = (&again.state, &again.seen)
         && has_lock_open(pid, seen.stat.st_ino) == Some(false)
     {
-        let why = format!(
-            "its lock was taken by a PID {pid} that has ended, and the PID is another process's now"
-        );
+        let why =
+            format!("PID {pid} has taken its lock, and another process holds its lock by now");
         return Err(Failure::new(status::NOT_DONE, shown(path), why)
             .help(format_args!("see who has it open: fuser {}", quoted(path))));
     }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use object::elf::{
     DF_1_PIE, DT_FLAGS_1, DT_VERDEF, DT_VERNEED, ET_DYN, FileHeader32, FileHeader64, PT_DYNAMIC,
 };
-use object::read::elf::{Dyn, FileHeader, ProgramHeader, Sym};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
+use object::read::{SectionIndex, StringTable};
 use object::{Endianness, ReadCache, ReadRef};
 
 /// A program or a library.
@@ -103,10 +104,10 @@ where
         }
         let symbols = sections.symbols(endian, data, object::elf::SHT_DYNSYM)?;
         if !symbols.is_empty() {
+            let names = strings::<Header, _>(&sections, symbols.string_section(), endian, data)?;
             elf.starts_through_libc = symbols.iter().any(|symbol| {
-                symbol
-                    .name(endian, symbols.strings())
-                    .is_ok_and(|name| name == b"__libc_start_main")
+                let name = symbol.name(endian, names);
+                name.is_ok_and(|name| name == b"__libc_start_main")
             });
         }
     }
@@ -115,7 +116,7 @@ where
 
 fn versions<'data, Header, Data>(
     elf: &mut Elf,
-    sections: &object::read::elf::SectionTable<'data, Header, Data>,
+    sections: &SectionTable<'data, Header, Data>,
     endian: Endianness,
     data: Data,
 ) -> object::Result<()>
@@ -124,7 +125,7 @@ where
     Data: ReadRef<'data>,
 {
     if let Some((mut needed, link)) = sections.gnu_verneed(endian, data)? {
-        let strings = sections.strings(endian, data, link)?;
+        let strings = strings::<Header, _>(sections, link, endian, data)?;
         while let Some((_, mut versions)) = needed.next()? {
             while let Some(version) = versions.next()? {
                 elf.needs
@@ -133,7 +134,7 @@ where
         }
     }
     if let Some((mut defined, link)) = sections.gnu_verdef(endian, data)? {
-        let strings = sections.strings(endian, data, link)?;
+        let strings = strings::<Header, _>(sections, link, endian, data)?;
         while let Some((_, mut names)) = defined.next()? {
             if let Some(name) = names.next()? {
                 let name = name.name(endian, strings)?;
@@ -143,6 +144,21 @@ where
         }
     }
     Ok(())
+}
+
+/// Reads a table of strings as a whole, and not each where it is asked for.
+fn strings<'data, Header, Data>(
+    sections: &SectionTable<'data, Header, Data>,
+    index: SectionIndex,
+    endian: Endianness,
+    data: Data,
+) -> object::Result<StringTable<'data>>
+where
+    Header: FileHeader<Endian = Endianness>,
+    Data: ReadRef<'data>,
+{
+    let bytes = sections.section(index)?.data(endian, data)?;
+    Ok(StringTable::new(bytes, 0, bytes.len() as u64))
 }
 
 /// `GLIBC_2.3.4`
