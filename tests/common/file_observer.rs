@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-/// Somebody who reads a PID file over and over without a pause. From the first time that it is there it has to be there,
+/// What lasts longer is seen. (The kernel adds some 50 µs to it.)
+const PAUSE: Duration = Duration::from_micros(20);
+
+/// Reads a PID file over and over, with a pause so short that the processes that it observes can go on. From the first time that it is there it has to be there,
 /// hold one whole PID, of a process that runs, and stay the same file.
 pub struct FileObserver {
     done: Arc<AtomicBool>,
@@ -32,6 +36,7 @@ impl FileObserver {
             }
             loop {
                 let is_last = stop.load(Ordering::Relaxed);
+                thread::sleep(PAUSE);
                 let Some((pid, inode)) = look(&path)? else {
                     if file.is_some() {
                         return Err(format!("it was gone; before that it named {seen:?}"));

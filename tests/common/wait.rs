@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 /// Far above what anything here needs on a busy machine; only a failure waits this long.
 pub const BOUND: Duration = Duration::from_secs(120);
 
-/// Waits until `happened`, and panics with `what` was waited for if that takes too long.
+/// Waits until `happened`, and panics with `what` was waited for if that takes too long. Asks every millisecond at first, and
+/// more rarely when it takes longer: on a busy machine those that ask keep others from going on.
 #[track_caller]
 pub fn wait_for(mut happened: impl FnMut() -> bool, what: &str) {
     let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
     while !happened() {
-        assert!(
-            start.elapsed() < BOUND,
-            "waited {BOUND:?} in vain for this: {what}"
-        );
-        sleep(Duration::from_millis(1));
+        let waited = start.elapsed();
+        assert!(waited < BOUND, "waited {BOUND:?} in vain for this: {what}");
+        sleep(pause);
+        pause = (waited / 16).clamp(Duration::from_millis(1), Duration::from_millis(20));
     }
 }
 
