@@ -10,7 +10,7 @@ const SPAWNS: [&str; 2] = ["posix_spawn", "posix_spawnp"];
 /// The ways that never come by us.
 const UNSEEN: [&str; 2] = ["system", "popen"];
 
-fn starts<'dir>(scene: &'dir TestDir, arguments: &[&str], settings: &[(&str, &str)]) -> Process {
+fn starts(scene: &TestDir, arguments: &[&str], settings: &[(&str, &str)]) -> Process {
     let mut host = scene.host("execs_by").args(arguments);
     for (name, value) in settings {
         host = host.env(name, value);
