@@ -1,4 +1,4 @@
-//! From the constructor to the first instruction of the host.
+//! From the constructor to `main`: decides whether this process takes part, and has the file claimed.
 
 mod descent;
 
@@ -23,15 +23,11 @@ use crate::sys::text::escaped;
 use crate::sys::{self, Errno, procfs, sigset::SignalsBlocked};
 use crate::{keeper, report};
 
-unsafe extern "C" {
-    #[link_name = "__environ"]
-    static environ: *const *const c_char;
-}
-
+/// The settings of this process, for as long as it lives.
 static CONFIG: OnceCell<Config> = OnceCell::new();
 
-/// The host's argument vector. glibc hands it to every constructor, but the ones of the `ctor`
-/// crate take no arguments; /proc/self/cmdline would cost every process three system calls.
+/// The host's argument vector, which glibc hands to every constructor; null with other C libraries. A constructor of the
+/// `ctor` crate takes no arguments, and reading /proc/self/cmdline would cost every process three system calls.
 static ARGV: AtomicPtr<*const c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 #[used]
@@ -39,24 +35,25 @@ static ARGV: AtomicPtr<*const c_char> = AtomicPtr::new(std::ptr::null_mut());
 static BEFORE: extern "C" fn(c_int, *mut *const c_char) = remember_arguments;
 
 extern "C" fn remember_arguments(_: c_int, argv: *mut *const c_char) {
-    // Other C libraries hand over nothing: then there is no argument vector to look at.
+    // Other C libraries call constructors without arguments.
     if cfg!(target_env = "gnu") {
         ARGV.store(argv, Ordering::Relaxed);
     }
 }
 
-/// Decides whether this process takes part.
+/// Decides whether this process takes part, and has it take part.
 ///
-/// Nothing to do: no allocation, no thread, no system call. This much runs in every child process
-/// of every host.
+/// Context: host thread before main. All up to that decision runs in every child process of every host, so it makes no
+/// system call, allocates nothing and starts no thread.
 pub fn run() {
-    // SAFETY: cannot fail; a value that is not there is 0.
+    // SAFETY: getauxval(3) takes a number, and returns 0 for a value that is not there.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;
     }
-    // SAFETY: before main nothing changes either vector, and nothing of them is kept.
+    // SAFETY: both vectors are null or those of execve(2). Nothing changes them before main, and nothing of them is used
+    // after that.
     unsafe {
-        let variables = Variables::read(environ);
+        let variables = Variables::read(sys::environment());
         let Some(setting) = variables.setting(ARGV.load(Ordering::Relaxed)) else {
             return;
         };
@@ -99,6 +96,7 @@ fn report_other_program(setting: &[u8], variables: &Variables) {
     report::detail_of(setting, variables.log(), &what);
 }
 
+/// Returns where the setting and the library have come from, so that children are told of them in the same way.
 fn origin(setting: &[u8], variables: &Variables) -> Origin {
     let path = variables.path();
     Origin {
@@ -128,6 +126,7 @@ fn is_second_copy() -> bool {
     }
 }
 
+/// Takes part: claims the file, or takes it up again after exec, or goes on without it.
 fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     // Our threads inherit this mask.
     let _blocked = SignalsBlocked::new();
@@ -224,6 +223,7 @@ fn stand_by_again(config: &'static Config) {
     fork::resume(config);
 }
 
+/// Registers what runs when the process ends.
 fn at_the_end() {
     endings::register();
     last_thread::register();
@@ -255,8 +255,8 @@ fn stand_aside(config: &Config, refusal: &Refusal, claim: Claim, is_known: bool)
 /// Returns whether this program was told a PID, as an argument or in `MAINPID`, as systemd's `ExecReload=`, `ExecStop=` and
 /// `ExecStartPost=` are (systemd.service(5)): then it has to do with that process, and is no second instance of it.
 fn is_told_of(pid: libc::pid_t) -> bool {
-    // SAFETY: before main nothing changes either vector.
-    unsafe { env::names_pid(ARGV.load(Ordering::Relaxed), environ, pid) }
+    // SAFETY: both vectors are null or those of execve(2). Nothing changes them before main.
+    unsafe { env::names_pid(ARGV.load(Ordering::Relaxed), sys::environment(), pid) }
 }
 
 /// Names the directory, if it is the directory that does not exist: the bare error reads as if the file were meant.

@@ -19,16 +19,8 @@ use std::ptr;
 use crate::ownership::{host_file, state};
 use crate::settings::env::Variables;
 use crate::settings::exec_state::{self, Role, VARIABLE};
-use crate::sys;
 use crate::sys::next_symbol::NextFunction;
-
-/// A null-terminated vector of C strings.
-type Vector = *const *const c_char;
-
-unsafe extern "C" {
-    #[link_name = "__environ"]
-    static environ: Vector;
-}
+use crate::sys::{self, Vector, environment};
 
 /// What the vector needs, so that it tells the truth.
 enum Change {
@@ -265,8 +257,7 @@ pub unsafe extern "C-unwind" fn execve(path: *const c_char, argv: Vector, envp: 
 /// As for execv(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn execv(path: *const c_char, argv: Vector) -> c_int {
-    // SAFETY: libc's variable.
-    let envp = unsafe { environ };
+    let envp = environment();
     let call = |changed| {
         if changed == envp {
             next!(EXECV, path => *const c_char, argv => Vector)
@@ -285,8 +276,7 @@ pub unsafe extern "C-unwind" fn execv(path: *const c_char, argv: Vector) -> c_in
 /// As for execvp(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn execvp(file: *const c_char, argv: Vector) -> c_int {
-    // SAFETY: libc's variable.
-    let envp = unsafe { environ };
+    let envp = environment();
     let call = |changed| {
         if changed == envp {
             next!(EXECVP, file => *const c_char, argv => Vector)

@@ -1,9 +1,10 @@
-//! What the environment and the command line hold for us.
+//! Which variables and arguments are settings, and what they contain.
 
 use std::ffi::{CStr, c_char};
 
 use super::exec_state::{self, ExecState};
 use super::{LONGEST_PATH, Log, values};
+use crate::sys::Vector;
 
 /// The environment variables, in the order of the README.
 #[derive(Clone, Copy, Default)]
@@ -35,15 +36,14 @@ pub struct Variables<'a> {
 }
 
 impl<'a> Variables<'a> {
-    /// Looks through the environment once. Allocates nothing: this runs in every child process of
-    /// every host.
+    /// Reads all variables in one pass. Allocates nothing: this runs in every child process of every host.
     ///
     /// # Safety
     ///
     /// `environ` is null or an environment block that lives for `'a`.
-    pub unsafe fn read(environ: *const *const c_char) -> Self {
+    pub unsafe fn read(environ: Vector) -> Self {
         let mut found = Variables::default();
-        // SAFETY: the caller's promise.
+        // SAFETY: null, or a vector that lives long enough, by this function's contract.
         for entry in unsafe { strings(environ) } {
             // Of the many variables of an environment nearly all end here.
             let entry = entry.to_bytes();
@@ -70,7 +70,7 @@ impl<'a> Variables<'a> {
                 b"LD_PRELOAD" => &mut found.preload,
                 _ => continue,
             };
-            // As getenv(3): the first of several counts.
+            // The first of several counts, as for getenv(3).
             slot.get_or_insert(value);
         }
         found
@@ -81,7 +81,7 @@ impl<'a> Variables<'a> {
     /// # Safety
     ///
     /// `argv` is null or an argument vector that lives for `'a`.
-    pub unsafe fn setting(&self, argv: *const *const c_char) -> Option<&'a [u8]> {
+    pub unsafe fn setting(&self, argv: Vector) -> Option<&'a [u8]> {
         // SAFETY: the caller's promise.
         match unsafe { kernel_pidfile(argv) } {
             Some(named) => Some(named).filter(|path| !path.is_empty()),
@@ -95,7 +95,7 @@ impl<'a> Variables<'a> {
         named.filter(|path| !path.is_empty())
     }
 
-    /// Where messages go. Needed even where nothing else is any use.
+    /// Returns where messages go. Needed even where the path is of no use.
     pub fn log(&self) -> Log {
         self.log.and_then(values::log).unwrap_or(Log::Auto)
     }
@@ -116,9 +116,9 @@ impl<'a> Variables<'a> {
             .filter(|state| state.concerns(setting) && state.is_of_this_boot())
     }
 
-    /// Whether the executable of this process is the one that `PIDFILE_EXE` wants. It is compared
-    /// with what was executed, and with what that is when links are resolved: `python3` and
-    /// `python3.11`. For a script the former is the script.
+    /// Returns whether this process runs the program that `PIDFILE_EXE` names, by its path or its file name. The path is the
+    /// one that was executed, which is that of the script for a script, or the one of the executable with links resolved:
+    /// `python3` or `python3.11`.
     pub fn wants_this_program(&self) -> bool {
         let Some(wanted) = self.exe.filter(|exe| !exe.is_empty()) else {
             return true;
@@ -157,13 +157,9 @@ pub fn executed() -> Option<&'static [u8]> {
 /// # Safety
 ///
 /// Both vectors are null or can be read.
-pub unsafe fn names_pid(
-    argv: *const *const c_char,
-    environ: *const *const c_char,
-    pid: libc::pid_t,
-) -> bool {
+pub unsafe fn names_pid(argv: Vector, environ: Vector, pid: libc::pid_t) -> bool {
     let pid = pid.to_string();
-    // SAFETY: the caller's promise.
+    // SAFETY: null, or vectors that can be read, by this function's contract.
     let (arguments, variables) = unsafe { (strings(argv), strings(environ)) };
     let mut variables = variables.filter_map(|entry| entry.to_bytes().strip_prefix(b"MAINPID="));
     let mut arguments = arguments.map(CStr::to_bytes);
@@ -171,15 +167,15 @@ pub unsafe fn names_pid(
         || variables.any(|value| value == pid.as_bytes())
 }
 
-/// The path in Erlang's `-kernel pidfile '"path"'` (`vm.args`, or argv of `beam.smp`), which is how
-/// Distillery is told. Parameters follow `-kernel` in pairs, up to the next flag; the last counts.
+/// Returns the path in Erlang's `-kernel pidfile '"path"'` (in `vm.args`, or the arguments of `beam.smp`), which is the
+/// setting of Distillery. Parameters follow `-kernel` in pairs, up to the next flag; the last one counts.
 ///
 /// # Safety
 ///
 /// `argv` is null or an argument vector that lives for `'a`.
-pub unsafe fn kernel_pidfile<'a>(argv: *const *const c_char) -> Option<&'a [u8]> {
+pub unsafe fn kernel_pidfile<'a>(argv: Vector) -> Option<&'a [u8]> {
     let mut path = None;
-    // SAFETY: the caller's promise.
+    // SAFETY: null, or a vector that lives long enough, by this function's contract.
     let mut arguments = unsafe { strings::<'a>(argv) }.peekable();
     while let Some(flag) = arguments.next() {
         if flag != c"-kernel" {
@@ -197,24 +193,24 @@ pub unsafe fn kernel_pidfile<'a>(argv: *const *const c_char) -> Option<&'a [u8]>
     path
 }
 
-/// The inside of an Erlang string literal without escapes: that is how paths are written.
+/// Returns the contents of an Erlang string literal without escapes, as paths are written.
 pub fn erlang_string(term: &[u8]) -> Option<&[u8]> {
     let inside = term.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let plain = !inside.iter().any(|byte| matches!(byte, b'"' | b'\\'));
     plain.then_some(inside)
 }
 
-/// The strings of a null-terminated vector.
+/// Iterates over the strings of a null-terminated vector.
 ///
 /// # Safety
 ///
 /// `vector` is null, or it and its strings live for `'a`.
-unsafe fn strings<'a>(mut vector: *const *const c_char) -> impl Iterator<Item = &'a CStr> {
+unsafe fn strings<'a>(mut vector: Vector) -> impl Iterator<Item = &'a CStr> {
     std::iter::from_fn(move || {
         if vector.is_null() {
             return None;
         }
-        // SAFETY: up to its null pointer the vector can be read; so can each string.
+        // SAFETY: the vector can be read up to its null pointer, and so can each string, by this function's contract.
         unsafe {
             let string = *vector;
             if string.is_null() {

@@ -20,7 +20,7 @@ pub mod sigaction;
 pub mod sigset;
 pub mod text;
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::{fmt, io};
 
 /// An error number of errno(3).
@@ -60,6 +60,20 @@ pub fn check(result: c_int) -> Result<c_int, Errno> {
     } else {
         Ok(result)
     }
+}
+
+/// A vector of C strings that ends with a null pointer, as execve(2) takes it.
+pub type Vector = *const *const c_char;
+
+/// Returns the environment of the process as it is now: the host may put another one there, or null.
+pub fn environment() -> Vector {
+    unsafe extern "C" {
+        /// environ(7), by the name that no program has taken for itself.
+        #[link_name = "__environ"]
+        static ENVIRONMENT: Vector;
+    }
+    // SAFETY: libc has a pointer of this type under that name, and reads and writes it in the same way.
+    unsafe { ENVIRONMENT }
 }
 
 /// Returns the PID of this process.
