@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::handover;
 use crate::ownership::state::{self, Phase};
 use crate::ownership::unattended;
-use crate::sys::{self, guard::guarded};
+use crate::sys::guard::guarded;
 
 /// How long a process that ends waits for a file that is being passed on to it.
 const TAKING: Duration = Duration::from_secs(2);
@@ -57,8 +57,7 @@ pub enum How {
 /// Whether there can be anything to [`release`]. Most who end are children and bystanders: they ask no
 /// more than this, and touch no other page of ours, which the kernel would have to map first.
 pub fn has_something_to_release() -> bool {
-    let owner = state::owner();
-    state::phase() == Phase::Standby || owner != 0 && owner == sys::getpid()
+    state::phase() == Phase::Standby || state::is_owner()
 }
 
 /// Gives up the file, if it is this process that owns it, and waits for that with a bound.

@@ -1,9 +1,18 @@
 //! The host removes, renames or locks a PID file of its own: see [`crate::ownership::host_file`].
+//!
+//! | function | called by a host on its own PID file |
+//! | --- | --- |
+//! | unlink | nearly every daemon, when it ends |
+//! | unlinkat | those that keep a descriptor of the directory (pidfile(3) of FreeBSD and its ports) |
+//! | remove | C and C++ programs by their standard libraries (`std::filesystem::remove`) |
+//! | rename, renameat | nginx at an upgrade: `nginx.pid` → `nginx.pid.oldbin`; writers of a new file in its place |
+//! | flock | pidfile_open(3bsd) |
 
 use std::ffi::{c_char, c_int};
 
+use super::next;
 use crate::ownership::host_file;
-use crate::sys::{self, Errno, fs::unlink_by_kernel, guard::guarded};
+use crate::sys::{self, Errno, guard::guarded};
 
 /// unlink(2).
 ///
@@ -13,7 +22,7 @@ use crate::sys::{self, Errno, fs::unlink_by_kernel, guard::guarded};
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn unlink(path: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { host_file::take_away(libc::AT_FDCWD, path, || unlink_by_kernel(path)) }
+    unsafe { host_file::removes(libc::AT_FDCWD, path, || next::unlink(path)) }
 }
 
 /// unlinkat(2).
@@ -24,14 +33,10 @@ pub unsafe extern "C-unwind" fn unlink(path: *const c_char) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn unlinkat(from: c_int, path: *const c_char, flags: c_int) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe {
-        host_file::take_away(from, path, || {
-            libc::syscall(libc::SYS_unlinkat, from, path, flags)
-        })
-    }
+    unsafe { host_file::removes(from, path, || next::unlinkat(from, path, flags)) }
 }
 
-/// remove(3): unlink(2) for files, rmdir(2) for directories.
+/// remove(3).
 ///
 /// # Safety
 ///
@@ -39,13 +44,7 @@ pub unsafe extern "C-unwind" fn unlinkat(from: c_int, path: *const c_char, flags
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn remove(path: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe {
-        let result = unlink(path);
-        if result != 0 && sys::errno() == Errno(libc::EISDIR) {
-            return libc::rmdir(path);
-        }
-        result
-    }
+    unsafe { host_file::removes(libc::AT_FDCWD, path, || next::remove(path)) }
 }
 
 /// rename(2).
@@ -55,17 +54,8 @@ pub unsafe extern "C-unwind" fn remove(path: *const c_char) -> c_int {
 /// As for rename(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn rename(path: *const c_char, to: *const c_char) -> c_int {
-    let here = libc::AT_FDCWD;
-    let call = || {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller's promise.
-        return unsafe { libc::syscall(libc::SYS_rename, path, to) };
-        #[cfg(not(target_arch = "x86_64"))]
-        // SAFETY: the caller's promise.
-        return unsafe { libc::syscall(libc::SYS_renameat2, here, path, here, to, 0) };
-    };
     // SAFETY: the caller's promise.
-    unsafe { host_file::take_away(here, path, call) }
+    unsafe { host_file::removes(libc::AT_FDCWD, path, || next::rename(path, to)) }
 }
 
 /// renameat(2).
@@ -80,22 +70,32 @@ pub unsafe extern "C-unwind" fn renameat(
     to_from: c_int,
     to: *const c_char,
 ) -> c_int {
-    let call = || {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller's promise.
-        return unsafe { libc::syscall(libc::SYS_renameat, from, path, to_from, to) };
-        #[cfg(not(target_arch = "x86_64"))]
-        // SAFETY: the caller's promise.
-        return unsafe { libc::syscall(libc::SYS_renameat2, from, path, to_from, to, 0) };
-    };
     // SAFETY: the caller's promise.
-    unsafe { host_file::take_away(from, path, call) }
+    unsafe { host_file::removes(from, path, || next::renameat(from, path, to_from, to)) }
 }
 
-/// flock(2).
+/// flock(2). A lock that this process itself has on its PID file is no obstacle to the host.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn flock(fd: c_int, operation: c_int) -> c_int {
-    // SAFETY: takes numbers only.
-    let by_kernel = || unsafe { libc::syscall(libc::SYS_flock, fd, operation) as c_int };
-    guarded(None, || host_file::lock(fd)).unwrap_or_else(by_kernel)
+    const LOCKS: c_int = libc::LOCK_SH | libc::LOCK_EX;
+    // SAFETY: flock(2) takes numbers.
+    let next = |operation| unsafe { next::flock(fd, operation) };
+    if operation & LOCKS == 0 || !host_file::may_be_locked() {
+        return next(operation);
+    }
+    // The host would wait for our lock for ever.
+    let before = sys::errno();
+    let result = next(operation | libc::LOCK_NB);
+    if result == 0 || sys::errno() != Errno(libc::EWOULDBLOCK) {
+        return result;
+    }
+    if guarded(false, || host_file::is_locked(fd)) {
+        sys::set_errno(before);
+        return 0;
+    }
+    if operation & libc::LOCK_NB != 0 {
+        return result;
+    }
+    sys::set_errno(before);
+    next(operation)
 }

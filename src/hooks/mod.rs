@@ -10,6 +10,7 @@ mod credentials;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod exec_variadic;
 mod files;
+pub mod next;
 mod process;
 mod signals;
 

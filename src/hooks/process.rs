@@ -3,51 +3,66 @@
 use std::ffi::c_int;
 
 use crate::endings::{self, How};
-use crate::hooks;
+use crate::hooks::{self, next};
+use crate::ownership::state;
 use crate::sys::fs::{fstat, is_dev_null};
 use crate::sys::{self, Errno, guard::guarded};
 
 /// _exit(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn _exit(status: c_int) -> ! {
-    if endings::has_something_to_release() {
-        guarded((), || {
-            endings::release(How::OfItsOwnAccord);
-            // No thread that was cancelled meanwhile comes away from here.
-            sys::exit_group(status)
-        });
-    }
-    sys::exit_group(status)
+    end(status)
 }
 
 /// _Exit(3), the same by its C99 name.
 #[unsafe(no_mangle)]
 pub extern "C" fn _Exit(status: c_int) -> ! {
-    _exit(status)
+    end(status)
+}
+
+fn end(status: c_int) -> ! {
+    if endings::has_something_to_release() {
+        guarded((), || {
+            endings::release(How::OfItsOwnAccord);
+            // No thread that was cancelled meanwhile comes away from here.
+            next::exit(status)
+        });
+    }
+    next::exit(status)
 }
 
 /// setsid(2).
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn setsid() -> libc::pid_t {
-    // SAFETY: takes nothing.
-    let session = unsafe { libc::syscall(libc::SYS_setsid) } as libc::pid_t;
-    if session != -1 {
+    begin_session()
+}
+
+fn begin_session() -> libc::pid_t {
+    // SAFETY: setsid(2) takes nothing.
+    let session = unsafe { next::setsid() };
+    // Nobody else has a file to follow.
+    if session != -1 && state::owner() != 0 {
         guarded((), hooks::fork::session_begun);
     }
     session
 }
 
-/// daemon(3). libc's own calls its inner fork, setsid and _exit, which nobody else sees.
+/// daemon(3). libc's own calls its inner fork, setsid and _exit, which nobody else sees: where there is a file
+/// that has to follow, it is done here.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c_int {
+    if state::owner() == 0 {
+        // SAFETY: daemon(3) takes numbers.
+        return unsafe { next::daemon(keep_directory, keep_streams) };
+    }
     // SAFETY: what daemon(3) does, in its order. The child continues with one thread, as there.
     unsafe {
         match libc::fork() {
             -1 => return -1,
             0 => {}
-            _ => _exit(0),
+            _ => end(0),
         }
-        if setsid() == -1 {
+        if begin_session() == -1 {
             return -1;
         }
         if keep_directory == 0 {

@@ -1,9 +1,10 @@
 //! The host sets or asks the disposition of a signal.
 //!
 //! Within glibc `signal` and its relatives do not go through the exported `sigaction`, so each
-//! needs its own. What they do is told in their manual pages; all of it works on
-//! [`signals::sigaction`], which passes everything through until the library is active. They are
-//! async-signal-safe, as POSIX demands of `sigaction` and `signal` (signal-safety(7)).
+//! needs its own. What they do is told in their manual pages. For a signal that is not virtual each goes on to the
+//! next definition of its own name, so in a process without a file all of them do; for the others they work on
+//! [`signals::sigaction`], which goes on to the next sigaction(2). They are async-signal-safe, as POSIX demands of
+//! `sigaction` and `signal` (signal-safety(7)).
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -12,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{SIG_ERR, sighandler_t};
 
-use super::refuse;
-use crate::endings::signals;
+use super::{next, refuse};
+use crate::endings::signals::{self, is_virtual};
 use crate::sys::sigset::{self, INTERNAL, bit};
 
 /// sigaction(2).
@@ -28,7 +29,21 @@ pub unsafe extern "C" fn sigaction(
     old: *mut libc::sigaction,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { signals::sigaction(signal, action, old) }
+    unsafe { change(signal, action, old) }
+}
+
+/// Sets or asks the disposition that the host sees.
+///
+/// # Safety
+///
+/// As for sigaction(2).
+unsafe fn change(
+    signal: c_int,
+    action: *const libc::sigaction,
+    old: *mut libc::sigaction,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { signals::sigaction(signal, action, old, next::sigaction) }
 }
 
 /// The signals for which siginterrupt(3) wants no restart of interrupted system calls.
@@ -37,6 +52,10 @@ static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
 /// signal(2): the handler stays, system calls are restarted.
 #[unsafe(no_mangle)]
 pub extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    if !is_virtual(signal) {
+        // SAFETY: the caller's promise.
+        return unsafe { next::signal(signal, handler) };
+    }
     let Some(only) = only(signal).filter(|_| handler != SIG_ERR) else {
         return refuse(SIG_ERR);
     };
@@ -48,18 +67,30 @@ pub extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
 /// signal(2) by its BSD name.
 #[unsafe(no_mangle)]
 pub extern "C" fn bsd_signal(number: c_int, handler: sighandler_t) -> sighandler_t {
+    if !is_virtual(number) {
+        // SAFETY: the caller's promise.
+        return unsafe { next::bsd_signal(number, handler) };
+    }
     signal(number, handler)
 }
 
 /// ssignal(3), which in glibc is signal(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn ssignal(number: c_int, handler: sighandler_t) -> sighandler_t {
+    if !is_virtual(number) {
+        // SAFETY: the caller's promise.
+        return unsafe { next::ssignal(number, handler) };
+    }
     signal(number, handler)
 }
 
 /// sysv_signal(3): the handler serves once, and nothing is blocked or restarted.
 #[unsafe(no_mangle)]
 pub extern "C" fn __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    if !is_virtual(signal) {
+        // SAFETY: the caller's promise.
+        return unsafe { next::__sysv_signal(signal, handler) };
+    }
     /// Linux's "no restart", which says nothing new; the host is told it was set.
     const SA_INTERRUPT: c_int = 0x2000_0000;
     if only(signal).is_none() || handler == SIG_ERR {
@@ -72,12 +103,20 @@ pub extern "C" fn __sysv_signal(signal: c_int, handler: sighandler_t) -> sighand
 /// sysv_signal(3). (Programs built for strict X/Open get the name above for `signal`.)
 #[unsafe(no_mangle)]
 pub extern "C" fn sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    if !is_virtual(signal) {
+        // SAFETY: the caller's promise.
+        return unsafe { next::sysv_signal(signal, handler) };
+    }
     __sysv_signal(signal, handler)
 }
 
 /// sigset(3): sets the disposition and unblocks, or blocks for SIG_HOLD.
 #[unsafe(no_mangle)]
 pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler_t {
+    if !is_virtual(signal) {
+        // SAFETY: the caller's promise.
+        return unsafe { next::sigset(signal, disposition) };
+    }
     const SIG_HOLD: sighandler_t = 2;
     let Some(only) = only(signal) else {
         return refuse(SIG_ERR);
@@ -101,10 +140,14 @@ pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler
 /// siginterrupt(3): whether the signal interrupts system calls, now and for later `signal` calls.
 #[unsafe(no_mangle)]
 pub extern "C" fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int {
+    if !is_virtual(signal) {
+        // SAFETY: the caller's promise.
+        return unsafe { next::siginterrupt(signal, interrupts) };
+    }
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: room for the answer, which is used only on success.
     unsafe {
-        if signals::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0 {
+        if change(signal, ptr::null(), action.as_mut_ptr()) != 0 {
             return -1;
         }
         let action = action.assume_init_mut();
@@ -115,7 +158,7 @@ pub extern "C" fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int {
             INTERRUPTING.fetch_and(!bit(signal), Ordering::Relaxed);
             action.sa_flags |= libc::SA_RESTART;
         }
-        signals::sigaction(signal, action, ptr::null_mut())
+        change(signal, action, ptr::null_mut())
     }
 }
 
@@ -128,7 +171,7 @@ fn exchange(signal: c_int, handler: sighandler_t, flags: c_int, mask: u64) -> si
         new.sa_sigaction = handler;
         new.sa_flags = flags;
         sigset::set_bits(&mut new.sa_mask, mask);
-        if signals::sigaction(signal, &new, old.as_mut_ptr()) != 0 {
+        if change(signal, &new, old.as_mut_ptr()) != 0 {
             return SIG_ERR;
         }
         old.assume_init().sa_sigaction
@@ -139,7 +182,7 @@ fn disposition_of(signal: c_int) -> sighandler_t {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: only asks; room for the answer, which is used only on success.
     unsafe {
-        if signals::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0 {
+        if change(signal, ptr::null(), action.as_mut_ptr()) != 0 {
             return SIG_ERR;
         }
         action.assume_init().sa_sigaction

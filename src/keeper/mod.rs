@@ -83,6 +83,7 @@ fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
 pub fn stand_by(config: &'static Config) -> io::Result<()> {
     // SAFETY: called in the only thread of a new process.
     unsafe { OWNED_FILE.renew() };
+    host_file::renew();
     state::renew();
     spawn(move || {
         if let Some(file) = handover::receive::wait_for_baton(config) {

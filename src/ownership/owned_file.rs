@@ -1,8 +1,10 @@
 //! The file that the keeper has, under the one mutex of the library.
 
 use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard};
 
+use crate::ownership::host_file;
 use crate::pidfile::PidFile;
 use crate::pidfile::acquire::Lock;
 use crate::pidfile::location::Home;
@@ -21,13 +23,12 @@ pub struct OwnedFile(UnsafeCell<Mutex<Option<PidFile>>>);
 unsafe impl Sync for OwnedFile {}
 
 impl OwnedFile {
-    pub fn lock(&self) -> MutexGuard<'_, Option<PidFile>> {
+    pub fn lock(&self) -> Access<'_> {
         // SAFETY: replaced only where no other thread can be here.
         let mutex = unsafe { &*self.0.get() };
         // A panic of ours elsewhere does not make the file less ours.
-        mutex
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        let file = mutex.lock();
+        Access(file.unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
     /// # Safety
@@ -37,6 +38,29 @@ impl OwnedFile {
     pub unsafe fn renew(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.0.get().write(Mutex::new(None)) };
+    }
+}
+
+/// Access to the file. When it ends the host's flock(2) is told what is locked.
+pub struct Access<'a>(MutexGuard<'a, Option<PidFile>>);
+
+impl Deref for Access<'_> {
+    type Target = Option<PidFile>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Access<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Access<'_> {
+    fn drop(&mut self) {
+        host_file::note_lock(self.0.as_ref());
     }
 }
 

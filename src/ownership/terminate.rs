@@ -1,8 +1,8 @@
 //! The file was deleted: the host is asked to end.
 
 use std::ffi::c_int;
-use std::sync::MutexGuard;
 
+use crate::ownership::owned_file::Access;
 use crate::ownership::shared;
 use crate::ownership::state::{self, Requests};
 use crate::pidfile::PidFile;
@@ -24,7 +24,7 @@ pub fn terminate(config: &Config) {
 /// The last close of an unlinked file makes the kernel free the inode, which takes up to 85 µs; the
 /// message may take longer. Neither is lost: an end that we see waits for the keeper, and the keeper for
 /// the lock. Nothing waits after SIGKILL, so there the message goes first.
-pub fn terminate_at_once(config: &Config, place: &mut MutexGuard<'_, Option<PidFile>>) {
+pub fn terminate_at_once(config: &Config, place: &mut Access<'_>) {
     exec_state::forget();
     if config.signal == libc::SIGKILL {
         report::deleted(config);

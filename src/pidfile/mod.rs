@@ -294,6 +294,11 @@ impl PidFile {
         open(&self.path, libc::O_RDONLY).is_ok()
     }
 
+    /// Returns whether the lock of the file is ours.
+    pub fn is_locked(&self) -> bool {
+        self.locked
+    }
+
     pub fn id(&self) -> FileId {
         self.id
     }

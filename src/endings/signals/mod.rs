@@ -91,7 +91,8 @@ const HARMLESS: [c_int; 11] = [
 /// as such.
 static VIRTUAL: AtomicU64 = AtomicU64::new(0);
 
-fn is_virtual(signal: c_int) -> bool {
+/// Returns whether the host is shown another disposition of this signal than the kernel has.
+pub fn is_virtual(signal: c_int) -> bool {
     (1..=64).contains(&signal) && VIRTUAL.load(Ordering::Relaxed) & bit(signal) != 0
 }
 
@@ -134,15 +135,23 @@ fn virtual_signals() -> impl Iterator<Item = c_int> {
     (1..=64).filter(|signal| is_virtual(*signal))
 }
 
-/// sigaction(2), as the host sees it.
+/// The function behind ours: libc's, or that of another preload.
+pub type Sigaction = unsafe extern "C-unwind" fn(c_int, *const Action, *mut Action) -> c_int;
+
+/// sigaction(2), as the host sees it: `next` makes the call.
 ///
 /// # Safety
 ///
 /// As for sigaction(2).
-pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int {
+pub unsafe fn sigaction(
+    signal: c_int,
+    action: *const Action,
+    old: *mut Action,
+    next: Sigaction,
+) -> c_int {
     if !is_virtual(signal) {
         // SAFETY: the caller's promise.
-        return unsafe { __sigaction(signal, action, old) };
+        return unsafe { next(signal, action, old) };
     }
     // SAFETY: the caller's promise: null, or a valid action; `instead` lives until the end of the function. `old` may
     // be the same place as `action`, which is not read after the call.
@@ -156,7 +165,7 @@ pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) 
         } else {
             action
         };
-        let result = __sigaction(signal, action, old);
+        let result = next(signal, action, old);
         if let Some(old) = old.as_mut()
             && result == 0
             && is_ours(old)
