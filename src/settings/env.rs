@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_beats_pidfile_path_beats_pidfile() {
+    fn command_line_beats_path_beats_pidfile() {
         let both = [c"PIDFILE=/a", c"PIDFILE_PATH=/b"];
         assert_eq!(setting(&both[..1], &[c"x"]).as_deref(), Some("/a"));
         assert_eq!(setting(&both, &[c"x"]).as_deref(), Some("/b"));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_or_empty_means_off() {
+    fn setting_missing_or_empty_is_off() {
         assert_eq!(setting(&[], &[c"x"]), None);
         assert_eq!(setting(&[c"PIDFILE="], &[c"x"]), None);
         assert_eq!(setting(&[c"PIDFILES=/a", c"XPIDFILE=/a"], &[c"x"]), None);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn kernel_parameters_come_in_pairs_up_to_the_next_flag() {
+    fn kernel_parameters_are_pairs_until_next_flag() {
         let pairs = [
             c"-kernel", c"a", c"1", c"pidfile", c"\"/p\"", c"-x", c"pidfile", c"\"/q\"",
         ];

@@ -360,7 +360,7 @@ mod tests {
     const VALUE: &[u8] = b"owner:1234:fd00:abc:fd01:2:ff:65000000:123456789abcdef0:/run/a:b.pid";
 
     #[test]
-    fn a_value_is_read_back() {
+    fn state_is_read_back() {
         let state = ExecState::parse(VALUE).unwrap();
         assert_eq!((state.role, state.pid), (Role::Owner, 1234));
         assert_eq!(state.home.directory, FileId(0xfd00, 0xabc));
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_state() {
+    fn state_in_another_form_is_none() {
         let broken: [&[u8]; 7] = [
             b"",
             b"owner",
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_boot_is_another_one() {
+    fn boot_before_this_one_is_not_current() {
         let now = Boot::current();
         assert!(now.is_current());
         let second = now.second - 86_400;
@@ -413,7 +413,7 @@ mod tests {
         #![proptest_config(same_each_time())]
 
         #[test]
-        fn what_is_written_is_read_back(
+        fn state_written_is_read_back(
             (role, pid) in (role(), 1..i32::MAX),
             numbers: [u64; 7],
             path in prop_oneof![absolute(0..40), absolute(4000..4094)],
@@ -432,7 +432,7 @@ mod tests {
         }
 
         #[test]
-        fn a_value_is_whole_or_none(value in "(owner|standby|inert|[a-z]{0,6})(:[0-9a-fx+-]{0,20}){0,10}(:/?\\PC{0,9})?") {
+        fn state_cut_anywhere_is_whole_or_none(value in "(owner|standby|inert|[a-z]{0,6})(:[0-9a-fx+-]{0,20}){0,10}(:/?\\PC{0,9})?") {
             if let Some(state) = ExecState::parse(value.as_bytes()) {
                 let role = value.split(':').next().unwrap();
                 prop_assert_eq!(state.role.word(), role);
@@ -443,13 +443,13 @@ mod tests {
         }
 
         #[test]
-        fn bytes_that_are_no_text_are_no_state(value: Vec<u8>) {
+        fn state_of_other_bytes_is_none(value: Vec<u8>) {
             prop_assert_eq!(ExecState::parse(&value), None);
         }
     }
 
     #[test]
-    fn it_concerns_the_same_file_also_from_elsewhere() {
+    fn state_of_relative_path_concerns_same_file() {
         let state = ExecState::parse(VALUE).unwrap();
         assert!(state.concerns(b"/run/a:b.pid"));
         assert!(state.concerns(b"a:b.pid"));

@@ -1,4 +1,4 @@
-//! The parsers of the environment and the command line, with values that nobody has thought of.
+//! Property tests of the parsers of the environment and the command line.
 
 use super::config::Config;
 use super::env::{Variables, erlang_string, kernel_pidfile};
@@ -122,7 +122,7 @@ proptest! {
     #![proptest_config(same_each_time())]
 
     #[test]
-    fn of_an_environment_the_first_of_each_name_counts(entries in vec(entry(), 0..20)) {
+    fn variables_first_of_each_name_counts(entries in vec(entry(), 0..20)) {
         let environ = vector(&entries);
         // SAFETY: the vector ends in null, and the strings are there until the end of this test.
         let found = slots(&unsafe { Variables::read(environ.as_ptr()) });
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn of_a_command_line_only_the_rule_counts(arguments in vec(argument(), 0..14)) {
+    fn command_line_follows_the_rule_of_erlang(arguments in vec(argument(), 0..14)) {
         let argv = vector(&arguments);
         // SAFETY: as above.
         let named = unsafe { kernel_pidfile(argv.as_ptr()) };
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn every_value_is_used_or_complained_of_in_one_line(
+    fn value_is_used_or_reported_in_one_line(
         setting in prop_oneof![vec(1_u8.., 1..40), vec(1_u8.., 4000..4200)],
         values in (value(), value(), value(), value(), value(), value()),
     ) {
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_of_seconds_is_that_many(seconds in 0..400_000_000_u32, thousandths in 0..1000_u64) {
+    fn seconds_with_fraction_are_exact(seconds in 0..400_000_000_u32, thousandths in 0..1000_u64) {
         let wanted = Duration::from_secs(u64::from(seconds)) + Duration::from_millis(thousandths);
         match values::seconds(format!("{seconds}.{thousandths:03}").as_bytes()) {
             Some(parsed) => prop_assert!(parsed.abs_diff(wanted) < Duration::from_micros(1)),
@@ -199,20 +199,20 @@ proptest! {
     }
 
     #[test]
-    fn a_signal_by_number_is_itself(number in -99..999_i32) {
+    fn signal_by_number_is_itself(number in -99..999_i32) {
         let parsed = values::signal(number.to_string().as_bytes());
         prop_assert_eq!(parsed, Some(number).filter(|number| signal_exists(*number)));
     }
 
     #[test]
-    fn whatever_is_shown_is_one_bounded_line(value: Vec<u8>, times in 1..50_usize) {
+    fn escaped_bytes_are_one_bounded_line(value: Vec<u8>, times in 1..50_usize) {
         let text = escaped(&value.repeat(times));
         prop_assert!(!text.contains(char::is_control));
         prop_assert!(text.chars().count() <= 200 * "\\u{9f}".len() + 1, "{text}");
     }
 
     #[test]
-    fn a_path_in_quotes_is_the_path(path in "[^\"\\\\]{0,40}") {
+    fn erlang_string_without_escapes_is_the_path(path in "[^\"\\\\]{0,40}") {
         let quoted = format!("\"{path}\"");
         prop_assert_eq!(erlang_string(quoted.as_bytes()), Some(path.as_bytes()));
     }

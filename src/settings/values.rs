@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signals_by_name_and_number() {
+    fn signal_by_name_or_number_is_parsed() {
         for (text, number) in [
             ("TERM", 15),
             ("SIGTERM", 15),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_and_watches() {
+    fn seconds_and_watch_are_parsed() {
         assert_eq!(seconds(b"2.5"), Some(Duration::from_millis(2500)));
         for text in ["", ".", "-1", "1e3", "inf", "nan", "99999999999999999999"] {
             assert_eq!(seconds(text.as_bytes()), None, "{text}");

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proc_is_the_kernels_and_a_temporary_file_is_not() {
+    fn kind_of_proc_is_kernel_of_tmp_is_not() {
         assert_eq!(kind_at(c"/proc/self/stat"), Ok(Kind::Kernel));
         let file = tempfile::tempfile().unwrap();
         assert_ne!(kind_of(&file.into()), Ok(Kind::Kernel));

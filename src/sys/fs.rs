@@ -264,7 +264,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn numbers_in_a_directory() {
+    fn numbers_in_lists_numeric_names_only() {
         let directory = tempfile::tempdir().expect("a directory");
         let mut wanted: Vec<c_int> = (0..300).collect();
         for name in wanted
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn directories() {
+    fn directory_of_is_all_before_the_last_slash() {
         assert_eq!(directory_of(c"/run/a.pid").as_c_str(), c"/run");
         assert_eq!(directory_of(c"/a.pid").as_c_str(), c"/");
     }
@@ -292,7 +292,7 @@ mod tests {
         #![proptest_config(same_each_time())]
 
         #[test]
-        fn a_path_is_a_directory_and_a_name(path in vec(prop_oneof![1 => Just(b'/'), 2 => 1_u8..], 0..30)) {
+        fn directory_of_and_name_make_the_path(path in vec(prop_oneof![1 => Just(b'/'), 2 => 1_u8..], 0..30)) {
             let path = CString::new([&b"/"[..], &path].concat()).unwrap();
             let directory = directory_of(&path);
             let name = path.to_bytes().rsplit(|&byte| byte == b'/').next().unwrap();

@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_of_libc_are_where_the_loader_finds_them() {
+    fn libc_function_is_where_the_loader_finds_it() {
         for name in [c"exit", c"fork", c"getgrouplist", c"chroot"] {
             // SAFETY: a C string.
             let wanted = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };

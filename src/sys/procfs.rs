@@ -253,7 +253,7 @@ mod tests {
         #![proptest_config(same_each_time())]
 
         #[test]
-        fn a_process_is_understood_whatever_its_name(
+        fn stat_with_any_name_is_parsed(
             name: [u8; 15],
             state in "[RSDZTtXI]",
             start: u64,
@@ -270,7 +270,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_else_is_no_process(line: Vec<u8>, number: usize) {
+        fn stat_of_other_bytes_has_no_fields(line: Vec<u8>, number: usize) {
             let stat = stat_of(&line);
             let field = stat.field(number);
             prop_assert!(field.is_none() || number >= 3 && line.contains(&b')'));
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_waits_to_be_reaped_does_not_run() {
+    fn zombie_is_alive_but_does_not_run() {
         let rename = "printf '\\377) R \\377' >/proc/$$/comm; kill -STOP $$; exit";
         let mut child = Command::new("sh")
             .args(["-c", rename])

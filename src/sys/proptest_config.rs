@@ -1,9 +1,9 @@
-//! How the property tests of the parsers run.
+//! How property tests run.
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// The same inputs each time: a failure is there to stay, and so is a success. With
-/// `PROPTEST_RNG_SEED=N` and `PROPTEST_CASES=N` in the environment, others.
+/// Returns a configuration with a fixed seed, so that a test has the same result each time. `PROPTEST_RNG_SEED=N` and
+/// `PROPTEST_CASES=N` in the environment choose other inputs.
 pub fn same_each_time() -> Config {
     let by_environment = Config::default();
     Config {
