@@ -15,11 +15,24 @@ pub mod signals;
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
-use crate::handover;
-use crate::ownership::state::{self, Phase};
-use crate::ownership::unattended;
+use crate::ownership::state::{self, Phase, Requests};
+use crate::ownership::{removal, unattended};
 use crate::sys::guard::guarded;
+use crate::{guard, handover};
 
+/// How long an end waits for the keeper to begin. It sleeps, and so is given a processor within some milliseconds on a
+/// busy machine; but a host of real-time priority may leave it none. After that the ending thread goes on by itself.
+const BEGINNING: Duration = Duration::from_millis(100);
+/// How long an end waits for a keeper that is at work: for a look at the file, or for one unlink(2). It takes
+/// microseconds, and some hundred milliseconds on a machine with eight times as much to do as it can; a file system
+/// that does not answer takes longer. After that the file is left to be recognised as stale.
+const FINISHING: Duration = Duration::from_secs(1);
+/// How long the end of a launcher waits for the keeper to begin. To remove the file in its stead would leave the daemon
+/// without one.
+const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the end of a launcher waits until its daemon has the file, or is known not to want it. The keeper's own
+/// timeouts are shorter.
+const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a process that ends waits for a file that is being passed on to it.
 const TAKING: Duration = Duration::from_secs(2);
 
@@ -60,20 +73,65 @@ pub fn has_something_to_release() -> bool {
     state::phase() == Phase::Standby || state::is_owner()
 }
 
-/// Gives up the file, if it is this process that owns it, and waits for that with a bound.
+/// Gives up the file, if it is this process that owns it.
 ///
-/// Async-signal-safe: atomic operations and system calls; no lock, no allocation.
+/// ```text
+/// post the request
+/// wait BEGINNING for the keeper to begin            CANDIDATE_TIMEOUT where a child may be waiting for the file
+///   not begun, and it was not at work:              it is given no processor
+///       remove the file by its path, in this thread
+/// wait FINISHING for it to be done                  HANDOVER_TIMEOUT where a child may be waiting for the file
+///   not done:                                       it is stuck in a file system that does not answer
+///       leave the file: it will be stale
+/// ```
+///
+/// Nothing is waited for without a timeout, no lock is taken and nothing allocated.
+///
+/// Context: signal handler, exit path. Async-signal-safe, and without thread-local storage.
 pub fn release(how: How) {
     if state::phase() == Phase::Standby && handover::receive::withdraw() {
         state::wait_beyond(Phase::Standby, TAKING);
     }
-    if state::is_owner() {
-        match state::phase() {
-            Phase::Starting | Phase::Kept => {
-                state::wait_for_release(how == How::OfItsOwnAccord);
-            }
-            Phase::Unattended | Phase::Removing => unattended::remove(),
-            _ => {}
-        }
+    if !state::is_owner() {
+        return;
     }
+    match state::phase() {
+        // By a signal that it has caused itself: it would wait for itself.
+        Phase::Starting | Phase::Kept | Phase::Releasing if !state::is_keeper() => {
+            release_by_keeper(how);
+        }
+        Phase::Unattended | Phase::Removing => unattended::remove(),
+        _ => {}
+    }
+}
+
+fn release_by_keeper(how: How) {
+    let may_pass_on = how == How::OfItsOwnAccord && handover::give::may_pass_on();
+    let (request, beginning, finishing) = if may_pass_on {
+        (Requests::EXIT, CANDIDATE_TIMEOUT, HANDOVER_TIMEOUT)
+    } else if how == How::OfItsOwnAccord {
+        (Requests::EXIT, BEGINNING, FINISHING)
+    } else {
+        (Requests::FATAL_SIGNAL, BEGINNING, FINISHING)
+    };
+    state::post(request);
+    let has_begun = |phase| !matches!(phase, Phase::Starting | Phase::Kept);
+    let is_over = |phase| matches!(phase, Phase::Released | Phase::Refused);
+    let is_done = (!state::wait_for(beginning, has_begun) && remove_in_its_stead())
+        || state::wait_for(finishing, is_over);
+    if !is_done {
+        remove_in_its_stead();
+    }
+}
+
+/// Removes the file in this thread, if the keeper has not begun to and is not at work on something else. Returns whether
+/// that was so.
+fn remove_in_its_stead() -> bool {
+    let may = state::keeper_rests() && state::leave_for(Phase::Kept, Phase::Removing);
+    if may {
+        removal::remove();
+        guard::stop();
+        state::enter(Phase::Released);
+    }
+    may
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::handover::choose;
 use crate::ownership::host_file;
 use crate::ownership::shared::{AT_ONCE, REST, page};
+use crate::ownership::state::{self, Requests};
 use crate::pidfile::{PidFile, Sight};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
@@ -15,12 +16,23 @@ const TAKING: Duration = Duration::from_secs(2);
 /// How long an owner that ends looks for an heir: its end waits for longer.
 const PASSING_ON: Duration = Duration::from_secs(4);
 
+/// Whether there is, or was, a child that may be an heir of this process, as far as it has said.
+///
+/// Async-signal-safe: looks at memory.
+pub fn may_pass_on() -> bool {
+    page().is_some_and(|page| {
+        let mut candidates = page.candidates.iter();
+        candidates.any(|candidate| candidate.pid.load(Ordering::SeqCst) != 0)
+            || page.births().next().is_some()
+    })
+}
+
 /// The keeper of an owner that ends of its own accord: passes the file on, if there is an heir.
 pub fn pass_on(file: &PidFile) -> Option<libc::pid_t> {
     let page = page()?;
     let end = clock::now() + PASSING_ON;
     // Children that mean no good could have us wait for ever.
-    while clock::now() < end {
+    while clock::now() < end && !state::is_posted(Requests::FATAL_SIGNAL) {
         // All of this may take a while. Whoever would be the heir is told.
         let deleted = file.look_patiently() == Sight::Deleted && !host_file::has_removed();
         if deleted {

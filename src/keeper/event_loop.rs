@@ -129,7 +129,12 @@ impl EventLoop {
     }
 
     /// The process ends; of its own accord, if `orderly`: then the file may pass to an heir.
+    ///
+    /// Does nothing if the ending thread does it already, or if it was done.
     fn release(&mut self, orderly: bool) {
+        if !state::leave_for(Phase::Kept, Phase::Releasing) {
+            return;
+        }
         if let Some(file) = OWNED_FILE.lock().take() {
             if orderly && let Some(heir) = handover::give::pass_on(&file) {
                 report::detail(self.config, &format!("handed over to PID {heir}"));
@@ -232,6 +237,10 @@ impl EventLoop {
         };
         self.locking = file.relock().then_some(POLL);
         let sight = file.look();
+        if state::phase() != Phase::Kept {
+            // The ending thread removes it.
+            return;
+        }
         self.going = (sight == Sight::Going).then(|| match self.going {
             Some(pause) => POLL.min(2 * pause),
             None => SETTLING_LOOKS,
@@ -298,6 +307,8 @@ fn on_event(config: &Config) {
     }
     match sight {
         None | Some(Sight::Present) => {}
+        // The ending thread removes it.
+        Some(_) if state::phase() != Phase::Kept => {}
         Some(Sight::Deleted) if !host_file::has_removed() => {
             terminate_at_once(config, &mut place);
         }

@@ -2,6 +2,7 @@
 
 pub mod host_file;
 pub mod owned_file;
+pub mod removal;
 pub mod shared;
 pub mod state;
 pub mod terminate;

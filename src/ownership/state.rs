@@ -12,32 +12,31 @@ use std::time::Duration;
 
 use crate::sys::{self, futex};
 
-/// How long an ending waits for the keeper.
-const RELEASE: Duration = Duration::from_secs(2);
-/// The same where the file may pass to an heir, which has to be waited for.
-const LEAVE: Duration = Duration::from_secs(5);
-
 /// The PID of the owner: compared with getpid() on every path, so that children of fork(2),
 /// vfork(2) and clone(2) are bystanders without any hook.
 static OWNER: AtomicI32 = AtomicI32::new(0);
 static PHASE: AtomicU32 = AtomicU32::new(Phase::None as u32);
 /// The number of the keeper's thread.
 static KEEPER: AtomicI32 = AtomicI32::new(0);
+/// Whether the keeper waits for requests.
+static RESTS: AtomicBool = AtomicBool::new(false);
 static REQUESTS: AtomicU32 = AtomicU32::new(0);
 static THREADED: AtomicBool = AtomicBool::new(false);
 
 /// What this process is to the file.
 ///
 /// ```text
-/// None ──► Starting ──► Kept ──────────────► Released
-///             │  │        └─► Unattended ─► Removing ─┘     (threads stopped, or none)
+/// None ──► Starting ──► Kept ─► Releasing ──► Released
+///             │  │        ├───────► Removing ────┤          (the keeper does not come round)
+///             │  │        └─► Unattended ─► Removing         (threads stopped, or none)
 ///             │  ├─► NoFdTable ─► Unattended
 ///             │  └─► Refused
 ///             └─► Standby ─► Kept | Released                (a forked child)
 /// ```
 ///
-/// The keeper makes every transition but three: `None → Starting` and `→ Refused`, `→ Unattended` before
-/// main are the host's first thread's, and `Unattended → Removing → Released` the ending thread's.
+/// The keeper makes every transition but these: `None → Starting` and `→ Refused`, `→ Unattended` before main are the
+/// host's first thread's, and `→ Removing → Released` the ending thread's. Who leaves `Kept` or `Unattended` for one of
+/// the next two does it by compare-exchange ([`leave_for`]), so that one thread alone gives up the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Phase {
@@ -57,10 +56,12 @@ pub enum Phase {
     Released,
     /// The file is another process's, and the keeper waits for its lock.
     Standby,
+    /// The keeper is giving up the file, or passing it on.
+    Releasing,
 }
 
 impl Phase {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::None,
         Self::Starting,
         Self::NoFdTable,
@@ -70,6 +71,7 @@ impl Phase {
         Self::Removing,
         Self::Released,
         Self::Standby,
+        Self::Releasing,
     ];
 
     /// Only values of the enum are ever stored; another one could come of a stray write by the host.
@@ -220,20 +222,9 @@ pub fn wait_beyond(phase: Phase, bound: Duration) {
     futex::wait_until(&PHASE, bound, |now| now != phase as u32);
 }
 
-/// Asks the keeper to give up the file, or to pass it on if `orderly`; waits until that is done.
-pub fn wait_for_release(orderly: bool) {
-    // By a signal that it has caused itself (SIGSYS): it would wait for ever.
-    if sys::gettid() == KEEPER.load(Ordering::SeqCst) {
-        return;
-    }
-    let (request, bound) = if orderly {
-        (Requests::EXIT, LEAVE)
-    } else {
-        (Requests::FATAL_SIGNAL, RELEASE)
-    };
-    post(request);
-    let is_over = |phase| matches!(Phase::of(phase), Phase::Released | Phase::Refused);
-    futex::wait_until(&PHASE, bound, is_over);
+/// Waits until `done` holds for the phase; returns whether it did before `timeout`.
+pub fn wait_for(timeout: Duration, done: impl Fn(Phase) -> bool) -> bool {
+    futex::wait_until(&PHASE, timeout, |phase| done(Phase::of(phase)))
 }
 
 pub fn post(request: Requests) {
@@ -243,19 +234,39 @@ pub fn post(request: Requests) {
 
 /// Takes what was posted, waiting for something for at most `bound`.
 pub fn take_requests(bound: Duration) -> Requests {
+    RESTS.store(true, Ordering::SeqCst);
     futex::wait_until(&REQUESTS, bound, |requests| requests != 0);
+    RESTS.store(false, Ordering::SeqCst);
     Requests(REQUESTS.swap(0, Ordering::SeqCst))
 }
 
 /// Takes what was posted, waiting for something for as long as it takes. `wait` sleeps while the word is 0,
 /// and returns true when the main thread has ended meanwhile.
 pub fn await_requests(wait: impl Fn(&AtomicU32) -> bool) -> Requests {
+    RESTS.store(true, Ordering::SeqCst);
     while REQUESTS.load(Ordering::SeqCst) == 0 {
         if wait(&REQUESTS) {
             REQUESTS.fetch_or(Requests::MAIN_ENDED.0, Ordering::SeqCst);
         }
     }
+    RESTS.store(false, Ordering::SeqCst);
     Requests(REQUESTS.swap(0, Ordering::SeqCst))
+}
+
+/// Whether the keeper has nothing to do, or has not been given a processor since. Otherwise it is at work, and may be
+/// stuck in a file system that does not answer.
+pub fn keeper_rests() -> bool {
+    RESTS.load(Ordering::SeqCst)
+}
+
+/// Whether something was posted that the keeper has not taken yet.
+pub fn is_posted(request: Requests) -> bool {
+    Requests(REQUESTS.load(Ordering::SeqCst)).any(request)
+}
+
+/// Whether the calling thread is the keeper.
+pub fn is_keeper() -> bool {
+    KEEPER.load(Ordering::SeqCst) == sys::gettid()
 }
 
 /// The calling thread is the keeper.
@@ -275,5 +286,6 @@ pub fn set_threaded() {
 /// In a forked child, which is to have a keeper of its own: forgets what the parent's was told.
 pub fn renew() {
     REQUESTS.store(0, Ordering::SeqCst);
+    RESTS.store(false, Ordering::SeqCst);
     PHASE.store(Phase::Starting as u32, Ordering::SeqCst);
 }

@@ -9,6 +9,7 @@ use once_cell::sync::OnceCell;
 use crate::guard;
 use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
+use crate::ownership::removal;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::terminate;
 use crate::pidfile::acquire::Lock;
@@ -62,12 +63,10 @@ pub fn set(config: &Config, file: PidFile) {
 /// Async-signal-safe.
 pub fn remove() {
     if state::leave_for(Phase::Unattended, Phase::Removing) {
-        if let Some(file) = FILE.get() {
-            let fate = file.remove();
-            guard::stop();
-            if let Some(last_words) = LAST_WORDS.get() {
-                last_words.say(fate.in_words());
-            }
+        let fate = removal::remove();
+        guard::stop();
+        if let Some(last_words) = LAST_WORDS.get() {
+            last_words.say(fate.in_words());
         }
         state::enter(Phase::Released);
     } else {

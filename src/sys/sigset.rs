@@ -9,6 +9,8 @@ use std::ptr;
 
 use libc::sigset_t;
 
+use super::raw;
+
 /// The signals by which glibc cancels threads and makes them change their user: SIGCANCEL and SIGSETXID. They are in no
 /// set that glibc makes (nptl(7)).
 pub const INTERNAL: [c_int; 2] = [32, 33];
@@ -57,13 +59,13 @@ pub fn unblock(signal: c_int) {
     unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &of(bit(signal)), ptr::null_mut()) };
 }
 
-/// Blocks every signal for the calling thread until it is dropped.
+/// Blocks every signal for the calling thread until it goes out of scope, but for the two that libc keeps for itself:
+/// with SIGSETXID blocked, a setuid() of the host would wait for our thread for ever (nptl/setxid).
 ///
-/// It is done by libc, which leaves the two signals in [`INTERNAL`] open: with SIGSETXID blocked, a setuid() of the host
-/// would wait for our thread for ever (nptl/setxid).
+/// Async-signal-safe, and without thread-local storage.
 pub struct SignalsBlocked {
     /// The mask of the thread before.
-    before: libc::sigset_t,
+    before: u64,
     /// The signals that were pending before.
     pending: u64,
 }
@@ -71,14 +73,8 @@ pub struct SignalsBlocked {
 impl SignalsBlocked {
     /// Blocks every signal. A thread that is started meanwhile inherits the mask.
     pub fn new() -> Self {
-        let mut before = of(0);
-        // SAFETY: both sets are local variables that outlive the call.
-        unsafe {
-            let all = of(ALL);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
-        }
         Self {
-            before,
+            before: set_mask(ALL),
             pending: pending(),
         }
     }
@@ -89,28 +85,38 @@ impl SignalsBlocked {
         let ours = [libc::SIGPIPE, libc::SIGXFSZ].map(bit);
         let new = pending() & !self.pending;
         for signal in ours.into_iter().filter(|signal| new & signal != 0) {
-            let at_once = libc::timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
-            // SAFETY: set and timeout are valid and outlive the call; a null siginfo is allowed.
-            unsafe { libc::sigtimedwait(&of(signal), ptr::null_mut(), &at_once) };
+            let at_once = [0_u64; 2];
+            let (set, time) = (&raw const signal as usize, at_once.as_ptr() as usize);
+            // SAFETY: the set and the time are valid for the whole call, which does not block; no siginfo is asked for.
+            unsafe { raw::call(libc::SYS_rt_sigtimedwait, [set, 0, time, SIZE]) };
         }
     }
 }
 
+/// Bytes in the kernel's sets.
+const SIZE: usize = size_of::<u64>();
+
+/// Sets the mask of the calling thread; returns the one before.
+fn set_mask(mask: u64) -> u64 {
+    let mut before = 0_u64;
+    let how = libc::SIG_SETMASK as usize;
+    let (mask, room) = (&raw const mask as usize, &raw mut before as usize);
+    // SAFETY: both sets are valid for the whole call and have the size that is named.
+    unsafe { raw::call(libc::SYS_rt_sigprocmask, [how, mask, room, SIZE]) };
+    before
+}
+
 /// Returns the signals that wait for the calling thread or the process.
 fn pending() -> u64 {
-    let mut set = of(0);
-    // SAFETY: the set is a local variable that outlives the call.
-    unsafe { libc::sigpending(&mut set) };
-    bits(&set)
+    let mut set = 0_u64;
+    // SAFETY: `set` is writable and has the size that is named.
+    unsafe { raw::call(libc::SYS_rt_sigpending, [&raw mut set as usize, SIZE]) };
+    set
 }
 
 impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         self.discard_own();
-        // SAFETY: `before` is a valid set, which `new` has filled in; a null pointer for the old mask is allowed.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
+        set_mask(self.before);
     }
 }

@@ -375,9 +375,17 @@ fn concurrent_signals_end_alike() {
 /// A stack with little more room than for the kernel's own frame.
 #[test]
 fn small_alternate_stack_ends_alike() {
-    let sizes = [2048, 3072, 4096, 8192];
+    let sizes = [2048, 3072, 4096, 8192, 65536];
     let with_each: Vec<Vec<i32>> = sizes.map(|size| vec![libc::SIGTERM, size]).to_vec();
     all_alike(&cases(&["small_stack"], &slices(&with_each)), nothing);
+}
+
+/// One that was unmapped without a word to the kernel.
+#[test]
+fn alternate_stack_that_is_gone_ends_alike() {
+    let signals = [libc::SIGTERM, libc::SIGABRT, libc::SIGBUS];
+    let all = cases(&["stack_gone"], &slices(&one_by_one(signals)));
+    all_alike(&all, nothing);
 }
 
 #[test]

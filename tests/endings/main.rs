@@ -8,6 +8,7 @@ mod every_ending;
 mod exit_status;
 mod first_process;
 mod guard;
+mod held_up;
 
 /// The signals for which there is a handler of ours.
 const SERVICE_ENDS: [i32; 14] = [

@@ -45,6 +45,15 @@ static void by_small_stack(void)
     alternate_stack((size_t)variant);
     raise(number);
 }
+static void by_stack_gone(void)
+{
+    stack_t stack;
+
+    alternate_stack(65536);
+    sigaltstack(NULL, &stack);
+    munmap(stack.ss_sp, stack.ss_size);
+    raise(number);
+}
 static void *raise_on_own_stack(void *unused)
 {
     (void)unused;

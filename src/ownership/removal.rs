@@ -1,0 +1,91 @@
+//! The removal of the file by whoever ends the process: by its path, without a descriptor that anybody has kept.
+//!
+//! It stands in for the keeper where there is none, or where the keeper is not given a processor in time. It may run in
+//! a signal handler on a thread whose thread register is not libc's: system calls by [`raw::call`] alone, nothing that
+//! allocates or can panic.
+
+use std::ffi::{CStr, c_int};
+use std::mem::MaybeUninit;
+
+use crate::ownership::host_file;
+use crate::pidfile::{Fate, content};
+use crate::sys::{self, raw};
+
+/// Removes the file if what is at its path is a regular file that names this process. Where it may not be removed it
+/// is emptied: an empty file misleads nobody, a stale PID does.
+///
+/// For an instant there is a descriptor in the table of the calling thread.
+///
+/// Async-signal-safe, and without thread-local storage.
+pub fn remove() -> Fate {
+    let Some(path) = host_file::path() else {
+        return Fate::LeftAlone;
+    };
+    let Some(fd) = open(path, libc::O_RDONLY) else {
+        return Fate::LeftAlone;
+    };
+    let is_ours = is_regular(fd) && names_us(fd);
+    close(fd);
+    if !is_ours {
+        return Fate::LeftAlone;
+    }
+    let arguments = [libc::AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0];
+    // SAFETY: the path is a C string.
+    if unsafe { raw::call(libc::SYS_unlinkat, arguments) } == 0 {
+        return Fate::Removed;
+    }
+    let Some(fd) = open(path, libc::O_RDWR) else {
+        return Fate::Kept;
+    };
+    // It may be another one by now.
+    let is_emptied = is_regular(fd) && names_us(fd) && {
+        // SAFETY: the descriptor was just opened.
+        unsafe { raw::call(libc::SYS_ftruncate, [fd, 0, 0, 0, 0, 0]) == 0 }
+    };
+    close(fd);
+    if is_emptied {
+        Fate::Emptied
+    } else {
+        Fate::Kept
+    }
+}
+
+/// Never follows a link, and never waits for the other end of a FIFO.
+fn open(path: &CStr, access: c_int) -> Option<usize> {
+    const FLAGS: c_int = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    let (at, path, flags) = (
+        libc::AT_FDCWD as usize,
+        path.as_ptr() as usize,
+        access | FLAGS,
+    );
+    // SAFETY: the path is a C string.
+    let fd = unsafe { raw::call(libc::SYS_openat, [at, path, flags as usize, 0, 0, 0]) };
+    usize::try_from(fd).ok()
+}
+
+fn is_regular(fd: usize) -> bool {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    let arguments = [fd, stat.as_mut_ptr() as usize, 0, 0, 0, 0];
+    // SAFETY: `stat` is writable and has the kernel's form; all zeroes is a valid value should the call fail.
+    let mode = unsafe {
+        raw::call(libc::SYS_fstat, arguments);
+        stat.assume_init_ref().st_mode
+    };
+    mode & libc::S_IFMT == libc::S_IFREG
+}
+
+fn names_us(fd: usize) -> bool {
+    let mut content = [0_u8; 32];
+    let arguments = [fd, content.as_mut_ptr() as usize, content.len(), 0, 0, 0];
+    // SAFETY: `content` is writable for its whole length.
+    let size = unsafe { raw::call(libc::SYS_pread64, arguments) };
+    let written = usize::try_from(size)
+        .ok()
+        .and_then(|size| content.get(..size));
+    written.and_then(content::parse_pid) == Some(sys::getpid())
+}
+
+fn close(fd: usize) {
+    // SAFETY: the caller's own descriptor, which is not used any more.
+    unsafe { raw::call(libc::SYS_close, [fd, 0, 0, 0, 0, 0]) };
+}

@@ -1,0 +1,128 @@
+//! Ends that something could hold up or turn into others: a keeper that is given no processor, a sandbox that lets nobody
+//! send signals, code that is not libc's.
+
+use crate::common::{Ended, Mode, NOTHING, TestDir, exited, extra_tasks_of, killed_by};
+use std::io;
+
+const MODES: [(Mode, &str); 3] = [
+    (Mode::Plain, "auto"),
+    (Mode::Active, "auto"),
+    (Mode::Active, "off"),
+];
+
+/// Runs a host until it is ready, and sends it SIGTERM. The file has to be gone.
+fn terminated(host: &str, arguments: &[&str], (mode, watch): (Mode, &str)) -> Ended {
+    let scene = TestDir::new();
+    let host = scene.host(host).mode(mode).env("PIDFILE_WATCH", watch);
+    let host = host.args(arguments).spawn_ready();
+    host.signal(libc::SIGTERM);
+    let ended = host.wait();
+    assert_eq!(
+        scene.leftovers(),
+        NOTHING,
+        "{arguments:?}, {mode:?}, {watch}"
+    );
+    ended
+}
+
+#[test]
+fn refused_signal_still_ends_the_process() {
+    let eperm = libc::EPERM.to_string();
+    for error in [&*eperm, "0"] {
+        for run in MODES {
+            let ended = terminated("refuses_signals", &[error], run);
+            assert_eq!(ended.status, killed_by(libc::SIGTERM), "{error} {run:?}");
+        }
+    }
+}
+
+#[test]
+fn refused_signal_and_timer_end_in_an_exit() {
+    for (mode, watch) in MODES {
+        let ended = terminated("refuses_signals", &["1", "timers"], (mode, watch));
+        let expected = match mode {
+            Mode::Plain => killed_by(libc::SIGTERM),
+            _ => exited(128 + libc::SIGTERM),
+        };
+        assert_eq!(ended.status, expected, "{mode:?} {watch}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn foreign_thread_register_ends_alike() {
+    for how in ["nowhere", "own"] {
+        for run in MODES {
+            let ended = terminated("runs_foreign_code", &[how], run);
+            assert_eq!(ended.status, killed_by(libc::SIGTERM), "{how} {run:?}");
+        }
+    }
+}
+
+/// A debugger that stops the keeper stands for a host of real-time priority that leaves it no processor.
+#[test]
+fn keeper_without_processor_does_not_keep_the_file() {
+    for by_signal in [true, false] {
+        let scene = TestDir::new();
+        let mut host = scene.host("waits_for_eof").spawn_owner();
+        let keeper = keeper_of(host.pid());
+        let stopped = Stopped::stop(keeper);
+        if by_signal {
+            host.signal(libc::SIGTERM);
+        } else {
+            host.close_stdin();
+        }
+        // The process has ended, but for the thread that is its tracer's to reap.
+        stopped.reap();
+        let ended = host.wait();
+        let expected = match by_signal {
+            true => killed_by(libc::SIGTERM),
+            false => exited(0),
+        };
+        assert_eq!(ended.status, expected);
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+fn keeper_of(pid: i32) -> i32 {
+    let is_keeper = |task: &i32| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/task/{task}/comm"));
+        name.is_ok_and(|name| name.trim_end() == "libpidfile")
+    };
+    let mut tasks = extra_tasks_of(pid).into_iter();
+    tasks.find(is_keeper).expect("an owner has a keeper")
+}
+
+/// A thread that is stopped as by a debugger.
+struct Stopped(i32);
+
+impl Stopped {
+    fn stop(thread: i32) -> Self {
+        for request in [libc::PTRACE_SEIZE, libc::PTRACE_INTERRUPT] {
+            // SAFETY: both requests take no data.
+            let done = unsafe { libc::ptrace(request, thread, 0, 0) };
+            assert_eq!(done, 0, "{}", io::Error::last_os_error());
+        }
+        let stopped = Self(thread);
+        assert!(libc::WIFSTOPPED(stopped.wait()));
+        stopped
+    }
+
+    /// Waits until it has ended.
+    fn reap(self) {
+        loop {
+            let status = self.wait();
+            if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+                return;
+            }
+        }
+    }
+
+    fn wait(&self) -> i32 {
+        let mut status = 0;
+        // SAFETY: the status is writable; the thread is traced by this one.
+        let waited = unsafe { libc::waitpid(self.0, &mut status, libc::__WALL) };
+        assert_eq!(waited, self.0, "{}", io::Error::last_os_error());
+        status
+    }
+}
