@@ -3,9 +3,8 @@
 
 use crate::common::{TestDir, exited};
 use crate::figure::{Figure, Samples};
-use crate::start_and_end;
 use crate::table::{Row, Table, Target, Unit};
-use crate::ways::{Way, in_turns};
+use crate::ways::in_turns;
 use std::collections::BTreeMap;
 
 const RUNS: usize = 12;
@@ -17,8 +16,8 @@ enum Host {
     Plain,
     /// With a library that does nothing.
     EmptyLibrary,
-    /// Without us, but with two threads that sleep.
-    Threaded,
+    /// With a naive preload, and a file of its own.
+    Naive,
     Bystander,
     Owner,
 }
@@ -26,7 +25,7 @@ enum Host {
 const HOSTS: [Host; 5] = [
     Host::Plain,
     Host::EmptyLibrary,
-    Host::Threaded,
+    Host::Naive,
     Host::Bystander,
     Host::Owner,
 ];
@@ -36,7 +35,7 @@ impl Host {
         match self {
             Host::Plain => "no library",
             Host::EmptyLibrary => "an empty library",
-            Host::Threaded => "two idle threads",
+            Host::Naive => "a naive preload's owner",
             Host::Bystander => "a bystander",
             Host::Owner => "an owner",
         }
@@ -56,29 +55,12 @@ pub fn measure(table: &mut Table) {
     };
     let fork = cost("fork", 3);
     for (ours, other, target) in [
-        (Host::Bystander, Host::Plain, Target::Times(1.05)),
-        (Host::Bystander, Host::EmptyLibrary, Target::None),
-        (Host::Owner, Host::Plain, Target::None),
-        (Host::Owner, Host::Threaded, Target::None),
+        (Host::Bystander, Host::EmptyLibrary, Target::Times(1.0)),
+        (Host::Owner, Host::Naive, Target::Times(1.1)),
     ] {
         let what = format!("{}: fork and wait", ours.name());
         let (ours, theirs) = (fork[&ours].figure(), fork[&other].figure());
         add(what, ours, other.name(), theirs, target);
-    }
-    let fork_and_exec = cost("fork+exec", 1);
-    let start = start_and_end::starts(&[Way::Plain, Way::Inert]);
-    let start = start[&Way::Inert].above(&start[&Way::Plain]);
-    for (ours, target) in [
-        (Host::Bystander, Target::Times(1.0)),
-        (Host::Owner, Target::None),
-    ] {
-        add(
-            format!("{}: fork, exec and wait: what it adds", ours.name()),
-            fork_and_exec[&ours].above(&fork_and_exec[&Host::Plain]),
-            "a start without a setting: what it adds",
-            start,
-            target,
-        );
     }
     for call in ["sigaction", "signal"] {
         let samples = cost(call, 1000);
@@ -106,7 +88,7 @@ fn cost(call: &str, calls: usize) -> BTreeMap<Host, Samples> {
         let program = match host {
             Host::Plain => scene.host("repeats_a_call").plain(),
             Host::EmptyLibrary => preloaded("is_an_empty_library"),
-            Host::Threaded => preloaded("has_two_idle_threads"),
+            Host::Naive => preloaded("is_naive_preload").env("PIDFILE", scene.pidfile()),
             // The shell owns the file, and waits.
             Host::Bystander => {
                 let path = scene.host_path("repeats_a_call");
@@ -117,10 +99,7 @@ fn cost(call: &str, calls: usize) -> BTreeMap<Host, Samples> {
             }
             Host::Owner => scene.host("repeats_a_call"),
         };
-        let mut program = program.args([call, &calls.to_string(), &ROUNDS.to_string()]);
-        if call == "fork+exec" {
-            program = program.arg(scene.host_path("returns_status")).arg("0");
-        }
+        let program = program.args([call, &calls.to_string(), &ROUNDS.to_string()]);
         let ended = program.run();
         assert_eq!(ended.status, exited(0), "{call}: {}", ended.stderr);
         let numbers = ended.stdout.lines().map(|line| line.parse().unwrap());

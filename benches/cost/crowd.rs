@@ -1,6 +1,8 @@
 //! Many owners of one user.
 
-use crate::common::{TestDir, children_of, exited, library, private_dirty, wait_until_idle};
+use crate::common::{
+    Descendant, TestDir, children_of, exited, library, private_dirty, wait_for, wait_until_idle,
+};
 use crate::figure::Samples;
 use crate::table::{Row, Table, Target, Unit};
 use crate::ways::{end_of, now};
@@ -13,62 +15,90 @@ struct Crowd {
     /// Nanoseconds until one is ready.
     start: Samples,
     memory: Samples,
-    /// Nanoseconds from the removal of the directory until all have ended.
+    /// Nanoseconds from the removal of the directory until all have ended, for each.
     end: Samples,
+    /// Nanoseconds from one deletion until that owner has ended.
+    one: Samples,
 }
 
+/// How many owners at the most.
+const MOST: usize = 10_000;
+
+/// How many owners this machine holds, by half of its memory and half of its PIDs: each has three threads.
+fn most() -> usize {
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let free = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or(usize::MAX);
+    let by_memory = free / 2 / MEMORY_OF_EACH;
+    let by_threads =
+        number("/proc/sys/kernel/threads-max").min(number("/proc/sys/kernel/pid_max")) / 2 / 3;
+    MOST.min(by_memory).min(by_threads).max(1000)
+}
+
+/// A limit of this machine; no limit where it cannot be read.
+fn number(path: &str) -> usize {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.trim().parse().unwrap_or(usize::MAX)
+}
+
+/// KiB, with what the kernel keeps of three threads.
+const MEMORY_OF_EACH: usize = 512;
+
 pub fn measure(table: &mut Table) {
-    let mut crowds = [10, 100, 1000].map(|count| (count, Crowd::default()));
+    let most = most();
+    let mut crowds = [10, 1000, most].map(|count| (count, Crowd::default()));
     for _ in 0..RUNS {
         for (count, samples) in &mut crowds {
             samples.add(*count);
         }
     }
-    let [(_, few), (_, some), (_, many)] = &crowds;
-    let mut add = |what: &str, unit, ours: &Samples, against: &str, theirs, target| {
+    let [(_, few), _, (_, many)] = &crowds;
+    let mut add = |what: &str, unit, ours: &Samples, theirs: &Samples, target| {
         table.add(Row {
-            what: format!("1,000 owners: {what}"),
+            what: format!("{most} owners: {what}"),
             unit,
             ours: ours.figure(),
-            against: against.to_owned(),
-            theirs: Some(theirs),
+            against: "10 owners".to_owned(),
+            theirs: Some(theirs.figure()),
             target,
         });
     };
-    for (name, other) in [("10 owners", few), ("100 owners", some)] {
-        let (start, memory) = (other.start.figure(), other.memory.figure());
-        let (time, flat) = (Unit::Nanoseconds, Target::Times(1.5));
-        add("start of each", time, &many.start, name, start, flat);
-        let flat = Target::Times(1.1);
+    let (time, flat) = (Unit::Nanoseconds, Target::Times(1.5));
+    add("start of each", time, &many.start, &few.start, flat);
+    add(
+        "memory of each",
+        Unit::KiB,
+        &many.memory,
+        &few.memory,
+        Target::Times(1.1),
+    );
+    add("`rm -r` → ended, for each", time, &many.end, &few.end, flat);
+    // An owner without an inotify instance looks once a second.
+    if number("/proc/sys/fs/inotify/max_user_instances") >= most {
         add(
-            "memory of each",
-            Unit::KiB,
-            &many.memory,
-            name,
-            memory,
+            "one deletion → that owner has ended",
+            time,
+            &many.one,
+            &few.one,
             flat,
         );
     }
-    add(
-        "`rm -r` of the directory → all have ended",
-        Unit::Nanoseconds,
-        &many.end,
-        "polling every 5 s",
-        5e9.into(),
-        Target::Below,
-    );
 }
 
 impl Crowd {
     fn add(&mut self, count: usize) {
-        let (start, memory, end) = crowd(count);
+        let [start, memory, end, one] = crowd(count);
         self.start.0.push(start);
         self.memory.0.push(memory);
         self.end.0.push(end);
+        self.one.0.push(one);
     }
 }
 
-fn crowd(count: usize) -> (f64, f64, f64) {
+fn crowd(count: usize) -> [f64; 4] {
     let scene = TestDir::new();
     let starter = scene
         .host("starts_many")
@@ -84,6 +114,13 @@ fn crowd(count: usize) -> (f64, f64, f64) {
     let owners = children_of(starter.pid());
     assert_eq!(owners.len(), count);
     let memory: u64 = owners.into_iter().map(private_dirty).sum();
+    let one = scene.path("run/0.pid");
+    let owner = fs::read_to_string(&one).unwrap().trim().parse().unwrap();
+    let owner = Descendant::new(owner);
+    let deleted = now();
+    fs::remove_file(one).unwrap();
+    wait_for(|| owner.has_ended(), "the one owner has ended");
+    let one = now() - deleted;
     let deleted = now();
     fs::remove_dir_all(scene.path("run")).unwrap();
     let end = end_of(&starter) - deleted;
@@ -97,5 +134,5 @@ fn crowd(count: usize) -> (f64, f64, f64) {
         ended.stdout
     );
     let each = |all: f64| all / count as f64;
-    (each(start), each(memory as f64), end)
+    [each(start), each(memory as f64), each(end), one]
 }

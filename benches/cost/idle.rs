@@ -18,11 +18,12 @@ pub struct Idle {
     plain: Process,
     owner: Process,
     wrapper: Process,
+    guarded: Process,
     tasks: Vec<i32>,
     /// Context switches, and nanoseconds on a processor.
     before: [u64; 2],
     since: Instant,
-    _scenes: [TestDir; 3],
+    _scenes: [TestDir; 4],
 }
 
 fn activity(tasks: &[i32]) -> [u64; 2] {
@@ -31,7 +32,7 @@ fn activity(tasks: &[i32]) -> [u64; 2] {
 
 impl Idle {
     pub fn begin() -> Idle {
-        let scenes = [TestDir::new(), TestDir::new(), TestDir::new()];
+        let scenes = [(); 4].map(|()| TestDir::new());
         let plain = scenes[0].host("waits_for_signal").plain().spawn();
         let owner = scenes[1].host("waits_for_signal").spawn();
         let wrapper = scenes[2]
@@ -41,7 +42,11 @@ impl Idle {
             .arg(scenes[2].pidfile())
             .arg(scenes[2].host_path("waits_for_signal"))
             .spawn();
-        for host in [&plain, &owner, &wrapper] {
+        let guarded = scenes[3]
+            .host("waits_for_signal")
+            .env("PIDFILE_GUARD", "1")
+            .spawn();
+        for host in [&plain, &owner, &wrapper, &guarded] {
             host.wait_until_ready();
         }
         owner.wait_until(|owner| is_watching(owner.pid()), "watching");
@@ -60,6 +65,7 @@ impl Idle {
             plain,
             owner,
             wrapper,
+            guarded,
             _scenes: scenes,
         }
     }
@@ -108,6 +114,15 @@ impl Idle {
                 });
             }
         }
+        let guard = children_of(self.guarded.pid());
+        table.add(Row {
+            what: "the guard: private memory".to_owned(),
+            unit: Unit::KiB,
+            ours: (guard.into_iter().map(private_dirty).sum::<u64>() as f64).into(),
+            against: String::new(),
+            theirs: None,
+            target: Target::AtMost(150.0),
+        });
         table.add(Row {
             what: "size of the file".to_owned(),
             unit: Unit::KiB,

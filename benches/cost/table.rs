@@ -1,6 +1,7 @@
 //! The table that is printed, as Markdown.
 
 use crate::figure::Figure;
+use crate::picture;
 use std::io::Write;
 
 #[derive(Clone, Copy)]
@@ -39,6 +40,27 @@ impl Table {
     pub fn add(&mut self, row: Row) {
         eprintln!("{}", row.line());
         self.0.push(row);
+    }
+
+    pub fn append(&mut self, other: Table) {
+        self.0.extend(other.0);
+    }
+
+    /// Draws the five comparisons that a user cares about.
+    pub fn draw(&self, path: &str) {
+        const SHOWN: [&str; 5] = [
+            "start, no setting: what it adds",
+            "start, active: what it adds",
+            "main returns",
+            "deletion",
+            "an owner: fork",
+        ];
+        let shown = SHOWN
+            .iter()
+            .filter_map(|name| self.0.iter().find(|row| row.what.starts_with(name)));
+        if let Err(error) = std::fs::write(path, picture::draw(&shown.collect::<Vec<_>>())) {
+            eprintln!("{path}: {error}");
+        }
     }
 
     pub fn print(&self) {
@@ -126,7 +148,7 @@ impl Unit {
         format!("{} ({})", self.one(figure.median), self.one(figure.least))
     }
 
-    fn one(self, value: f64) -> String {
+    pub fn one(self, value: f64) -> String {
         match self {
             Unit::Nanoseconds if value == 0.0 => "0".to_owned(),
             Unit::Nanoseconds if value.abs() < 5_000.0 => format!("{value:.0} ns"),

@@ -11,6 +11,8 @@ pub enum Way {
     EmptyLibrary,
     Inert,
     Active,
+    /// Preloaded with what anybody would write for the same promise.
+    Naive,
     Shell,
     StartStopDaemon,
     Daemonize,
@@ -26,6 +28,7 @@ impl Way {
             Way::EmptyLibrary => "an empty library",
             Way::Inert => "the library without a setting",
             Way::Active => "the library",
+            Way::Naive => "a naive preload",
             Way::Shell => "`sh -c 'echo $$ > f; exec prog'`",
             Way::StartStopDaemon => "`start-stop-daemon --make-pidfile`",
             Way::Daemonize => "`daemonize -p`",
@@ -41,11 +44,14 @@ impl Way {
         let setting = format!("PIDFILE={file}");
         let empty = scene.host_path("is_an_empty_library");
         let empty = format!("LD_PRELOAD={}", empty.display());
+        let naive = scene.host_path("is_naive_preload");
+        let naive = format!("LD_PRELOAD={}", naive.display());
         let before = match self {
             Way::Plain => vec![],
             Way::EmptyLibrary => vec![empty.as_str()],
             Way::Inert => vec![preload.as_str()],
             Way::Active => vec![preload.as_str(), &setting],
+            Way::Naive => vec![naive.as_str(), &setting],
             Way::Shell => vec!["sh", "-c", "echo $$ >\"$0\"; exec \"$@\"", &file],
             Way::StartStopDaemon => {
                 let options = ["--start", "--quiet", "--make-pidfile", "--pidfile", &file];
