@@ -46,7 +46,7 @@
 //!
 //! # The rooms
 //!
-//! Each folder is a room. A file may use its own room and those below it; `tests/layers.rs` holds that.
+//! Each folder is a room. A file may use its own room and those below it; `tests/layers/main.rs` holds that.
 //!
 //! | room | holds |
 //! | --- | --- |

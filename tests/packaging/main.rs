@@ -5,5 +5,6 @@ mod common;
 
 #[cfg(feature = "dist")]
 mod dist;
+mod scripts;
 mod setting_up;
 mod uninstall;
