@@ -6,6 +6,9 @@ use super::exec_state::{self, ExecState};
 use super::{LONGEST_PATH, Log, values};
 use crate::sys::Vector;
 
+/// Libraries that the loader loads before others (ld.so(8)).
+const PRELOAD: &[u8] = b"LD_PRELOAD";
+
 /// The environment variables, in the order of the README.
 #[derive(Clone, Copy, Default)]
 pub struct Variables<'a> {
@@ -31,7 +34,7 @@ pub struct Variables<'a> {
     pub log: Option<&'a [u8]>,
     /// Not a setting: see [`super::exec_state`].
     pub mark: Option<&'a [u8]>,
-    /// `LD_PRELOAD`.
+    /// Not a setting: `LD_PRELOAD`, by which most processes get this library.
     pub preload: Option<&'a [u8]>,
 }
 
@@ -47,7 +50,7 @@ impl<'a> Variables<'a> {
         for entry in unsafe { strings(environ) } {
             // Of the many variables of an environment nearly all end here.
             let entry = entry.to_bytes();
-            const BEGINNINGS: [&[u8]; 3] = [b"PIDFILE", b"LIBPIDFILE", b"LD_PRELOAD"];
+            const BEGINNINGS: [&[u8]; 3] = [b"PIDFILE", b"LIBPIDFILE", PRELOAD];
             if !BEGINNINGS.iter().any(|begin| entry.starts_with(begin)) {
                 continue;
             }
@@ -67,7 +70,7 @@ impl<'a> Variables<'a> {
                 b"PIDFILE_GUARD" => &mut found.guard,
                 b"PIDFILE_LOG" => &mut found.log,
                 exec_state::VARIABLE => &mut found.mark,
-                b"LD_PRELOAD" => &mut found.preload,
+                PRELOAD => &mut found.preload,
                 _ => continue,
             };
             // The first of several counts, as for getenv(3).
