@@ -38,14 +38,16 @@ unsafe extern "C" fn main_left(_: *mut c_void) {
         if !state::is_threaded() {
             return;
         }
+        // Threads are counted in /proc, so by one that may open files. Where there is none, ours go.
+        let can_count = fd_table::is_entered();
         if state::is_owner() {
-            let stands_in = start(stand_in);
+            let stands_in = can_count && start(stand_in);
             state::post(if stands_in {
                 Requests::MAIN_LEFT
             } else {
                 Requests::STOP_THREADS
             });
-        } else if state::is_candidate() && start(stand_in) {
+        } else if can_count && state::is_candidate() && start(stand_in) {
             // Its keeper sees that when it owns the file; until then it waits for the lock.
             state::post(Requests::MAIN_LEFT);
             start(count_in_place_of_the_keeper);

@@ -27,7 +27,10 @@ pub fn note() {
         libc::prctl(libc::PR_GET_SECCOMP) == 0
             && libc::prctl(PR_GET_TID_ADDRESS, &raw mut word) == 0
     };
-    if known && !word.is_null() {
+    // SAFETY: null, or the place that libc has named to the kernel, which is aligned and stays as long as the thread.
+    let holds = unsafe { word.as_ref() }.map(|word| word.load(Ordering::SeqCst));
+    // Other libcs name the kernel another word, which is 0 while the thread lives (musl: its lock of the thread list).
+    if known && holds == Some(sys::getpid() as u32) {
         WORD.store(word, Ordering::SeqCst);
         IS_OVER.store(false, Ordering::SeqCst);
     }

@@ -1,7 +1,7 @@
 //! Ends that something could hold up or turn into others: a keeper that is given no processor, a sandbox that lets nobody
 //! send signals, code that is not libc's.
 
-use crate::common::{Ended, Mode, NOTHING, TestDir, exited, extra_tasks_of, killed_by};
+use crate::common::{Ended, Mode, NOTHING, TestDir, exited, extra_tasks_of, killed_by, library};
 use std::io;
 
 const MODES: [(Mode, &str); 3] = [
@@ -124,5 +124,30 @@ impl Stopped {
         let waited = unsafe { libc::waitpid(self.0, &mut status, libc::__WALL) };
         assert_eq!(waited, self.0, "{}", io::Error::last_os_error());
         status
+    }
+}
+
+/// Containers on kernels before 5.9 refuse both ways to a descriptor table of our own, and so to count threads: the
+/// process ends with the host's last thread all the same.
+#[test]
+fn main_thread_leaving_without_fd_table_ends_alike() {
+    for variant in 0..=7 {
+        let ends = [Mode::Plain, Mode::Active].map(|mode| {
+            let scene = TestDir::new();
+            let mut host = scene.host("under_seccomp").plain();
+            host = host.args(["close_range=EPERM", "unshare=EPERM", "--", "/usr/bin/env"]);
+            if mode == Mode::Active {
+                host = host.arg(format!("LD_PRELOAD={}", library().display()));
+                host = host.arg(format!("PIDFILE={}", scene.pidfile().display()));
+            }
+            let program = scene.host_path("ends_by");
+            let host = host
+                .arg(program)
+                .args(["main_leaving", "11", &variant.to_string()]);
+            let ended = host.run();
+            assert_eq!(scene.leftovers(), NOTHING, "{variant}");
+            (ended.status, ended.stdout)
+        });
+        assert_eq!(ends[1], ends[0], "{variant}");
     }
 }
