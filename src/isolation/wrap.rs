@@ -22,10 +22,9 @@ macro_rules! wrap {
 }
 pub(crate) use wrap;
 
-/// Bytes of stack for each of our threads. std would take 2 MiB for the thread that notify
-/// starts, which a host under mlockall() or RLIMIT_AS pays for. std adds what the host's static
-/// TLS needs.
-const STACK: &CStr = c"65536";
+/// Bytes of stack for the thread that notify starts: PTHREAD_STACK_MIN, to which std adds what the host's static TLS
+/// needs (see [`super::stacks`]).
+const STACK: &CStr = c"16384";
 
 /// std asks the environment for the size of stacks (and for backtraces, which we never print).
 /// What a Rust host sets for itself is not meant for us.

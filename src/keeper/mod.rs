@@ -10,10 +10,10 @@ mod event_loop;
 mod threads;
 mod watcher;
 
-use std::io;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::isolation::fd_table;
+use crate::isolation::stacks;
 use crate::ownership::host_file;
 use crate::ownership::owned_file::{Claim, OWNED_FILE};
 use crate::ownership::state::{self, Phase};
@@ -22,7 +22,7 @@ use crate::pidfile::acquire::Lock;
 use crate::pidfile::refusal::Refusal;
 use crate::settings::Watch;
 use crate::settings::config::Config;
-use crate::sys;
+use crate::sys::{self, Errno, guard::guarded};
 use crate::{handover, report};
 
 use event_loop::EventLoop;
@@ -40,7 +40,14 @@ pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
     state::become_owner();
     host_file::note_path(&config.path);
     let outcome = if config.watch == Watch::Off {
-        unattended::claim(config, claim)
+        let mut outcome = Err(Refusal::Lost);
+        // SAFETY: before main, in a process that will have no keeper.
+        unsafe {
+            stacks::run_on_keepers_stack(|| {
+                outcome = guarded(Err(Refusal::Lost), || unattended::claim(config, claim));
+            });
+        }
+        outcome
     } else {
         start_thread(config, claim)
     };
@@ -53,7 +60,7 @@ pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
 
 fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
     state::enter(Phase::Starting);
-    if let Err(error) = spawn(move || keep(config, claim)) {
+    if let Err(error) = spawn(config.watch, move || keep(config, claim)) {
         report::problem(config, &format!("is not watched: no thread: {error}"));
         return unattended::claim(config, claim);
     }
@@ -80,12 +87,12 @@ fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
 /// # Errors
 ///
 /// If there can be no keeper.
-pub fn stand_by(config: &'static Config) -> io::Result<()> {
+pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
     // SAFETY: called in the only thread of a new process.
     unsafe { OWNED_FILE.renew() };
     host_file::renew();
     state::renew();
-    spawn(move || {
+    spawn(config.watch, move || {
         if let Some(file) = handover::receive::wait_for_baton(config) {
             host_file::note(&file);
             *OWNED_FILE.lock() = Some(file);
@@ -111,7 +118,7 @@ pub fn stand_by(config: &'static Config) -> io::Result<()> {
         );
         Ok(())
     } else {
-        Err(io::ErrorKind::Other.into())
+        Err(Errno(libc::ENOENT))
     }
 }
 

@@ -1,17 +1,17 @@
 //! The threads that are ours: how they are started, and the short-lived one whose stack the next one gets.
 
-use std::io;
+use std::ffi::c_void;
+use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread;
 use std::time::Duration;
 
+use crate::isolation::stacks;
 use crate::ownership::state::{self, Phase};
-use crate::sys::{self, futex, guard::guarded, procfs, sigset};
+use crate::settings::Watch;
+use crate::sys::{self, Errno, futex, guard::guarded, procfs, sigset};
+
 /// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Bytes of stack; std adds what the host's static TLS needs.
-const STACK: usize = 64 * 1024;
 
 /// The thread that is started for its stack alone; 0 once it has gone.
 static STACK_DONOR: AtomicI32 = AtomicI32::new(0);
@@ -22,13 +22,14 @@ const DONOR_TO_COME: i32 = -1;
 /// # Errors
 ///
 /// If there can be no thread.
-pub fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let keeper = thread::Builder::new().name(procfs::KEEPER.to_owned());
-    keeper.stack_size(STACK).spawn(|| {
+pub fn spawn(watch: Watch, life: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
+    stacks::spawn_keeper(|| {
         // A sandbox of the host's may trap a system call and answer it in a handler of its own. With the
         // signal blocked the kernel would end the process (seccomp(2), SECCOMP_RET_TRAP). The thread of
         // `notify` inherits the mask.
         sigset::unblock(libc::SIGSYS);
+        // SAFETY: a C string of less than 16 bytes.
+        unsafe { libc::prctl(libc::PR_SET_NAME, procfs::KEEPER.as_ptr()) };
         state::set_keeper();
         guarded((), life);
     })?;
@@ -37,16 +38,18 @@ pub fn spawn(life: impl FnOnce() + Send + 'static) -> io::Result<()> {
     // and gives the next thread such a one. Without this one the keeper itself would have to
     // allocate when `notify` starts its thread, and would open an arena of the host's malloc for it:
     // 64 MiB of address space. It costs no time, since the keeper is at work meanwhile.
-    STACK_DONOR.store(DONOR_TO_COME, Ordering::SeqCst);
-    let donor = || STACK_DONOR.store(sys::gettid(), Ordering::SeqCst);
-    if thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(donor)
-        .is_err()
-    {
-        STACK_DONOR.store(0, Ordering::SeqCst);
+    if !matches!(watch, Watch::Poll(_)) {
+        STACK_DONOR.store(DONOR_TO_COME, Ordering::SeqCst);
+        if stacks::spawn_donor(say_number).is_err() {
+            STACK_DONOR.store(0, Ordering::SeqCst);
+        }
     }
     Ok(())
+}
+
+extern "C" fn say_number(_: *mut c_void) -> *mut c_void {
+    STACK_DONOR.store(sys::gettid(), Ordering::SeqCst);
+    ptr::null_mut()
 }
 
 /// Waits until that thread is gone: until then it counts as one of the host's, and has its stack.

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use crate::isolation::stacks;
 use crate::sys::guard::guarded;
 
 /// Never dropped: notify's destructor panics when its thread is gone, and closing is the kernel's
@@ -40,7 +41,10 @@ impl Watcher {
                 return watcher.watch(path, RecursiveMode::NonRecursive);
             }
             let on_event = move |_| guarded((), &on_event);
-            let mut new = ManuallyDrop::new(notify::recommended_watcher(on_event)?);
+            stacks::expect_watcher(true);
+            let new = notify::recommended_watcher(on_event);
+            stacks::expect_watcher(false);
+            let mut new = ManuallyDrop::new(new?);
             let armed = new.watch(path, RecursiveMode::NonRecursive);
             *watcher = Some(Self(new));
             armed

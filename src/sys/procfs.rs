@@ -2,7 +2,7 @@
 //!
 //! /proc may not be mounted, or hide the processes of others (hidepid=): each function says what it returns then.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -205,8 +205,8 @@ pub fn has_ancestor(process: libc::pid_t, pid: libc::pid_t) -> bool {
     false
 }
 
-/// The name of the keeper's thread (pthread_setname_np(3)).
-pub const KEEPER: &str = "libpidfile";
+/// The name of our keeper's thread (pthread_setname_np(3)).
+pub const KEEPER: &CStr = c"libpidfile";
 
 /// Returns whether a process has a keeper; true if that cannot be seen.
 pub fn has_keeper(pid: libc::pid_t) -> bool {
@@ -229,7 +229,7 @@ pub fn keeper_in(pid: libc::pid_t) -> Option<bool> {
     let threads = numbers_in(&threads).ok()?;
     let name_of = |thread| fs::read(format!("/proc/{pid}/task/{thread}/comm"));
     let mut names = threads.into_iter().flat_map(name_of);
-    Some(names.any(|name| name.trim_ascii_end() == KEEPER.as_bytes()))
+    Some(names.any(|name| name.trim_ascii_end() == KEEPER.to_bytes()))
 }
 
 #[cfg(test)]

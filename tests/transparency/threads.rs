@@ -61,8 +61,9 @@ fn owner_has_at_most_two_threads_of_ours() {
 #[test]
 fn our_threads_block_every_signal() {
     // Nobody can block SIGKILL and SIGSTOP. glibc keeps 32 and 33 for itself and lets nobody block them: with 33 it asks
-    // every thread to change its user when the host calls setuid.
-    let can_be_blocked = !(1_u64 << 8 | 1 << 18 | 1 << 31 | 1 << 32);
+    // every thread to change its user when the host calls setuid. SIGSYS is open for a sandbox of the host's that answers
+    // system calls in a handler: with it blocked the kernel would end the process.
+    let can_be_blocked = !(1_u64 << 8 | 1 << 18 | 1 << 30 | 1 << 31 | 1 << 32);
     let scene = TestDir::new();
     let owner = settled_owner(&scene);
     let ours = extra_tasks_of(owner.pid());
@@ -115,4 +116,25 @@ fn idle_owner_never_wakes_up() {
     let after = (context_switches(&tasks), processor_time(&tasks));
     assert_eq!(after, before);
     assert_eq!(tasks_of(owner.pid()), tasks);
+}
+
+/// glibc gives a thread the stack of one that has ended, also one of ours.
+#[test]
+fn threads_with_small_stacks_get_what_they_get_without_us() {
+    let stacks = |mode, watch: &str| {
+        let scene = TestDir::new();
+        let host = scene.host("asks_for_small_stacks").mode(mode);
+        let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
+        if mode == Mode::Active && watch == "inotify" {
+            host.wait_until(|host| is_watching(host.pid()), "watching");
+        }
+        host.close_stdin();
+        host.wait_until(|host| host.stdout().matches("program").count() == 9, "done");
+        host.stdout()
+    };
+    let plain = stacks(Mode::Plain, "inotify");
+    assert_eq!(stacks(Mode::Inert, "inotify"), plain);
+    for watch in ["inotify", "poll", "off"] {
+        assert_eq!(stacks(Mode::Active, watch), plain, "{watch}");
+    }
 }

@@ -1,0 +1,394 @@
+//! The stacks of our threads.
+//!
+//! glibc keeps the stacks of threads that have ended, and in a forked child those of all threads but one. The
+//! next thread that asks for as much or for less gets such a stack, and it may be one of the host's. So a
+//! thread of ours asks for the least that anybody can ask for, and leaves that stack at once for memory of the
+//! library's own: who gets the one that it leaves behind has got what he asked for.
+
+use std::cell::UnsafeCell;
+use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use crate::sys::Errno;
+use crate::sys::next_symbol::NextFunction;
+
+type Start = extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// A stack of our own. Each has at most one thread in the life of a process: it is not given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    Keeper,
+    Watcher,
+}
+
+const PAGE: usize = 4096;
+
+/// Each stack grows down to a page that is taken away. The deepest call that was seen takes 16 KiB of the
+/// keeper's and 6 KiB of the watcher's; a handler of the host's for SIGSYS may come on top.
+#[repr(C, align(4096))]
+struct Memory {
+    below_watcher: [u8; PAGE],
+    watcher: [u8; 48 * 1024],
+    below_keeper: [u8; PAGE],
+    keeper: [u8; 64 * 1024],
+}
+
+struct Room(UnsafeCell<Memory>);
+
+// SAFETY: only addresses are taken of it; each stack is used by the one thread that it is for.
+unsafe impl Sync for Room {}
+
+static ROOM: Room = Room(UnsafeCell::new(Memory {
+    below_watcher: [0; PAGE],
+    watcher: [0; 48 * 1024],
+    below_keeper: [0; PAGE],
+    keeper: [0; 64 * 1024],
+}));
+
+impl Stack {
+    /// Returns the first address above the stack. Takes away the page below it, where pages are that small.
+    fn prepare(self) -> *mut c_void {
+        let room = ROOM.0.get();
+        // SAFETY: addresses within the static, which is mapped for good. The page below is used by nobody.
+        unsafe {
+            let (below, stack, size) = match self {
+                Self::Keeper => {
+                    let keeper = &raw mut (*room).keeper;
+                    (
+                        &raw mut (*room).below_keeper,
+                        keeper.cast::<u8>(),
+                        size_of_val(&*keeper),
+                    )
+                }
+                Self::Watcher => {
+                    let watcher = &raw mut (*room).watcher;
+                    (
+                        &raw mut (*room).below_watcher,
+                        watcher.cast::<u8>(),
+                        size_of_val(&*watcher),
+                    )
+                }
+            };
+            libc::mprotect(below.cast(), PAGE, libc::PROT_NONE);
+            let top = stack.add(size);
+            tell_valgrind(stack as usize, top as usize);
+            top.cast()
+        }
+    }
+}
+
+/// Bytes of stack that a thread gets from glibc.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+const SMALLEST: usize = libc::PTHREAD_STACK_MIN;
+/// Bytes of stack that a thread gets from glibc. It stays there: see `switch`.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const SMALLEST: usize = 64 * 1024;
+
+/// Returns how many bytes of stack are enough where PTHREAD_STACK_MIN is too little: the host has much static TLS.
+fn enough(attributes: *const libc::pthread_attr_t) -> usize {
+    static MINIMUM: NextFunction = NextFunction::new(c"__pthread_get_minstack");
+    let minimum = MINIMUM.address();
+    if minimum.is_null() {
+        return 64 * 1024;
+    }
+    // SAFETY: glibc's function of this name has had this type since it was made for others' use (nptl/nptl-stack.c).
+    let minimum = unsafe {
+        let minimum: extern "C" fn(*const libc::pthread_attr_t) -> usize =
+            std::mem::transmute(minimum);
+        minimum(attributes)
+    };
+    minimum.next_multiple_of(PAGE)
+}
+
+/// Starts a thread on the smallest stack. `kind` says whether somebody is to wait for its end (pthread_detach(3)).
+/// Returns an errno, or 0.
+///
+/// # Safety
+///
+/// `thread` is writable.
+unsafe fn create(
+    thread: *mut libc::pthread_t,
+    kind: c_int,
+    entry: Start,
+    value: *mut c_void,
+) -> c_int {
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: the attributes are made first and destroyed last; the caller's promise.
+    unsafe {
+        match libc::pthread_attr_init(attributes.as_mut_ptr()) {
+            0 => {}
+            error => return error,
+        }
+        let attributes = attributes.assume_init_mut();
+        libc::pthread_attr_setdetachstate(attributes, kind);
+        libc::pthread_attr_setstacksize(attributes, SMALLEST);
+        let mut error = __real_pthread_create(thread, attributes, entry, value);
+        if error == libc::EINVAL {
+            libc::pthread_attr_setstacksize(attributes, enough(attributes));
+            error = __real_pthread_create(thread, attributes, entry, value);
+        }
+        libc::pthread_attr_destroy(attributes);
+        error
+    }
+}
+
+fn create_detached(entry: Start, value: *mut c_void) -> Result<(), Errno> {
+    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
+    // SAFETY: the thread's name is writable, and nobody reads it: the thread may have ended by then.
+    match unsafe {
+        create(
+            thread.as_mut_ptr(),
+            libc::PTHREAD_CREATE_DETACHED,
+            entry,
+            value,
+        )
+    } {
+        0 => Ok(()),
+        error => Err(Errno(error)),
+    }
+}
+
+/// Whether the process may have as much more memory as a thread takes: its stack, and what glibc allocates for it.
+/// Where memory is locked and all but used up, glibc ends the process if the one is to be had and the other is not
+/// (nptl/allocatestack.c).
+fn is_there_room() -> bool {
+    const ROOM: usize = 256 * 1024;
+    let (access, kind) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+    );
+    // SAFETY: a mapping at a place of the kernel's choice, which nobody else has seen when it goes again.
+    unsafe {
+        let room = libc::mmap64(ptr::null_mut(), ROOM, access, kind, -1, 0);
+        room != libc::MAP_FAILED && libc::munmap(room, ROOM) == 0
+    }
+}
+
+/// What a thread does, in a box that a thin pointer leads to.
+type Life = Box<dyn FnOnce() + Send>;
+
+/// Starts the keeper. Its life must not panic.
+///
+/// # Errors
+///
+/// Why there is no thread.
+pub fn spawn_keeper(life: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
+    extern "C" fn enter(life: *mut c_void) -> *mut c_void {
+        // SAFETY: the keeper is the one thread on its stack.
+        unsafe { switch(Stack::Keeper.prepare(), live, life) };
+        ptr::null_mut()
+    }
+    extern "C" fn live(life: *mut c_void) {
+        // SAFETY: made by `Box::into_raw` below, and handed to this one thread.
+        let life = unsafe { Box::from_raw(life.cast::<Life>()) };
+        life();
+    }
+    if !is_there_room() {
+        return Err(Errno(libc::EAGAIN));
+    }
+    let life: *mut Life = Box::into_raw(Box::new(Box::new(life)));
+    create_detached(enter, life.cast()).inspect_err(|_| {
+        // SAFETY: there is no thread that could have taken it.
+        drop(unsafe { Box::from_raw(life) });
+    })
+}
+
+/// Runs a function on the keeper's stack, where there is no keeper: the host's may be small.
+///
+/// # Safety
+///
+/// No other thread is here, and there never is a keeper. The function does not panic.
+pub unsafe fn run_on_keepers_stack(function: impl FnOnce()) {
+    extern "C" fn call<F: FnOnce()>(function: *mut c_void) {
+        // SAFETY: the one below, which is waited for. It is taken once.
+        if let Some(function) = unsafe { &mut *function.cast::<Option<F>>() }.take() {
+            function();
+        }
+    }
+    fn entry<F: FnOnce()>(_: &Option<F>) -> extern "C" fn(*mut c_void) {
+        call::<F>
+    }
+    let mut function = Some(function);
+    let entry = entry(&function);
+    // SAFETY: the caller's promise; `function` outlives the call.
+    unsafe { switch(Stack::Keeper.prepare(), entry, (&raw mut function).cast()) };
+}
+
+/// Starts a thread that does no more than to say its number, and leaves its stack to the next one.
+///
+/// # Errors
+///
+/// Why there is no thread.
+pub fn spawn_donor(says: Start) -> Result<(), Errno> {
+    create_detached(says, ptr::null_mut())
+}
+
+/// Whether the next thread that std starts is the one of `notify`.
+static WATCHER_IS_NEXT: AtomicBool = AtomicBool::new(false);
+static WATCHER_START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+static WATCHER_VALUE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Called by the keeper, around what makes `notify` start its thread.
+pub fn expect_watcher(it_is_next: bool) {
+    WATCHER_IS_NEXT.store(it_is_next, Ordering::SeqCst);
+}
+
+/// pthread_create(3) for all that is linked into this library.
+#[cfg_attr(test, expect(dead_code))]
+unsafe extern "C" fn pthread_create(
+    thread: *mut libc::pthread_t,
+    attributes: *const libc::pthread_attr_t,
+    start: Start,
+    value: *mut c_void,
+) -> c_int {
+    extern "C" fn enter(_: *mut c_void) -> *mut c_void {
+        // SAFETY: the watcher is the one thread on its stack.
+        unsafe { switch(Stack::Watcher.prepare(), live, ptr::null_mut()) };
+        ptr::null_mut()
+    }
+    extern "C" fn live(_: *mut c_void) {
+        let start = WATCHER_START.load(Ordering::SeqCst);
+        // SAFETY: stored below from a function of this type.
+        let start: Start = unsafe { std::mem::transmute(start) };
+        start(WATCHER_VALUE.load(Ordering::SeqCst));
+    }
+    // SAFETY: the caller's arguments, or an entry of ours in the place of its.
+    unsafe {
+        if !WATCHER_IS_NEXT.swap(false, Ordering::SeqCst) {
+            return __real_pthread_create(thread, attributes, start, value);
+        }
+        WATCHER_START.store(start as *mut c_void, Ordering::SeqCst);
+        WATCHER_VALUE.store(value, Ordering::SeqCst);
+        create(
+            thread,
+            libc::PTHREAD_CREATE_JOINABLE,
+            enter,
+            ptr::null_mut(),
+        )
+    }
+}
+
+#[cfg(not(test))]
+unsafe extern "C" {
+    // The linker's name for what `pthread_create` would be without `--wrap`.
+    fn __real_pthread_create(
+        thread: *mut libc::pthread_t,
+        attributes: *const libc::pthread_attr_t,
+        start: Start,
+        value: *mut c_void,
+    ) -> c_int;
+}
+
+#[cfg(test)]
+use libc::pthread_create as __real_pthread_create;
+
+#[cfg(not(test))]
+super::wrap::wrap!(pthread_create);
+
+/// Calls `function` with its stack below `top`, and returns when it has returned.
+///
+/// # Safety
+///
+/// `top` is the aligned end of memory that no other thread uses as its stack, and large enough. The function
+/// does not unwind.
+#[cfg(target_arch = "x86_64")]
+unsafe fn switch(top: *mut c_void, function: extern "C" fn(*mut c_void), value: *mut c_void) {
+    // SAFETY: the caller's promise. r12 is preserved by the function; calls and returns stay paired, as a shadow
+    // stack demands.
+    unsafe {
+        std::arch::asm!(
+            "mov r12, rsp",
+            "mov rsp, rcx",
+            "call rdx",
+            "mov rsp, r12",
+            inout("rcx") top => _,
+            inout("rdx") function => _,
+            inout("rdi") value => _,
+            out("r12") _,
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// Calls `function` with its stack below `top`, and returns when it has returned.
+///
+/// # Safety
+///
+/// `top` is the aligned end of memory that no other thread uses as its stack, and large enough. The function
+/// does not unwind.
+#[cfg(target_arch = "aarch64")]
+unsafe fn switch(top: *mut c_void, function: extern "C" fn(*mut c_void), value: *mut c_void) {
+    // SAFETY: the caller's promise. x20 is preserved by the function.
+    unsafe {
+        std::arch::asm!(
+            "mov x20, sp",
+            "mov sp, x1",
+            "blr x2",
+            "mov sp, x20",
+            inout("x1") top => _,
+            inout("x2") function => _,
+            inout("x0") value => _,
+            out("x20") _,
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// Calls `function` where it is: nobody has written this for the architecture.
+///
+/// # Safety
+///
+/// None is needed.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe fn switch(_: *mut c_void, function: extern "C" fn(*mut c_void), value: *mut c_void) {
+    function(value);
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn tell_valgrind(_: usize, _: usize) {}
+
+/// Says to valgrind, if the process runs under it, that this is a stack: it takes what is below the stack pointer for
+/// undefined, and would otherwise take the switch for a very large frame. To the processor it is nothing
+/// (valgrind.h, VALGRIND_STACK_REGISTER).
+#[cfg(target_arch = "x86_64")]
+fn tell_valgrind(start: usize, end: usize) {
+    const STACK_REGISTER: usize = 0x1501;
+    let request = [STACK_REGISTER, start, end, 0, 0, 0];
+    // SAFETY: rotates a register by 128 bits in all, and exchanges another with itself. Under valgrind the answer is
+    // in rdx, and the request is read from the address in rax.
+    unsafe {
+        std::arch::asm!(
+            "rol rdi, 3",
+            "rol rdi, 13",
+            "rol rdi, 61",
+            "rol rdi, 51",
+            "xchg rbx, rbx",
+            in("rax") request.as_ptr(),
+            inout("rdx") 0_usize => _,
+            inout("rdi") 0_usize => _,
+        );
+    }
+}
+
+/// Says to valgrind, if the process runs under it, that this is a stack (valgrind.h, VALGRIND_STACK_REGISTER).
+#[cfg(target_arch = "aarch64")]
+fn tell_valgrind(start: usize, end: usize) {
+    const STACK_REGISTER: usize = 0x1501;
+    let request = [STACK_REGISTER, start, end, 0, 0, 0];
+    // SAFETY: rotates a register by 128 bits in all, and leaves another as it is. Under valgrind the answer is in x3,
+    // and the request is read from the address in x4.
+    unsafe {
+        std::arch::asm!(
+            "ror x12, x12, #3",
+            "ror x12, x12, #13",
+            "ror x12, x12, #51",
+            "ror x12, x12, #61",
+            "orr x10, x10, x10",
+            in("x4") request.as_ptr(),
+            inout("x3") 0_usize => _,
+            inout("x12") 0_usize => _,
+        );
+    }
+}
