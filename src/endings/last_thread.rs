@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::isolation::fd_table;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::sys::procfs::Stat;
-use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
+use crate::sys::{self, entry::guarded, futex, procfs, sigset::SignalsBlocked};
 
 /// Between two counts of the host's threads.
 pub const COUNTING: Duration = Duration::from_millis(20);

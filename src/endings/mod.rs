@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::{removal, unattended};
-use crate::sys::guard::guarded;
+use crate::sys::entry::guarded;
 use crate::{guard, handover};
 
 /// How long an end waits for the keeper to begin. It sleeps, and so is given a processor within some milliseconds on a

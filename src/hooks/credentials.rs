@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int};
 
 use super::refuse;
 use crate::keeper::credentials;
-use crate::sys::guard::guarded;
+use crate::sys::entry::guarded;
 use crate::sys::next_symbol::NextFunction;
 
 macro_rules! change {

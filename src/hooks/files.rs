@@ -12,7 +12,7 @@ use std::ffi::{c_char, c_int};
 
 use super::next;
 use crate::ownership::host_file;
-use crate::sys::{self, Errno, guard::guarded};
+use crate::sys::{self, Errno, entry::guarded};
 
 /// unlink(2).
 ///

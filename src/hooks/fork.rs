@@ -11,7 +11,7 @@ use crate::ownership::state;
 use crate::settings::Follow;
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
-use crate::sys::{self, Errno, guard::guarded, sigset::SignalsBlocked};
+use crate::sys::{self, Errno, entry::guarded, sigset::SignalsBlocked};
 
 static CONFIG: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
 /// This process, as far as fork(2) handlers have seen it: in a vfork child, or after a raw

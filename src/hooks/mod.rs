@@ -1,6 +1,6 @@
 //! What the host calls: the exported C symbols, in place of libc's, and the fork handlers.
 //!
-//! What goes through [`guarded`](crate::sys::guard::guarded) is `C-unwind`: there a cancelled thread
+//! What goes through [`guarded`](crate::sys::entry::guarded) is `C-unwind`: there a cancelled thread
 //! may end.
 
 pub mod exec;

@@ -6,7 +6,7 @@ use crate::endings::{self, How};
 use crate::hooks::{self, next};
 use crate::ownership::state;
 use crate::sys::fs::{fstat, is_dev_null};
-use crate::sys::{self, Errno, guard::guarded};
+use crate::sys::{self, Errno, entry::guarded};
 
 /// _exit(2).
 #[unsafe(no_mangle)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::threads::waits_beside_one_thread;
 use crate::ownership::state::{self, Phase, Requests};
-use crate::sys::{self, futex, guard::guarded, procfs, sigset::SignalsBlocked};
+use crate::sys::{self, entry::guarded, futex, procfs, sigset::SignalsBlocked};
 
 /// How long the host waits for our threads to follow.
 const FOLLOWING: Duration = Duration::from_secs(2);

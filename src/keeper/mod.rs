@@ -22,7 +22,7 @@ use crate::pidfile::acquire::Lock;
 use crate::pidfile::refusal::Refusal;
 use crate::settings::Watch;
 use crate::settings::config::Config;
-use crate::sys::{self, Errno, guard::guarded};
+use crate::sys::{self, Errno, entry::guarded};
 use crate::{handover, report};
 
 use event_loop::EventLoop;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::isolation::stacks;
 use crate::ownership::state::{self, Phase};
 use crate::settings::Watch;
-use crate::sys::{self, Errno, futex, guard::guarded, procfs, sigset};
+use crate::sys::{self, Errno, entry::guarded, futex, procfs, sigset};
 
 /// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);

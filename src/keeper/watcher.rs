@@ -13,7 +13,7 @@ use std::path::Path;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::isolation::stacks;
-use crate::sys::guard::guarded;
+use crate::sys::entry::guarded;
 
 /// Never dropped: notify's destructor panics when its thread is gone, and closing is the kernel's
 /// business when the process ends.

@@ -25,7 +25,7 @@ use crate::ownership::state;
 use crate::pidfile::PidFile;
 use crate::sys::fs::{FileId, file_at, fstat, lstat_at};
 use crate::sys::futex::{self, POLL_INTERVAL};
-use crate::sys::{clock, guard::guarded, procfs};
+use crate::sys::{clock, entry::guarded, procfs};
 
 /// Device and inode of the file.
 static FILE: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];

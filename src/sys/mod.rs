@@ -6,10 +6,10 @@
 //! its system call. So is one that glibc has only since a later version than the oldest supported one (2.17).
 
 pub mod clock;
+pub mod entry;
 pub mod file_system;
 pub mod fs;
 pub mod futex;
-pub mod guard;
 pub mod next_symbol;
 pub mod objects;
 pub mod procfs;
