@@ -15,6 +15,8 @@ pub fn measure(table: &mut Table) {
         Way::Inert,
         Way::Active,
         Way::Naive,
+        Way::Env,
+        Way::Command,
         Way::Shell,
         Way::StartStopDaemon,
         Way::Daemonize,
@@ -49,6 +51,21 @@ pub fn measure(table: &mut Table) {
     active(Way::Plain, Target::None);
     for against in [Way::Shell, Way::StartStopDaemon, Way::Daemonize] {
         active(against, Target::Below);
+    }
+
+    for (against, target) in [
+        (Way::Env, Target::Plus(2000.0 * MICROSECONDS)),
+        (Way::StartStopDaemon, Target::Below),
+        (Way::Daemonize, Target::Below),
+    ] {
+        table.add(Row {
+            what: "start by `pidfile-run`: exec → main".to_owned(),
+            unit: Unit::Nanoseconds,
+            ours: start[&Way::Command].figure(),
+            against: against.name().to_owned(),
+            theirs: Some(start[&against].figure()),
+            target,
+        });
     }
 
     let scene = TestDir::new();

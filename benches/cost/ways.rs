@@ -1,6 +1,6 @@
 //! The ways to start a program that are compared, and what programs say of their times.
 
-use crate::common::{Process, TestDir, exited, library, wait_for};
+use crate::common::{Process, TestDir, exited, library, pidfile_run, wait_for};
 use crate::figure::Samples;
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +13,8 @@ pub enum Way {
     Active,
     /// Preloaded with what anybody would write for the same promise.
     Naive,
+    Env,
+    Command,
     Shell,
     StartStopDaemon,
     Daemonize,
@@ -29,6 +31,8 @@ impl Way {
             Way::Inert => "the library without a setting",
             Way::Active => "the library",
             Way::Naive => "a naive preload",
+            Way::Env => "`env LD_PRELOAD=… PIDFILE=…`",
+            Way::Command => "`pidfile-run`",
             Way::Shell => "`sh -c 'echo $$ > f; exec prog'`",
             Way::StartStopDaemon => "`start-stop-daemon --make-pidfile`",
             Way::Daemonize => "`daemonize -p`",
@@ -46,12 +50,16 @@ impl Way {
         let empty = format!("LD_PRELOAD={}", empty.display());
         let naive = scene.host_path("is_naive_preload");
         let naive = format!("LD_PRELOAD={}", naive.display());
+        let command = pidfile_run().display().to_string();
+        let library = library().display().to_string();
         let before = match self {
             Way::Plain => vec![],
             Way::EmptyLibrary => vec![empty.as_str()],
             Way::Inert => vec![preload.as_str()],
             Way::Active => vec![preload.as_str(), &setting],
             Way::Naive => vec![naive.as_str(), &setting],
+            Way::Env => vec!["env", preload.as_str(), &setting],
+            Way::Command => vec![&command, "--library", &library, "-p", &file, "--"],
             Way::Shell => vec!["sh", "-c", "echo $$ >\"$0\"; exec \"$@\"", &file],
             Way::StartStopDaemon => {
                 let options = ["--start", "--quiet", "--make-pidfile", "--pidfile", &file];

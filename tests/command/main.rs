@@ -5,6 +5,7 @@ mod common;
 
 mod library;
 mod man_pages;
+mod new_starts;
 mod odd_inputs;
 mod owners;
 mod refuses;

@@ -206,3 +206,62 @@ fn drop_in_without_systemd_names_the_type() {
         assert!(is_one_failure(&ended.stderr), "{}", ended.stderr);
     }
 }
+
+#[test]
+fn drop_in_is_installed_and_removed() {
+    let unit = lab().unit("run-installed", FOREGROUND);
+    let name = &unit.name;
+    let command = format!("pidfile-run systemd {name} --pidfile /run/{name}/a.pid");
+    let place = format!("/etc/systemd/system/{name}.service.d/pidfile.conf");
+    let said = output_of(&format!("{command} --install"));
+    assert_eq!(
+        said,
+        format!("{place}: written; now: systemctl restart {name}.service\n")
+    );
+    let written = fs::read_to_string(lab().path(&place)).unwrap();
+    assert_eq!(written, output_of(&command));
+    assert_eq!(unit.property("DropInPaths"), place);
+    unit.systemctl("start");
+    wait_for(
+        || unit.stdout().contains("ready\n") && is_locked(&unit.pidfile()),
+        &format!("{name} has its file\n{}", unit.log()),
+    );
+    // Again: it is its own.
+    output_of(&format!("{command} --kill-after 5 --install"));
+    let written = fs::read_to_string(lab().path(&place)).unwrap();
+    assert!(written.contains("PIDFILE_KILL_AFTER=5"), "{written}");
+    output_of(&format!("pidfile-run stop /run/{name}/a.pid"));
+    unit.wait_until("ActiveState", "inactive");
+
+    let said = output_of(&format!("pidfile-run systemd {name} --remove"));
+    assert_eq!(
+        said,
+        format!("{place}: removed; now: systemctl restart {name}.service\n")
+    );
+    assert_eq!(unit.property("DropInPaths"), "");
+    assert!(!lab().path(&place).parent().unwrap().exists());
+    let said = output_of(&format!("pidfile-run systemd {name} --remove"));
+    assert_eq!(said, format!("{place}: there is none\n"));
+}
+
+#[test]
+fn drop_in_of_somebody_else_is_left_alone() {
+    let unit = lab().unit("run-theirs", FOREGROUND);
+    let name = &unit.name;
+    let place = lab().path(&format!(
+        "/etc/systemd/system/{name}.service.d/pidfile.conf"
+    ));
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(&place, "[Service]\n").unwrap();
+    for end in [
+        &format!("--pidfile /run/{name}/a.pid --install"),
+        "--remove",
+    ] {
+        let told = refusal_of(&format!("pidfile-run systemd {name} {end}"));
+        assert!(
+            told.contains("made by somebody else") && is_one_failure(&told),
+            "{told}"
+        );
+        assert_eq!(fs::read_to_string(&place).unwrap(), "[Service]\n");
+    }
+}

@@ -1,7 +1,7 @@
 //! What the README and `scripts/examples` tell administrators to do, done as it is written there: the very text, with the very
 //! paths, on a machine of its own (a throw-away systemd) where the library is installed and a program is called legacy.
 
-use crate::common::{Lab, install, is_locked, recipes, wait_for};
+use crate::common::{Lab, install, is_locked, pidfile_run, recipes, wait_for};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +29,8 @@ impl Machine {
             commands: AtomicUsize::new(0),
         };
         machine.install("/lab/libpidfile.so", LIBRARY);
+        let command = machine.lab.path("/usr/local/bin/pidfile-run");
+        install(&pidfile_run(), &command, "755");
         machine.install(&format!("/lab/c-tests/{legacy}"), PROGRAM);
         machine
     }

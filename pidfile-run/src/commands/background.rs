@@ -23,12 +23,12 @@ use crate::owner::{self, State};
 /// that there is none yet.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Starts it; returns when the file names its owner, or it has ended.
+/// Starts it; returns when the file names its owner, or it has ended. `by_launcher`: another program is to own the file.
 ///
 /// # Errors
 ///
 /// It could not be started, or has no file.
-pub fn start(image: &Image, program: &Path, file: &Path) -> Result<u8, Failure> {
+pub fn start(image: &Image, program: &Path, file: &Path, by_launcher: bool) -> Result<u8, Failure> {
     let failed = |errno: Errno| not_executed(program, errno);
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
     // Before it starts: what happens from here on is not missed.
@@ -39,41 +39,55 @@ pub fn start(image: &Image, program: &Path, file: &Path) -> Result<u8, Failure> 
         child => Pid::from_raw(child).ok_or_else(|| failed(Errno::AGAIN))?,
     };
     drop(writer);
-    let process = Process::open(child.as_raw_nonzero().get());
+    let mut process = Process::open(child.as_raw_nonzero().get());
     if let Some(errno) = error_in(reader) {
         let _ = waitpid(Some(child), WaitOptions::empty());
         return Err(failed(errno));
     }
     let deadline = Instant::now() + PATIENCE;
+    let mut status = None;
     loop {
         // First whether it has ended, then who owns the file: a launcher that ends has handed it over.
-        let ended = waitpid(Some(child), WaitOptions::NOHANG);
+        if status.is_none() {
+            status = ended(child);
+        }
         let state = owner::look(file).state;
         if matches!(state, State::Owned(_) | State::Unlocked(_)) {
             return Ok(status::DONE);
         }
-        if let Ok(Some((_, ended))) = ended {
-            let status = ended
-                .exit_status()
-                .or(ended.terminating_signal().map(|signal| 128 + signal));
-            let status = status
-                .and_then(|status| u8::try_from(status).ok())
-                .unwrap_or(status::NOT_DONE);
-            let why = format!(
-                "has ended, with status {status}, and left nobody who owns {}",
-                shown(file)
-            );
-            let failure = Failure::new(status, shown(program), why);
-            return Err(failure.help("without --background it shows what it says"));
-        }
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            let why = format!("runs, and has no PID file after {} s", PATIENCE.as_secs());
-            return Err(Failure::new(status::NOT_DONE, shown(program), why)
-                .help(format_args!("see pidfile-run status {}", quoted(file))));
+        match status {
+            // The one that is to own the file may only be starting.
+            Some(0) if by_launcher && !left.is_zero() => process = None,
+            Some(status) => {
+                let why = format!(
+                    "has ended, with status {status}, and left nobody who owns {}",
+                    shown(file)
+                );
+                let failure = Failure::new(status.max(status::NOT_DONE), shown(program), why);
+                return Err(failure.help("without --background it shows what it says"));
+            }
+            None if left.is_zero() => {
+                let why = format!("runs, and has no PID file after {} s", PATIENCE.as_secs());
+                return Err(Failure::new(status::NOT_DONE, shown(program), why)
+                    .help(format_args!("see pidfile-run status {}", quoted(file))));
+            }
+            None => {}
         }
         await_change(changes.as_ref(), process.as_ref(), left);
     }
+}
+
+/// Returns the status of a child that has ended, as a shell has it.
+fn ended(child: Pid) -> Option<u8> {
+    let (_, ended) = waitpid(Some(child), WaitOptions::NOHANG).ok()??;
+    let signal = ended.terminating_signal().map(|signal| 128 + signal);
+    let status = ended.exit_status().or(signal);
+    Some(
+        status
+            .and_then(|status| u8::try_from(status).ok())
+            .unwrap_or(status::NOT_DONE),
+    )
 }
 
 /// Never returns: this process becomes the program, or ends.

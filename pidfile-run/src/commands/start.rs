@@ -82,7 +82,7 @@ pub fn run(asked: cli::Start) -> Result<u8, Failure> {
     let program = plan.report.program;
     let image = Image::new(&program, command, &variables);
     if asked.background {
-        return super::background::start(&image, &program, &plan.file);
+        return super::background::start(&image, &program, &plan.file, settings.only().is_some());
     }
     Err(not_executed(&program, image.exec()))
 }

@@ -1,13 +1,12 @@
 //! `pidfile-run wait FILE`: until its owner has ended.
 
-use rustix::io::Errno;
-use rustix::process::{WaitId, WaitIdOptions, waitid};
 use std::os::fd::AsFd;
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::status::objection;
 use crate::cli;
 use crate::output::{Failure, say, shown, status};
-use crate::owner::process::Process;
 use crate::owner::{self, State};
 
 pub fn run(asked: cli::Wait) -> Result<u8, Failure> {
@@ -17,6 +16,10 @@ pub fn run(asked: cli::Wait) -> Result<u8, Failure> {
     owner::not_ourselves(&look, &path, status::NOT_DONE)?;
     match look.state {
         State::Absent | State::Stale => {
+            // A child that has ended already, and was not asked for its status yet.
+            if let Some(status) = look.named.and_then(status_of_child) {
+                return Ok(status);
+            }
             say(format_args!("{}: nobody runs", shown(&path)));
             return Ok(status::DONE);
         }
@@ -28,30 +31,28 @@ pub fn run(asked: cli::Wait) -> Result<u8, Failure> {
     let process = match super::signal::open(&path, &look) {
         Ok(process) => process,
         // It has ended between two looks.
-        Err(failure) if failure.status == status::NOT_RUNNING => return Ok(status::DONE),
+        Err(failure) if failure.status == status::NOT_RUNNING => {
+            return Ok(look.pid().and_then(status_of_child).unwrap_or(status::DONE));
+        }
         Err(failure) => return Err(failure),
     };
     if process.wait(timeout) {
-        return Ok(status_of(&process).unwrap_or(status::DONE));
+        let fd = process.fd().map(AsFd::as_fd);
+        let status = fd.and_then(|fd| status_of(WaitId::PidFd(fd)));
+        return Ok(status.unwrap_or(status::DONE));
     }
-    let why = format!(
-        "PID {} still runs after {} s",
-        process.pid,
-        timeout.unwrap_or_default().as_secs_f64()
-    );
+    let seconds = timeout.unwrap_or_default().as_secs_f64();
+    let why = format!("PID {} still runs after {seconds} s", process.pid);
     Err(Failure::new(status::NOT_DONE, shown(&path), why).help("give it more time with -t SECONDS"))
 }
 
-/// Returns the exit status of a child of this process, as a shell has it; who is no child's stays unknown.
-fn status_of(process: &Process) -> Option<u8> {
-    let fd = process.fd()?;
-    let ended = loop {
-        match waitid(WaitId::PidFd(fd.as_fd()), WaitIdOptions::EXITED) {
-            Err(Errno::INTR) => {}
-            Err(_) | Ok(None) => return None,
-            Ok(Some(ended)) => break ended,
-        }
-    };
+fn status_of_child(pid: i32) -> Option<u8> {
+    status_of(WaitId::Pid(Pid::from_raw(pid)?))
+}
+
+/// Returns the exit status of a child of this process that has ended, as a shell has it; `None` for who is no child.
+fn status_of(child: WaitId) -> Option<u8> {
+    let ended = waitid(child, WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok()??;
     let signal = ended.terminating_signal().map(|signal| 128 + signal);
     u8::try_from(ended.exit_status().or(signal)?).ok()
 }

@@ -1,0 +1,493 @@
+//! `--background`, `check`, `wait` and `--json`, and what is said of programs and libraries that may have trouble.
+
+use crate::common::{
+    NOTHING, TestDir, answer, children_of, exited, is_alive, is_one_failure, killed_by, launcher,
+    library, owner, pidfile_run, refuses, starter,
+};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+// ---- in the background ----
+
+fn in_background(scene: &TestDir, program: &Path) -> (i32, String) {
+    let start = launcher(scene).args(["--background", "-p"]);
+    answer(start.arg(scene.pidfile()).arg(program))
+}
+
+#[test]
+fn background_returns_when_the_file_names_the_daemon() {
+    let scene = TestDir::new();
+    assert_eq!(
+        in_background(&scene, &scene.host_path("waits_for_signal")),
+        (0, String::new())
+    );
+    let pid: i32 = scene.content().trim().parse().unwrap();
+    assert!(is_alive(pid));
+    let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).unwrap();
+    for number in 0..3 {
+        assert_eq!(link(&format!("fd/{number}")), Path::new("/dev/null"));
+    }
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    assert_eq!((open, link("cwd").as_path()), (3, Path::new("/")));
+    // SAFETY: plain call.
+    assert_eq!(unsafe { libc::getsid(pid) }, pid);
+    let stop = launcher(&scene).arg("stop").arg(scene.pidfile());
+    assert_eq!(answer(stop), (0, String::new()));
+    assert!(!is_alive(pid));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+#[test]
+fn background_waits_for_the_daemon_of_a_launcher() {
+    let scene = TestDir::new();
+    let script = scene.executable(
+        "launcher",
+        format!(
+            "#!/bin/sh\nsetsid {} </dev/null >/dev/null 2>&1 &\nexit 0\n",
+            scene.host_path("waits_for_signal").display()
+        ),
+    );
+    let start = launcher(&scene).args(["-b", "-e", "waits_for_signal", "-p"]);
+    let (status, told) = answer(start.arg(scene.pidfile()).arg(script));
+    assert_eq!((status, told.as_str()), (0, ""));
+    assert!(!scene.content().is_empty());
+    answer(launcher(&scene).arg("stop").arg(scene.pidfile()));
+}
+
+#[test]
+fn background_reports_a_program_that_ends() {
+    let scene = TestDir::new();
+    let start = launcher(&scene).args(["-b", "-p"]).arg(scene.pidfile());
+    let (status, told) = answer(start.arg(scene.host_path("returns_status")).arg("42"));
+    // It owned the file for an instant, in which the command may have looked.
+    assert!(
+        status == 42 && is_one_failure(&told) || status == 0,
+        "{status}: {told}"
+    );
+    assert_eq!(scene.leftovers(), NOTHING);
+    refuses(
+        &scene,
+        launcher(&scene).args(["-b", "-p", "a.pid", "./none"]),
+        127,
+        &["no such program"],
+    );
+}
+
+#[test]
+fn background_refuses_a_held_file() {
+    let scene = TestDir::new();
+    let host = owner(&scene);
+    let (status, told) = in_background(&scene, &scene.host_path("waits_for_signal"));
+    assert_eq!((status, is_one_failure(&told)), (125, true), "{told}");
+    assert!(
+        told.contains(&format!("is held by PID {}", host.pid())),
+        "{told}"
+    );
+    assert!(told.contains("pidfile-run stop "), "{told}");
+    assert_eq!(scene.content(), host.pid_line());
+}
+
+// ---- a file that another one has ----
+
+#[test]
+fn held_file_refuses_a_second_instance() {
+    let scene = TestDir::new();
+    let host = owner(&scene);
+    let (status, told) = answer(starter(&scene).arg("true"));
+    assert_eq!((status, is_one_failure(&told)), (125, true), "{told}");
+    let force = launcher(&scene)
+        .args(["--force", "-p"])
+        .arg(scene.pidfile());
+    let ended = force.args(["echo", "beside it"]).run();
+    assert_eq!(
+        (ended.status, ended.stdout.as_str()),
+        (exited(0), "beside it\n")
+    );
+    assert!(host.is_running());
+    assert_eq!(scene.content(), host.pid_line());
+}
+
+// ---- waiting ----
+
+#[test]
+fn wait_ends_with_its_owner() {
+    let scene = TestDir::new();
+    let mut host = owner(&scene);
+    let waits = launcher(&scene).arg("wait").arg(scene.pidfile()).spawn();
+    let short = launcher(&scene)
+        .args(["wait", "-t", "0"])
+        .arg(scene.pidfile());
+    let (status, told) = answer(short);
+    assert_eq!((status, is_one_failure(&told)), (1, true), "{told}");
+    assert!(waits.is_running());
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(waits.wait().status, exited(0));
+}
+
+/// A shell that has started it, and becomes the command.
+#[test]
+fn wait_has_the_status_of_a_child() {
+    for (end, status) in [("exit 42", 42), ("kill -KILL $$", 128 + libc::SIGKILL)] {
+        let scene = TestDir::new();
+        let go = scene.fifo("data/go");
+        let script = r#"
+            "$1" -p "$2" sh -c "read x <'$3'; $4" &
+            until [ -s "$2" ]; do :; done
+            exec "$1" wait "$2"
+        "#;
+        let waits = scene
+            .program("/bin/sh")
+            .plain()
+            .env("LIBPIDFILE", library())
+            .args(["-c", script, "sh"])
+            .arg(pidfile_run())
+            .arg(scene.pidfile())
+            .arg(&go)
+            .arg(end)
+            .spawn();
+        let descriptors = format!("/proc/{}/fd", waits.pid());
+        let has_pidfd = || {
+            let links = fs::read_dir(&descriptors).into_iter().flatten().flatten();
+            let mut links = links.filter_map(|entry| fs::read_link(entry.path()).ok());
+            links.any(|link| link.to_string_lossy().contains("pidfd"))
+        };
+        crate::common::wait_for(has_pidfd, "it waits");
+        fs::write(&go, "\n").unwrap();
+        assert_eq!(waits.wait().status, exited(status));
+    }
+}
+
+// ---- for machines ----
+
+fn json(words: &[&str], scene: &TestDir) -> (i32, String) {
+    let (status, text) = answer(launcher(scene).args(words).arg("--json"));
+    // A reader that is not ours.
+    let script = "import json, sys; print(json.dumps(json.load(sys.stdin), sort_keys=True))";
+    fs::write(scene.path("data/json"), &text).unwrap();
+    let read = scene
+        .program("/bin/sh")
+        .plain()
+        .args(["-c", "exec python3 -c \"$1\" <json", "sh", script])
+        .run();
+    assert_eq!(read.status, exited(0), "{text}");
+    (status, read.stdout)
+}
+
+#[test]
+fn json_names_state_and_process() {
+    let scene = TestDir::new();
+    let file = scene.pidfile();
+    let file = file.to_str().unwrap();
+    let (status, text) = json(&["status", file], &scene);
+    assert_eq!(status, 3);
+    let absent = format!(
+        "{{\"age\": null, \"command\": null, \"file\": \"{file}\", \"named\": null, \"pid\": null, \
+         \"state\": \"absent\", \"why\": null}}\n"
+    );
+    assert_eq!(text, absent);
+    let host = owner(&scene);
+    let (status, text) = json(&["status", file], &scene);
+    assert_eq!(status, 0, "{text}");
+    for part in [
+        "\"state\": \"owned\"".into(),
+        format!("\"pid\": {}", host.pid()),
+        format!("\"named\": {}", host.pid()),
+    ] {
+        assert!(text.contains(&part), "{part}: {text}");
+    }
+    for (name, content, state) in [
+        ("b.pid", "99999999\n".to_owned(), "stale"),
+        ("c.pid", "text\n".into(), "no-pid-file"),
+        ("d.pid", format!("{}\n", std::process::id()), "foreign"),
+    ] {
+        fs::write(scene.path("run").join(name), content).unwrap();
+        let (_, text) = json(&["list", scene.path("run").to_str().unwrap()], &scene);
+        assert!(text.contains(&format!("\"state\": \"{state}\"")), "{text}");
+    }
+}
+
+#[test]
+fn check_as_json_says_what_would_happen() {
+    let scene = TestDir::new();
+    let program = scene.host_path("waits_for_eof");
+    let file = scene.pidfile();
+    let words = ["check", "-p", file.to_str().unwrap(), "--json"];
+    let (status, text) = answer(launcher(&scene).args(words).arg(&program).arg("a b"));
+    assert_eq!(status, 0, "{text}");
+    for part in [
+        "\"starts\": true",
+        "\"findings\": []",
+        "\"a b\"",
+        &format!("\"library\": \"{}\"", library().display()),
+        &format!("\"program\": \"{}\"", program.display()),
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!scene.directory_has_changed(), "nothing was started");
+}
+
+#[test]
+fn list_shows_a_thousand_files() {
+    let scene = TestDir::new();
+    let host = owner(&scene);
+    for number in 0..1000 {
+        fs::write(scene.path(format!("run/{number}.pid")), "99999999\n").unwrap();
+    }
+    let ended = launcher(&scene).arg("list").arg(scene.path("run")).run();
+    assert_eq!(ended.status, exited(0));
+    let rows: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(rows.len(), 1002);
+    assert_eq!(
+        rows.iter().filter(|row| row.contains("  no  ")).count(),
+        1000
+    );
+    let owned = format!("  {}  ", host.pid());
+    let mine: Vec<&&str> = rows.iter().filter(|row| row.contains(&owned)).collect();
+    assert!(mine.len() == 1 && mine[0].contains("  yes "), "{mine:?}");
+}
+
+/// Somebody reads the first line only.
+#[test]
+fn list_into_a_closed_pipe_is_silent() {
+    let scene = TestDir::new();
+    for number in 0..2000 {
+        fs::write(scene.path(format!("run/{number}.pid")), "").unwrap();
+    }
+    let ended = scene
+        .program("/bin/bash")
+        .plain()
+        .args([
+            "-c",
+            "\"$1\" list \"$2\" | head -1; echo ${PIPESTATUS[0]}",
+            "bash",
+        ])
+        .arg(pidfile_run())
+        .arg(scene.path("run"))
+        .run();
+    assert_eq!(ended.stderr, "");
+    assert!(ended.stdout.starts_with("FILE"), "{ended:?}");
+    let status = ended.stdout.lines().last().unwrap();
+    assert!(status == "141" || status == "0", "{status}");
+}
+
+// ---- colour ----
+
+#[test]
+fn colour_is_for_terminals_and_can_be_switched_off() {
+    let scene = TestDir::new();
+    fs::write(scene.pidfile(), "").unwrap();
+    let on_terminal = |more: &str| {
+        let script = format!("exec {more} \"$1\" list \"$2\"");
+        let ended = scene
+            .program("script")
+            .plain()
+            .env("TERM", "xterm")
+            .env("S", script)
+            .args(["-qec", "sh -c \"$S\" sh \"$P\" \"$R\"", "/dev/null"])
+            .env("P", pidfile_run())
+            .env("R", scene.path("run"))
+            .run();
+        assert_eq!(ended.status, exited(0), "{ended:?}");
+        ended.stdout
+    };
+    assert!(on_terminal("").contains("\u{1b}["), "colour on a terminal");
+    assert!(!on_terminal("env NO_COLOR=1").contains("\u{1b}["));
+    let (_, plain) = answer(launcher(&scene).arg("list").arg(scene.path("run")));
+    assert!(!plain.contains('\u{1b}'), "{plain}");
+}
+
+// ---- what the program finds ----
+
+/// The standard library would open what is closed, and change these.
+#[test]
+fn signals_and_descriptors_are_as_they_were() {
+    let scene = TestDir::new();
+    let script = r#"
+        trap '' PIPE USR1
+        show() { grep -E '^Sig(Blk|Ign)' /proc/self/status; ls -l /proc/self/fd | sed -n 's/.* \([0-9]* -> [^ ]*\)$/\1/p' | grep -v /proc/; }
+        exec <&-
+        "$@" sh -c "$(declare -f show); show"
+    "#;
+    let run = |words: &[&str]| {
+        let host = scene
+            .program("/bin/bash")
+            .plain()
+            .args(["-c", script, "bash"]);
+        let ended = host.args(words).run();
+        assert_eq!(ended.status, exited(0), "{ended:?}");
+        // Which file of the scene it is differs, and which pipe.
+        let lines = ended
+            .stdout
+            .lines()
+            .map(|line| line.split(['[', 'p']).next().unwrap().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    let command = pidfile_run();
+    let library = library();
+    let file = scene.pidfile();
+    let [command, library, file] = [&command, &library, &file].map(|path| path.to_str().unwrap());
+    let with = run(&[command, "--library", library, "-p", file, "--"]);
+    let without = run(&["env", "--"]);
+    assert_eq!(with, without);
+}
+
+// ---- what may keep the library away ----
+
+/// A mount namespace of its own, in which the script may mount; then the command with these words.
+fn after_mounts(scene: &TestDir, mounts: &str, words: &[&str]) -> (i32, String) {
+    let script = format!("{mounts}\nexec \"$@\"");
+    let host = scene
+        .program("unshare")
+        .plain()
+        .args(["--mount", "sh", "-e", "-c", &script, "sh"]);
+    let host = host
+        .env("R", scene.path("run"))
+        .env("D", scene.path("data"))
+        .env("L", library());
+    answer(
+        host.env("LIBPIDFILE", library())
+            .arg(pidfile_run())
+            .args(words),
+    )
+}
+
+#[test]
+fn library_on_a_noexec_mount_is_refused() {
+    let scene = TestDir::new();
+    let place = scene.path("data/no exec").with_file_name("noexec");
+    fs::create_dir(&place).unwrap();
+    let copy = place.join("libpidfile.so");
+    let mounts = "mount -t tmpfs -o noexec none \"$D/noexec\"; cp \"$L\" \"$D/noexec/\"";
+    let words = ["--library", copy.to_str().unwrap(), "-p", "a.pid", "true"];
+    let (status, told) = after_mounts(&scene, mounts, &words);
+    assert_eq!((status, is_one_failure(&told)), (125, true), "{told}");
+    assert!(told.contains("mounted with noexec"), "{told}");
+}
+
+#[test]
+fn program_on_a_noexec_mount_is_refused() {
+    let scene = TestDir::new();
+    fs::create_dir(scene.path("data/noexec")).unwrap();
+    let program = scene.path("data/noexec/true");
+    let mounts = "mount -t tmpfs -o noexec none \"$D/noexec\"; cp /bin/true \"$D/noexec/\"";
+    let (status, told) = after_mounts(&scene, mounts, &["-p", "a.pid", program.to_str().unwrap()]);
+    assert_eq!((status, is_one_failure(&told)), (126, true), "{told}");
+    assert!(told.contains("mounted with noexec"), "{told}");
+}
+
+/// Where the bits mean nothing, they keep nothing away.
+#[test]
+fn setuid_program_on_a_nosuid_mount_starts() {
+    let scene = TestDir::new();
+    fs::create_dir(scene.path("data/nosuid")).unwrap();
+    let program = scene.path("data/nosuid/true");
+    let mounts = "mount -t tmpfs -o nosuid none \"$D/nosuid\"
+        cp /bin/true \"$D/nosuid/\"; chown nobody \"$D/nosuid/true\"; chmod 4755 \"$D/nosuid/true\"";
+    let words = ["-p", "a.pid", program.to_str().unwrap()];
+    assert_eq!(after_mounts(&scene, mounts, &words), (0, String::new()));
+    let here = scene.path("bin/true");
+    let plain = "cp /bin/true \"$D/../bin/true\"; chown nobody \"$D/../bin/true\"; chmod 4755 \"$D/../bin/true\"";
+    let (status, told) = after_mounts(&scene, plain, &["-p", "a.pid", here.to_str().unwrap()]);
+    assert_eq!((status, told.contains("is setuid")), (125, true), "{told}");
+}
+
+#[test]
+fn unreadable_library_is_refused() {
+    let scene = TestDir::new();
+    let copy = scene.copy(&library(), "600");
+    let command = scene.copy(&pidfile_run(), "755");
+    let host = scene.program(command).plain().arg("--library").arg(copy);
+    let host = host.args(["-p", "a.pid", "true"]).run_by_nobody();
+    refuses(&scene, host, 125, &["cannot be read", "chmod a+r"]);
+}
+
+#[test]
+fn security_modules_are_named() {
+    let scene = TestDir::new();
+    let program = scene.copy(&scene.host_path("waits_for_eof"), "755");
+    let label = "setfattr -n security.selinux -v system_u:object_r:httpd_exec_t:s0 \"$P\"";
+    let app_armor = "
+        mount -t tmpfs none /sys
+        mkdir -p /sys/module/apparmor/parameters /sys/kernel/security/apparmor/policy/profiles/legacy.1
+        echo Y >/sys/module/apparmor/parameters/enabled
+        cd /sys/kernel/security/apparmor/policy/profiles/legacy.1
+        echo \"$P\" >attach; echo enforce >mode; echo legacy >name; cd /";
+    let selinux = format!(
+        "mount -t tmpfs none /sys; mkdir -p /sys/fs/selinux; echo 1 >/sys/fs/selinux/enforce
+         {label} 2>/dev/null || python3 -c 'import os, sys; os.setxattr(sys.argv[1], \"security.selinux\", b\"a:b:httpd_exec_t:s0\")' \"$P\""
+    );
+    for (mounts, words) in [
+        (app_armor, ["AppArmor's profile legacy", "journalctl -k"]),
+        (selinux.as_str(), ["SELinux (as httpd_exec_t)", "ausearch"]),
+    ] {
+        let mounts = format!("P={}\n{mounts}", program.display());
+        let (status, told) = after_mounts(
+            &scene,
+            &mounts,
+            &["check", "-p", "/tmp/none.pid", program.to_str().unwrap()],
+        );
+        assert_eq!(status, 0, "{told}");
+        for word in words {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+    }
+}
+
+/// Such as many of Go's: it has a loader, and does not begin in libc.
+#[test]
+fn program_that_begins_without_libc_is_noted() {
+    let scene = TestDir::new();
+    let source = scene.path("data/bare.c");
+    fs::write(
+        &source,
+        "extern int puts(const char *);\nvoid _start(void) { puts(\"x\"); __builtin_trap(); }\n",
+    )
+    .unwrap();
+    let program = scene.path("bin/bare");
+    let built = std::process::Command::new("cc")
+        .args(["-nostartfiles", "-o"])
+        .arg(&program)
+        .arg(&source)
+        .status();
+    assert!(built.is_ok_and(|status| status.success()));
+    let check = launcher(&scene).args(["check", "-p"]).arg(scene.pidfile());
+    let (status, told) = answer(check.arg(&program));
+    assert_eq!(status, 0, "{told}");
+    assert!(
+        told.contains("note: ") && told.contains("does not start through libc"),
+        "{told}"
+    );
+}
+
+#[test]
+fn program_that_nobody_may_read_is_noted() {
+    let scene = TestDir::new();
+    let program = scene.copy(&scene.host_path("returns_status"), "711");
+    let command = scene.copy(&pidfile_run(), "755");
+    let copy = scene.copy(&library(), "755");
+    let host = scene.program(command).plain().arg("--library").arg(copy);
+    let host = host
+        .args(["--trace", "-p"])
+        .arg("/dev/shm/pidfile-run-none/a.pid");
+    let (status, told) = answer(host.arg("--force").arg(program).arg("9").run_by_nobody());
+    assert_eq!(status, 9, "{told}");
+    assert!(
+        told.contains("cannot be read, so that it was not checked"),
+        "{told}"
+    );
+}
+
+/// What a script leaves behind when it calls the command by a link.
+#[test]
+fn command_by_a_link_finds_its_library() {
+    let scene = TestDir::new();
+    let link = scene.path("bin/run");
+    symlink(pidfile_run(), &link).unwrap();
+    let host = scene.program(&link).plain().arg("-p").arg(scene.pidfile());
+    let host = host.arg(scene.host_path("waits_for_signal")).spawn_owner();
+    assert!(children_of(host.pid()).is_empty());
+    host.signal(libc::SIGTERM);
+    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
