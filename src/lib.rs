@@ -60,7 +60,7 @@
 //! | [`report`] | messages to the operator |
 //! | [`settings`] | environment and command line → [`settings::config::Config`] |
 //! | [`pidfile`] | the file and its protocol; knows a process only by its PID |
-//! | [`isolation`] | what keeps us out of the host's memory, descriptors and thread keys |
+//! | [`isolation`] | what keeps us out of the host's memory and descriptors, and the host's functions out of us |
 //! | [`sys`] | raw system calls, `/proc`, clocks; knows nothing of PID files |
 //!
 //! # Glossary

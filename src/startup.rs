@@ -9,7 +9,6 @@ use once_cell::sync::OnceCell;
 
 use crate::endings::{self, last_thread, main_thread, signals};
 use crate::hooks::{exec, fork, next};
-use crate::isolation::tls_keys::LowKeys;
 use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
 use crate::ownership::state;
@@ -131,7 +130,6 @@ fn is_second_copy() -> bool {
 fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     // Our threads inherit this mask.
     let _blocked = SignalsBlocked::new();
-    let _low_keys = LowKeys::take();
     std::panic::set_hook(Box::new(|_| {}));
     report::remember_stderr();
 

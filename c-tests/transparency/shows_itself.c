@@ -104,7 +104,6 @@ static void show_thread(void)
     size_t size = 0, guard = 0;
     int policy, detached, scope, inherits, state;
     char name[32];
-    pthread_key_t key;
 
     pthread_getname_np(pthread_self(), name, sizeof name);
     pthread_getschedparam(pthread_self(), &policy, &parameter);
@@ -124,10 +123,6 @@ static void show_thread(void)
     pthread_attr_destroy(&attributes);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     printf("cancel state %d, processors %ld, smallest stack %ld\n", state, sysconf(_SC_NPROCESSORS_ONLN), sysconf(_SC_THREAD_STACK_MIN));
-    if (pthread_key_create(&key, NULL) == 0) {
-        printf("first key %u\n", key);
-        pthread_key_delete(key);
-    }
 }
 
 static void show_all(const char *who)

@@ -1,4 +1,4 @@
-//! What keeps the library out of the memory, the descriptors and the thread keys of the host.
+//! What keeps the library out of the memory and the descriptors of the host, and the host's definitions out of us.
 
 pub mod fd_table;
 // Unit tests are linked as programs, where nothing is wrapped.
@@ -7,7 +7,6 @@ mod heap;
 #[cfg(not(test))]
 mod libc;
 pub mod stacks;
-pub mod tls_keys;
 #[cfg(not(test))]
 mod wrap;
 
