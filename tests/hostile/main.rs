@@ -3,5 +3,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod names;
 mod resource_limits;
 mod sandboxes;
