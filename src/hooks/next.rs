@@ -6,7 +6,7 @@
 //!
 //! Async-signal-safe as far as the function itself is: see [`NextFunction::address`].
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_ulong};
 use std::mem::transmute;
 
 use libc::{SIG_ERR, sighandler_t};
@@ -42,6 +42,7 @@ macro_rules! next {
 next! {
     daemon(keep_directory: c_int, keep_streams: c_int) -> c_int, or -1;
     flock(fd: c_int, operation: c_int) -> c_int, or -1;
+    prctl(option: c_int, second: c_ulong, third: c_ulong, fourth: c_ulong, fifth: c_ulong) -> c_int, or -1;
     remove(path: *const c_char) -> c_int, or -1;
     rename(path: *const c_char, to: *const c_char) -> c_int, or -1;
     renameat(from: c_int, path: *const c_char, to_from: c_int, to: *const c_char) -> c_int, or -1;

@@ -6,7 +6,7 @@
 //! [`signals::sigaction`], which goes on to the next sigaction(2). They are async-signal-safe, as POSIX demands of
 //! `sigaction` and `signal` (signal-safety(7)).
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_ulong};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use libc::{SIG_ERR, sighandler_t};
 
 use super::{next, refuse};
-use crate::endings::signals::{self, is_virtual};
+use crate::endings::signals::{self, dispatch, is_virtual};
+use crate::ownership::state;
+use crate::sys::guard::guarded;
 use crate::sys::sigset::{self, INTERNAL, bit};
 
 /// sigaction(2).
@@ -44,6 +46,33 @@ unsafe fn change(
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { signals::sigaction(signal, action, old, next::sigaction) }
+}
+
+/// prctl(2). A host that is about to catch its own system calls catches those of our handlers too: see [`dispatch`].
+///
+/// libc declares it with a variable number of arguments, which are passed as these are.
+///
+/// # Safety
+///
+/// As for prctl(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn prctl(
+    option: c_int,
+    second: c_ulong,
+    third: c_ulong,
+    fourth: c_ulong,
+    fifth: c_ulong,
+) -> c_int {
+    const SET_SYSCALL_USER_DISPATCH: c_int = 59;
+    if option == SET_SYSCALL_USER_DISPATCH && state::owner() != 0 {
+        guarded((), || {
+            if !dispatch::expect() {
+                signals::unhook();
+            }
+        });
+    }
+    // SAFETY: the caller's promise.
+    unsafe { next::prctl(option, second, third, fourth, fifth) }
 }
 
 /// The signals for which siginterrupt(3) wants no restart of interrupted system calls.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::credentials;
 use super::threads::wait_for_stack;
 use super::watcher::Watcher;
+use crate::endings::signals::dispatch;
 use crate::endings::{last_thread, main_thread};
 use crate::ownership::host_file;
 use crate::ownership::owned_file::OWNED_FILE;
@@ -80,6 +81,10 @@ impl EventLoop {
             if requests.any(Requests::FATAL_SIGNAL | Requests::EXIT) {
                 self.release(!requests.any(Requests::FATAL_SIGNAL));
             }
+            if let Some(signal) = dispatch::signal() {
+                self.release(false);
+                dispatch::end_by(signal);
+            }
             if requests.any(Requests::STOP_THREADS) {
                 return self.stop_threads();
             }
@@ -118,13 +123,16 @@ impl EventLoop {
         let settling = self.settling.map(|_| SETTLING_LOOKS);
         let kill = self.kill.map(|when| when.saturating_sub(clock::now()));
         let counting = (self.counting || self.leaderless).then_some(last_thread::COUNTING);
+        let dispatched = dispatch::is_on().then_some(dispatch::INTERVAL);
         let Self {
             interval,
             going,
             locking,
             ..
         } = *self;
-        let bounds = [arming, interval, settling, going, locking, kill, counting];
+        let bounds = [
+            arming, interval, settling, going, locking, kill, counting, dispatched,
+        ];
         bounds.into_iter().flatten().min()
     }
 

@@ -59,6 +59,24 @@ fn foreign_thread_register_ends_alike() {
     }
 }
 
+/// With system calls that the host catches itself, in the main thread or in another one.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn own_system_call_dispatch_ends_alike() {
+    for how in ["dispatch", "dispatch_thread"] {
+        for (mode, watch) in [(Mode::Plain, "auto"), (Mode::Active, "auto")] {
+            let ended = terminated("runs_foreign_code", &[how], (mode, watch));
+            assert_eq!(ended.status, killed_by(libc::SIGTERM), "{how} {mode:?}");
+        }
+        // Nobody can stand in for the handler here.
+        let scene = TestDir::new();
+        let host = scene.host("runs_foreign_code").env("PIDFILE_WATCH", "off");
+        let host = host.arg(how).spawn_ready();
+        host.signal(libc::SIGTERM);
+        assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}");
+    }
+}
+
 /// A debugger that stops the keeper stands for a host of real-time priority that leaves it no processor.
 #[test]
 fn keeper_without_processor_does_not_keep_the_file() {

@@ -4,7 +4,7 @@ use crate::common::library;
 use std::process::Command;
 
 /// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
-const INTERPOSED: [&str; 40] = [
+const INTERPOSED: [&str; 41] = [
     "_Exit",
     // By which a second copy in the same process finds the first.
     "__libpidfile",
@@ -25,6 +25,7 @@ const INTERPOSED: [&str; 40] = [
     "initgroups",
     "posix_spawn",
     "posix_spawnp",
+    "prctl",
     "remove",
     "rename",
     "renameat",

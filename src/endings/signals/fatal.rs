@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::siginfo_t;
 
-use super::trap;
+use super::{dispatch, trap};
 use crate::endings::{self, How};
 use crate::ownership::state;
 use crate::sys::sigaction::set_default;
@@ -44,6 +44,9 @@ pub fn is_first_process() -> bool {
 pub extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut libc::ucontext_t) {
     // SAFETY: the kernel's arguments to a handler with SA_SIGINFO, on this thread's stack.
     let (info, context) = unsafe { (&mut *info, &mut *context) };
+    if dispatch::is_on() {
+        dispatch::leave_to_keeper(signal);
+    }
     let fault = is_fault(signal, info, context);
     if sys::getpid() == 1 && !fault {
         // The kernel ignores it, unless it is one by which an operator ends the first process.

@@ -31,6 +31,7 @@
 //!
 //! Everything here is async-signal-safe: computation on the stack and system calls.
 
+pub mod dispatch;
 pub mod fatal;
 mod trap;
 
