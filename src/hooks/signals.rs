@@ -16,7 +16,7 @@ use libc::{SIG_ERR, sighandler_t};
 use super::{next, refuse};
 use crate::endings::signals::{self, dispatch, is_virtual};
 use crate::ownership::state;
-use crate::sys::guard::guarded;
+use crate::sys::entry::guarded;
 use crate::sys::sigset::{self, INTERNAL, bit};
 
 /// sigaction(2).
