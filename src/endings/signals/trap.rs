@@ -39,8 +39,10 @@ pub fn has_trapped(signal: c_int, info: &siginfo_t, context: &ucontext_t) -> boo
 fn has_syndrome(context: &ucontext_t) -> bool {
     const ESR_MAGIC: u32 = 0x4553_5201;
     const ROOM: usize = 4096;
-    // The field that libc names so begins where the kernel's records do.
-    let records = (&raw const context.uc_mcontext.__reserved).cast::<u8>();
+    // The records are the last field of the structure, which libc keeps private.
+    let machine = &raw const context.uc_mcontext;
+    let before = size_of_val(&context.uc_mcontext) - ROOM;
+    let records = machine.cast::<u8>().wrapping_add(before);
     let mut at = 0;
     while at + 8 <= ROOM {
         // SAFETY: within the 4096 bytes that the frame has for records, which are aligned to 16.
