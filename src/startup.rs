@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use once_cell::sync::OnceCell;
 
 use crate::endings::{self, last_thread, main_thread, signals};
-use crate::hooks::{exec, fork, next};
+use crate::hooks::{fork, next};
 use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
 use crate::ownership::state;
@@ -19,7 +19,7 @@ use crate::settings::env::{self, Variables, executed};
 use crate::settings::exec_state::{self, ExecState, Origin, Role};
 use crate::sys::fs::{directory_of, stat};
 use crate::sys::text::escaped;
-use crate::sys::{self, Errno, procfs, sigset::SignalsBlocked};
+use crate::sys::{self, Errno, objects, procfs, sigset::SignalsBlocked};
 use crate::{keeper, report};
 
 /// The settings of this process, for as long as it lives.
@@ -105,25 +105,14 @@ fn origin(setting: &[u8], variables: &Variables) -> Origin {
     }
 }
 
-/// Whose address says which copy of the library this is. The exported symbol's does not: in each copy its name stands for
-/// the first one.
-static THIS_COPY: u8 = 0;
-
-/// What a second copy of the library in one process finds, in the first one: the address of that copy's `THIS_COPY`.
-#[used]
+/// Does nothing: by its name a second copy of the library in one process finds the first.
 #[unsafe(export_name = "__libpidfile")]
-static FIRST_COPY: &u8 = &THIS_COPY;
+extern "C" fn copy() {}
 
 /// Returns whether another copy of the library is in this process, and before this one (ld.so.preload(5) and
 /// `LD_PRELOAD`, say): it is that one whose functions the host calls.
 fn is_second_copy() -> bool {
-    // SAFETY: a C string. The name is found, so nothing is allocated for a message. Each copy keeps a pointer there, which
-    // was relocated when the copy was loaded.
-    unsafe {
-        let first = libc::dlsym(libc::RTLD_DEFAULT, c"__libpidfile".as_ptr());
-        let first: *const *const u8 = first.cast_const().cast();
-        !first.is_null() && first.read_volatile() != &raw const THIS_COPY
-    }
+    objects::is_defined_before(c"__libpidfile")
 }
 
 /// Takes part: claims the file, or takes it up again after exec, or goes on without it.
@@ -175,7 +164,6 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     };
     // All is in place before anybody can see the file.
     signals::hook(config.signal);
-    exec::resolve();
     exec_state::take(Role::Owner);
     match keeper::start(config, claim) {
         Ok(()) => {
@@ -192,7 +180,11 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
         }
         Err(refusal) => {
             signals::unhook();
-            exec_state::forget();
+            if matches!(claim, Claim::Resume(_)) {
+                exec_state::lose();
+            } else {
+                exec_state::forget();
+            }
             match refusal {
                 // A child without the variable.
                 Refusal::Held(Some(pid)) if state.is_none() && procfs::descends_from(pid) => {
@@ -216,7 +208,6 @@ fn stand_by_again(config: &'static Config) {
     signals::hook(config.signal);
     host_file::note_path(&config.path);
     at_the_end();
-    exec::resolve();
     exec_state::take(Role::Standby);
     fork::register(config);
     fork::resume(config);

@@ -13,13 +13,12 @@
 //! Within glibc `execv` and the others do not go through the exported `execve`, so each needs its own.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::transmute;
 use std::ptr;
 
+use crate::hooks::next;
 use crate::ownership::{host_file, state};
 use crate::settings::env::Variables;
 use crate::settings::exec_state::{self, Role, VARIABLE};
-use crate::sys::next_symbol::NextFunction;
 use crate::sys::{self, Vector, environment};
 
 /// What the vector needs, so that it tells the truth.
@@ -51,6 +50,16 @@ unsafe fn change(vector: Vector, whom: For) -> (Change, bool) {
     let variables = unsafe { Variables::read(vector) };
     let applies = || inert.applies_to(variables.path(), variables.preload);
     let found = variables.state();
+    if whom == For::Itself
+        && let Some(lost) = exec_state::lost()
+    {
+        let change = if applies() {
+            Change::Put(lost)
+        } else {
+            Change::Nothing
+        };
+        return (change, true);
+    }
     let role = match whom {
         For::Child => None,
         For::Itself if state::is_owner() => Some(Role::Owner),
@@ -194,50 +203,6 @@ unsafe fn copied(vector: Vector, put: Option<&CStr>, copy: *mut *const c_char) -
 
 // ---- the functions ----
 
-static EXECVE: NextFunction = NextFunction::new(c"execve");
-static EXECV: NextFunction = NextFunction::new(c"execv");
-static EXECVP: NextFunction = NextFunction::new(c"execvp");
-static EXECVPE: NextFunction = NextFunction::new(c"execvpe");
-static FEXECVE: NextFunction = NextFunction::new(c"fexecve");
-static EXECVEAT: NextFunction = NextFunction::new(c"execveat");
-static POSIX_SPAWN: NextFunction = NextFunction::new(c"posix_spawn");
-static POSIX_SPAWNP: NextFunction = NextFunction::new(c"posix_spawnp");
-
-/// Looks up the functions of libc, for a process whose signal handlers and children may need them.
-///
-/// Context: host thread before main.
-pub fn resolve() {
-    let all = [
-        &EXECVE,
-        &EXECV,
-        &EXECVP,
-        &EXECVPE,
-        &FEXECVE,
-        &EXECVEAT,
-        &POSIX_SPAWN,
-        &POSIX_SPAWNP,
-    ];
-    for function in all {
-        function.address();
-    }
-}
-
-/// Calls the next definition of a function with these arguments; fails with ENOSYS if there is none.
-macro_rules! next {
-    ($function:expr, $($argument:expr => $type:ty),+) => {{
-        let next = $function.address();
-        if next.is_null() {
-            sys::set_errno(sys::Errno(libc::ENOSYS));
-            -1
-        } else {
-            // SAFETY: libc's function of that name and type; the caller's promise.
-            unsafe {
-                transmute::<*mut c_void, unsafe extern "C" fn($($type),+) -> c_int>(next)($($argument),+)
-            }
-        }
-    }};
-}
-
 /// execve(2).
 ///
 /// # Safety
@@ -245,7 +210,8 @@ macro_rules! next {
 /// As for execve(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn execve(path: *const c_char, argv: Vector, envp: Vector) -> c_int {
-    let call = |envp| next!(EXECVE, path => *const c_char, argv => Vector, envp => Vector);
+    // SAFETY: the caller\'s promise; the vector is one too.
+    let call = |envp| unsafe { next::execve(path, argv, envp) };
     // SAFETY: the caller's promise.
     unsafe { with(envp, For::Itself, &call) }
 }
@@ -258,11 +224,12 @@ pub unsafe extern "C-unwind" fn execve(path: *const c_char, argv: Vector, envp: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn execv(path: *const c_char, argv: Vector) -> c_int {
     let envp = environment();
-    let call = |changed| {
+    // SAFETY: the caller\'s promise; the vector is one too.
+    let call = |changed| unsafe {
         if changed == envp {
-            next!(EXECV, path => *const c_char, argv => Vector)
+            next::execv(path, argv)
         } else {
-            next!(EXECVE, path => *const c_char, argv => Vector, changed => Vector)
+            next::execve(path, argv, changed)
         }
     };
     // SAFETY: the environment is a vector; the caller's promise.
@@ -277,11 +244,12 @@ pub unsafe extern "C-unwind" fn execv(path: *const c_char, argv: Vector) -> c_in
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn execvp(file: *const c_char, argv: Vector) -> c_int {
     let envp = environment();
-    let call = |changed| {
+    // SAFETY: the caller\'s promise; the vector is one too.
+    let call = |changed| unsafe {
         if changed == envp {
-            next!(EXECVP, file => *const c_char, argv => Vector)
+            next::execvp(file, argv)
         } else {
-            next!(EXECVPE, file => *const c_char, argv => Vector, changed => Vector)
+            next::execvpe(file, argv, changed)
         }
     };
     // SAFETY: the environment is a vector; the caller's promise.
@@ -295,7 +263,8 @@ pub unsafe extern "C-unwind" fn execvp(file: *const c_char, argv: Vector) -> c_i
 /// As for execvpe(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn execvpe(file: *const c_char, argv: Vector, envp: Vector) -> c_int {
-    let call = |envp| next!(EXECVPE, file => *const c_char, argv => Vector, envp => Vector);
+    // SAFETY: the caller\'s promise; the vector is one too.
+    let call = |envp| unsafe { next::execvpe(file, argv, envp) };
     // SAFETY: the caller's promise.
     unsafe { with(envp, For::Itself, &call) }
 }
@@ -307,7 +276,8 @@ pub unsafe extern "C-unwind" fn execvpe(file: *const c_char, argv: Vector, envp:
 /// As for fexecve(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn fexecve(fd: c_int, argv: Vector, envp: Vector) -> c_int {
-    let call = |envp| next!(FEXECVE, fd => c_int, argv => Vector, envp => Vector);
+    // SAFETY: the caller\'s promise; the vector is one too.
+    let call = |envp| unsafe { next::fexecve(fd, argv, envp) };
     // SAFETY: the caller's promise.
     unsafe { with(envp, For::Itself, &call) }
 }
@@ -325,16 +295,14 @@ pub unsafe extern "C-unwind" fn execveat(
     envp: Vector,
     flags: c_int,
 ) -> c_int {
-    let call = |envp| {
-        next!(EXECVEAT, directory => c_int, path => *const c_char, argv => Vector, envp => Vector,
-            flags => c_int)
-    };
+    // SAFETY: the caller\'s promise; the vector is one too.
+    let call = |envp| unsafe { next::execveat(directory, path, argv, envp, flags) };
     // SAFETY: the caller's promise.
     unsafe { with(envp, For::Itself, &call) }
 }
 
 macro_rules! spawn {
-    ($(#[$doc:meta] $name:ident by $next:ident;)+) => { $(
+    ($(#[$doc:meta] $name:ident;)+) => { $(
         #[$doc]
         ///
         /// # Safety
@@ -349,9 +317,10 @@ macro_rules! spawn {
             argv: Vector,
             envp: Vector,
         ) -> c_int {
+            // SAFETY: the caller\'s promise; the vector is one too.
             let call = |envp| {
-                next!($next, pid => *mut libc::pid_t, file => *const c_char, actions => *const c_void,
-                    attributes => *const c_void, argv => Vector, envp => Vector)
+                // SAFETY: the caller's promise; the vector is one too.
+                unsafe { next::$name(pid, file, actions, attributes, argv, envp) }
             };
             // SAFETY: the caller's promise.
             unsafe { with(envp, For::Child, &call) }
@@ -361,7 +330,7 @@ macro_rules! spawn {
 
 spawn! {
     /// posix_spawn(3).
-    posix_spawn by POSIX_SPAWN;
+    posix_spawn;
     /// posix_spawnp(3).
-    posix_spawnp by POSIX_SPAWNP;
+    posix_spawnp;
 }

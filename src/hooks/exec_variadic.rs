@@ -8,8 +8,7 @@ use std::arch::naked_asm;
 use std::ffi::{c_char, c_int};
 
 use super::exec::{execv, execve, execvp};
-
-type Vector = *const *const c_char;
+use crate::sys::Vector;
 
 unsafe extern "C-unwind" fn execl_vector(path: *const c_char, argv: Vector) -> c_int {
     // SAFETY: the caller of execl(3) promises what that of execv(3) does.

@@ -3,7 +3,7 @@
 //! What goes through [`guarded`](crate::sys::entry::guarded) is `C-unwind`: there a cancelled thread
 //! may end.
 
-pub mod exec;
+mod exec;
 pub mod fork;
 
 mod credentials;

@@ -6,13 +6,13 @@
 //!
 //! Async-signal-safe as far as the function itself is: see [`NextFunction::address`].
 
-use std::ffi::{CStr, c_char, c_int, c_ulong};
+use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::mem::transmute;
 
 use libc::{SIG_ERR, sighandler_t};
 
 use crate::sys::next_symbol::NextFunction;
-use crate::sys::{self, Errno};
+use crate::sys::{self, Errno, Vector};
 
 macro_rules! next {
     ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, or $missing:expr;)+) => { $(
@@ -49,6 +49,17 @@ next! {
     setsid() -> libc::pid_t, or -1;
     unlink(path: *const c_char) -> c_int, or -1;
     unlinkat(from: c_int, path: *const c_char, flags: c_int) -> c_int, or -1;
+
+    execve(path: *const c_char, argv: Vector, envp: Vector) -> c_int, or -1;
+    execv(path: *const c_char, argv: Vector) -> c_int, or -1;
+    execvp(file: *const c_char, argv: Vector) -> c_int, or -1;
+    execvpe(file: *const c_char, argv: Vector, envp: Vector) -> c_int, or -1;
+    fexecve(fd: c_int, argv: Vector, envp: Vector) -> c_int, or -1;
+    execveat(directory: c_int, path: *const c_char, argv: Vector, envp: Vector, flags: c_int) -> c_int, or -1;
+    posix_spawn(pid: *mut libc::pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void,
+        argv: Vector, envp: Vector) -> c_int, or libc::ENOSYS;
+    posix_spawnp(pid: *mut libc::pid_t, file: *const c_char, actions: *const c_void, attributes: *const c_void,
+        argv: Vector, envp: Vector) -> c_int, or libc::ENOSYS;
 
     sigaction(signal: c_int, action: *const libc::sigaction, old: *mut libc::sigaction) -> c_int, or -1;
     siginterrupt(signal: c_int, interrupts: c_int) -> c_int, or -1;

@@ -284,10 +284,13 @@ impl EventLoop {
 
     /// Somebody else's file is there now, or the host has removed its own for good.
     fn on_lost(&self, other: Option<libc::pid_t>) {
-        exec_state::forget();
         if host_file::has_removed() {
+            exec_state::forget();
             report::detail(self.config, "was removed by the program itself");
-        } else if let Some(pid) = other {
+            return;
+        }
+        exec_state::lose();
+        if let Some(pid) = other {
             report::problem(
                 self.config,
                 &format!("names PID {pid} now; it is left alone"),

@@ -174,7 +174,7 @@ impl<'a> ExecState<'a> {
 /// The variable as a vector for exec(2) points to it: text and a zero byte.
 struct Text {
     bytes: UnsafeCell<[u8; LONGEST]>,
-    /// The PID that is in the text; 0: there is none. Set after the text was written.
+    /// The process that it is for, or that is in it; 0: there is no text. Set after that was written.
     pid: AtomicI32,
 }
 
@@ -209,12 +209,13 @@ impl Text {
         }
     }
 
-    fn write_state(&self, state: &ExecState) {
+    /// Writes the variable, for the process `of`.
+    fn write_state(&self, of: libc::pid_t, state: &ExecState) {
         let Home { directory, root } = state.home;
         let (role, pid) = (state.role.word(), state.pid);
         let (FileId(device, inode), FileId(root_device, root_inode)) = (directory, root);
         let (since, Boot { second, id }) = (state.since, state.boot);
-        self.write(pid, |rest| {
+        self.write(of, |rest| {
             write!(
                 rest,
                 "{role}:{pid}:{device:x}:{inode:x}:{root_device:x}:{root_inode:x}:{since:x}:{second:x}:{id:x}:"
@@ -234,8 +235,17 @@ impl Text {
     }
 }
 
+impl Text {
+    fn of_this_process(&'static self) -> Option<&'static CStr> {
+        let (text, pid) = self.get()?;
+        (pid == sys::getpid()).then_some(text)
+    }
+}
+
 static OWNER: Text = Text::none();
 static STANDBY: Text = Text::none();
+/// For an owner that has lost the file to somebody else.
+static LOST: Text = Text::none();
 /// For whoever is neither.
 static INERT: Text = Text::none();
 /// The path came by the command line: the environment of a new image need not name it.
@@ -263,14 +273,17 @@ impl Origin {
 /// Context: host thread before main.
 pub fn begin(home: Home, path: &[u8], pid: libc::pid_t, origin: Origin) {
     origin.remember();
-    INERT.write_state(&ExecState {
-        role: Role::Inert,
+    INERT.write_state(
         pid,
-        home,
-        since: clock::ticks(),
-        boot: Boot::current(),
-        path,
-    });
+        &ExecState {
+            role: Role::Inert,
+            pid,
+            home,
+            since: clock::ticks(),
+            boot: Boot::current(),
+            path,
+        },
+    );
 }
 
 /// Notes that this process is inert, because of the variable that it was started with, and what its children get: the same.
@@ -294,12 +307,31 @@ pub fn take(role: Role) {
         Role::Standby => &STANDBY,
         Role::Inert => return,
     };
-    text.write_state(&ExecState {
-        role,
-        pid: sys::getpid(),
-        since: clock::ticks(),
+    let pid = sys::getpid();
+    text.write_state(
+        pid,
+        &ExecState {
+            role,
+            pid,
+            since: clock::ticks(),
+            ..inert.state
+        },
+    );
+}
+
+/// Notes that the file is somebody else's now: this process leaves it to him, whatever it becomes.
+///
+/// Context: host thread before main; keeper.
+pub fn lose() {
+    /// No process has it: PIDs are below 2^22 (proc(5), pid_max).
+    const NOBODY: libc::pid_t = libc::pid_t::MAX;
+    let Some(inert) = inert() else { return };
+    let state = ExecState {
+        pid: NOBODY,
         ..inert.state
-    });
+    };
+    LOST.write_state(sys::getpid(), &state);
+    forget();
 }
 
 /// Notes that this process has no role any more: what it becomes by exec(2) starts afresh.
@@ -314,13 +346,18 @@ pub fn forget() {
 ///
 /// Async-signal-safe.
 pub fn own(role: Role) -> Option<&'static CStr> {
-    let text = match role {
-        Role::Owner => &OWNER,
-        Role::Standby => &STANDBY,
-        Role::Inert => return None,
-    };
-    let (text, pid) = text.get()?;
-    (pid == sys::getpid()).then_some(text)
+    match role {
+        Role::Owner => OWNER.of_this_process(),
+        Role::Standby => STANDBY.of_this_process(),
+        Role::Inert => None,
+    }
+}
+
+/// Returns the variable for this process if it has lost the file to somebody else.
+///
+/// Async-signal-safe.
+pub fn lost() -> Option<&'static CStr> {
+    LOST.of_this_process()
 }
 
 /// The variable for a process without a role, as text and as what it means.
@@ -423,7 +460,7 @@ mod tests {
             let boot = Boot { second, id };
             let state = ExecState { role, pid, home, since, boot, path: &path };
             let text = Box::leak(Box::new(Text::none()));
-            text.write_state(&state);
+            text.write_state(pid, &state);
             let (written, of) = text.get().unwrap();
             prop_assert_eq!(of, pid);
             let value = written.to_bytes().strip_prefix(b"LIBPIDFILE_MARK=").unwrap();

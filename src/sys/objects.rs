@@ -70,6 +70,16 @@ pub fn next(name: &CStr) -> *const c_void {
     found.map_or_else(|| of_libc(name), |address| address as *const c_void)
 }
 
+/// Returns whether an object before this library, in the order of the search, defines a function.
+pub fn is_defined_before(name: &CStr) -> bool {
+    let ours = ptr::addr_of!(_DYNAMIC).cast();
+    let mut before = all().take_while(|map| map.dynamic != ours);
+    before.any(|map| {
+        map.object()
+            .is_some_and(|object| object.find(name).is_some())
+    })
+}
+
 /// Returns the C library's definition of a function; null if there is none.
 pub fn of_libc(name: &CStr) -> *const c_void {
     let libc = all()

@@ -9,5 +9,6 @@ mod descendants_left;
 mod erlang;
 mod exec;
 mod exec_functions;
+mod exec_restarts;
 mod rights;
 mod threads_and_forks;
