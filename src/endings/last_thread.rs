@@ -1,9 +1,9 @@
-//! The process whose main thread has left by pthread_exit(3).
+//! The end of a process whose main thread has called pthread_exit(3).
 //!
-//! It lives on until its last thread ends, and that thread then calls exit(0). But libc counts our
-//! threads too, so no thread of the host would ever be the last. So when the main thread leaves, a
-//! stand-in is started: it shares the host's descriptors, as whoever runs the host's exit handlers
-//! must, and calls exit(0) when the keeper sees that only we are left.
+//! Such a process lives until its last thread ends, and libc has that thread call exit(0). libc counts our threads too, so
+//! no thread of the host would be the last. When the main thread leaves, an exit thread is started. It has the host's
+//! descriptor table, because it will run the host's exit handlers, and calls exit(0) when the keeper sees that only our
+//! threads are left.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -16,15 +16,19 @@ use crate::ownership::state::{self, Phase, Requests};
 use crate::sys::procfs::Stat;
 use crate::sys::{self, entry::guarded, futex, procfs, sigset::SignalsBlocked};
 
-/// Between two counts of the host's threads.
+/// The pause between two counts of the host's threads, by which such a process ends later than without the library.
 pub const COUNTING: Duration = Duration::from_millis(20);
 
-static ALONE: AtomicU32 = AtomicU32::new(0);
+/// 1 when only our threads are left. The exit thread waits for it.
+static HOST_THREADS_GONE: AtomicU32 = AtomicU32::new(0);
 
-/// Called in the main thread, before main.
+/// Arranges that an exit of the main thread is noticed, by a destructor of thread-specific data.
+///
+/// Context: host thread before main.
 pub fn register() {
     let mut key: libc::pthread_key_t = 0;
-    // SAFETY: the function lives as long as the process. The value only has to be other than null.
+    // SAFETY: `key` is valid for the call, and the destructor lives as long as the process. The value only has to be other
+    // than null: nothing uses it as a pointer.
     unsafe {
         if libc::pthread_key_create(&mut key, Some(main_left)) == 0 {
             libc::pthread_setspecific(key, ptr::dangling());
@@ -32,7 +36,7 @@ pub fn register() {
     }
 }
 
-/// A destructor of thread-specific data: the main thread is about to end, the process is not.
+/// Starts the exit thread: the main thread is about to end, and the process is not.
 unsafe extern "C" fn main_left(_: *mut c_void) {
     guarded((), || {
         if !state::is_threaded() {
@@ -41,13 +45,13 @@ unsafe extern "C" fn main_left(_: *mut c_void) {
         // Threads are counted in /proc, so by one that may open files. Where there is none, ours go.
         let can_count = fd_table::is_entered();
         if state::is_owner() {
-            let stands_in = can_count && start(stand_in);
-            state::post(if stands_in {
+            let is_started = can_count && start(exit_thread);
+            state::post(if is_started {
                 Requests::MAIN_LEFT
             } else {
                 Requests::STOP_THREADS
             });
-        } else if can_count && state::is_candidate() && start(stand_in) {
+        } else if can_count && state::is_candidate() && start(exit_thread) {
             // Its keeper sees that when it owns the file; until then it waits for the lock.
             state::post(Requests::MAIN_LEFT);
             start(count_in_place_of_the_keeper);
@@ -55,13 +59,14 @@ unsafe extern "C" fn main_left(_: *mut c_void) {
     });
 }
 
+/// Starts a detached thread with every signal blocked. Returns whether it was started.
 fn start(life: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
-    // No signal of the host's is taken by the new thread.
+    // The new thread inherits the mask.
     let _blocked = SignalsBlocked::new();
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
-    // SAFETY: in the order of their manual pages. The stack is of the default size: it is the
-    // host's code that will run on it.
+    // SAFETY: the attributes are initialised before they are used, and destroyed after; `life` does not use its argument.
+    // The stack has the default size, because code of the host will run on it.
     unsafe {
         if libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
             return false;
@@ -78,22 +83,24 @@ fn start(life: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
     }
 }
 
-extern "C" fn stand_in(_: *mut c_void) -> *mut c_void {
-    while ALONE.load(Ordering::SeqCst) == 0 {
-        futex::wait(&ALONE, 0, None);
+/// Waits until the host's threads are gone, and ends the process.
+extern "C" fn exit_thread(_: *mut c_void) -> *mut c_void {
+    while HOST_THREADS_GONE.load(Ordering::SeqCst) == 0 {
+        futex::wait(&HOST_THREADS_GONE, 0, None);
     }
-    // SAFETY: no thread of the host is left that this could race with. It is what libc's own last
-    // thread does (nptl/pthread_create.c, start_thread).
+    // SAFETY: no thread of the host is left that could call exit(3) too. libc's own last thread does the same
+    // (nptl/pthread_create.c, start_thread).
     unsafe { libc::exit(0) }
 }
 
+/// Counts the host's threads in the place of a standby keeper, which waits for the lock of the file.
 extern "C" fn count_in_place_of_the_keeper(_: *mut c_void) -> *mut c_void {
     guarded((), || {
         if fd_table::enter().is_err() {
             return;
         }
         loop {
-            // This thread, the stand-in, and the keeper for as long as it waits.
+            // This thread, the exit thread, and the keeper as long as it waits.
             let ours = match state::phase() {
                 Phase::Standby => 3,
                 Phase::Released => 2,
@@ -108,25 +115,24 @@ extern "C" fn count_in_place_of_the_keeper(_: *mut c_void) -> *mut c_void {
     ptr::null_mut()
 }
 
-/// Called by the keeper, once the main thread has left: lets the stand-in end the process if no
-/// thread of the host is left but the main one, which stays in the list as a zombie. `ours` is the
-/// number of our threads.
+/// Lets the exit thread end the process, if no thread of the host is left but the main one, which stays in the list as a
+/// zombie. `ours` is the number of our threads.
 ///
 /// # Errors
 ///
-/// If the threads cannot be counted.
+/// The threads cannot be counted: no /proc.
 pub fn check(ours: usize) -> std::io::Result<()> {
     if procfs::thread_count()? <= 1 + ours && main_has_ended() {
-        ALONE.store(1, Ordering::SeqCst);
-        futex::wake_all(&ALONE);
+        HOST_THREADS_GONE.store(1, Ordering::SeqCst);
+        futex::wake_all(&HOST_THREADS_GONE);
     }
     Ok(())
 }
 
-/// The main thread may still be busy with the destructors of its own data.
+/// Returns whether the main thread has ended. It may still run the destructors of its thread-specific data.
 fn main_has_ended() -> bool {
     let main = sys::getpid();
     let stat = Stat::read(&format!("/proc/self/task/{main}/stat"));
-    // One that is not in the list any more has.
+    // It has, if it is not in the list any more.
     stat.map_or(true, |stat| stat.has_ended())
 }

@@ -1,10 +1,10 @@
-//! The end of the main thread, however it comes: also by a raw exit(2), or by a sandbox that kills
-//! one thread (seccomp(2), SECCOMP_RET_KILL_THREAD), where no destructor runs and nobody is told.
+//! The end of the main thread by a raw exit(2), or by a sandbox that kills one thread (seccomp(2),
+//! SECCOMP_RET_KILL_THREAD): no destructor runs, and no code is told.
 //!
-//! Without us such a process, if it has no other thread, would be gone. So the keeper waits where
-//! pthread_join(3) does: the kernel writes 0 to the place that libc has named (set_tid_address(2)) and
-//! wakes one who waits there. Linux 5.16 can wait at two places at once; before, and under a filter
-//! that may not know the call, the keeper waits for its mailbox alone.
+//! Without the library such a process would be gone, if it had no other thread. So the keeper waits where pthread_join(3)
+//! waits: when a thread ends the kernel writes 0 to the word that libc has named (set_tid_address(2)), and wakes one
+//! waiter. Linux 5.16 can wait for two words; before, and under a filter that may not know the call, the keeper waits for
+//! requests alone.
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
@@ -12,17 +12,21 @@ use crate::sys::procfs::Stat;
 use crate::sys::sigaction::set_default;
 use crate::sys::{self, Errno, futex, sigset};
 
-/// Where libc keeps the number of the main thread: in memory that stays as long as the process. After
-/// a fork(2) by another thread it holds a number that does not change any more.
+/// Where libc keeps the ID of the main thread, in memory that stays as long as the process. After a fork(2) by another
+/// thread it has an ID that does not change any more.
 static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
-/// Whether there is nothing to wait for there, or no way to.
+/// Whether there is nothing to wait for in that word, or no way to.
 static IS_OVER: AtomicBool = AtomicBool::new(true);
 
-/// Called in the main thread, before main.
+/// Records where libc keeps the ID of the main thread.
+///
+/// Context: host thread before main.
 pub fn note() {
+    /// linux/prctl.h.
     const PR_GET_TID_ADDRESS: libc::c_int = 40;
     let mut word: *mut AtomicU32 = std::ptr::null_mut();
-    // SAFETY: asks; room for the answer, which is used only on success. 0: there is no filter.
+    // SAFETY: `word` is a valid, writable pointer, and used only if the call has succeeded. A first answer of 0 means that
+    // there is no filter.
     let known = unsafe {
         libc::prctl(libc::PR_GET_SECCOMP) == 0
             && libc::prctl(PR_GET_TID_ADDRESS, &raw mut word) == 0
@@ -36,37 +40,39 @@ pub fn note() {
     }
 }
 
-/// Sleeps until `mailbox` is no longer 0, or something else wakes it; tells whether the main thread
-/// has ended, once.
-pub fn wait_beside(mailbox: &AtomicU32) -> bool {
-    // SAFETY: null, or see `WORD`.
+/// Waits while `requests` is 0, until the main thread ends or something else wakes it. Returns true once, when the main
+/// thread has ended.
+///
+/// Context: keeper.
+pub fn wait_beside(requests: &AtomicU32) -> bool {
+    // SAFETY: null, or a word in memory that stays as long as the process.
     let word = unsafe { WORD.load(Ordering::SeqCst).as_ref() };
     let Some(word) = word.filter(|_| !IS_OVER.load(Ordering::SeqCst)) else {
-        futex::wait(mailbox, 0, None);
+        futex::wait(requests, 0, None);
         return false;
     };
     let main = word.load(Ordering::SeqCst);
     if main == 0 {
         IS_OVER.store(true, Ordering::SeqCst);
-        // The kernel wakes but one, and that was us.
+        // The kernel has woken one waiter, and that was this thread: pthread_join(3) may wait too.
         futex::wake_all_shared(word);
         return true;
     }
-    // SAFETY: asks. The filter may have come since.
+    // SAFETY: prctl(2) takes a number and returns one. The filter may have come since.
     let filtered = unsafe { libc::prctl(libc::PR_GET_SECCOMP) } != 0;
-    if filtered || futex::wait_either((mailbox, 0), (word, main)) == Err(Errno(libc::ENOSYS)) {
+    if filtered || futex::wait_either((requests, 0), (word, main)) == Err(Errno(libc::ENOSYS)) {
         IS_OVER.store(true, Ordering::SeqCst);
     }
     false
 }
 
-/// Ends the process as its main thread has ended: without us that would have been the last one. (Where
-/// others went on, the last of them counts since Linux 5.19; how that one ended nobody knows.) Returns
-/// if it cannot be known how.
+/// Ends the process in the way in which its main thread has ended, which would have been the last one without the library.
+/// Returns if /proc does not tell how that was. (Where other threads went on, the last of them counts since Linux 5.19, and
+/// nothing tells how that one has ended.)
 pub fn end_likewise() {
     let main = sys::getpid();
     let stat = Stat::read(&format!("/proc/self/task/{main}/stat")).ok();
-    // As of wait(2).
+    // A status as of wait(2).
     let Some(status) = stat.and_then(|stat| stat.count(52)) else {
         return;
     };
@@ -75,7 +81,8 @@ pub fn end_likewise() {
         signal => {
             set_default(signal);
             let set = sigset::of(sigset::bit(signal));
-            // SAFETY: the set is ours; the thread is the calling one, in which all is blocked.
+            // SAFETY: tgkill(2) takes numbers only; the set is valid, and a null pointer for the old mask is allowed. The
+            // signal acts on the calling thread, which has blocked it until then.
             unsafe {
                 libc::syscall(libc::SYS_tgkill, main, sys::gettid(), signal);
                 libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());

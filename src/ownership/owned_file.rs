@@ -11,32 +11,36 @@ use crate::pidfile::location::Home;
 use crate::pidfile::refusal::Refusal;
 use crate::settings::config::Config;
 
-/// The file in phase [`crate::ownership::state::Phase::Kept`]. The keeper and the thread of `notify` share
-/// it; no thread of the host ever takes the lock.
+/// The file in phase [`crate::ownership::state::Phase::Kept`]. The keeper and the thread of `notify` share it. No thread of
+/// the host ever takes this mutex.
 pub static OWNED_FILE: OwnedFile = OwnedFile(UnsafeCell::new(Mutex::new(None)));
 
-/// A mutex that a forked child can have anew: in its copy of the memory the parent's keeper may
-/// hold the lock for ever.
+/// A mutex that a forked child can replace: in its copy of the memory the parent's keeper may hold it for ever.
 pub struct OwnedFile(UnsafeCell<Mutex<Option<PidFile>>>);
 
-// SAFETY: shared as a mutex is; see `renew` for the one exception.
+// SAFETY: threads use the mutex inside, which is Sync. `renew` alone replaces it, where there is one thread.
 unsafe impl Sync for OwnedFile {}
 
 impl OwnedFile {
+    /// Waits for the mutex.
+    ///
+    /// Context: keeper, or the thread of `notify`.
     pub fn lock(&self) -> Access<'_> {
-        // SAFETY: replaced only where no other thread can be here.
+        // SAFETY: the mutex is replaced by `renew` only, where there is no other thread that could be here.
         let mutex = unsafe { &*self.0.get() };
-        // A panic of ours elsewhere does not make the file less ours.
+        // A panic elsewhere in the library leaves the file as it was.
         let file = mutex.lock();
         Access(file.unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
+    /// Replaces the mutex by a new one. Its content is not dropped: the number of its descriptor means something else in
+    /// this process, or nothing.
+    ///
     /// # Safety
     ///
-    /// The process was just forked, and this is its only thread. What the mutex held is not
-    /// dropped: its descriptor's number means something else here, or nothing.
+    /// The process was just forked, and this is its only thread.
     pub unsafe fn renew(&self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: no other thread can use the mutex, by this function's contract.
         unsafe { self.0.get().write(Mutex::new(None)) };
     }
 }
@@ -64,16 +68,17 @@ impl Drop for Access<'_> {
     }
 }
 
-/// How the file comes to us.
+/// How this process gets the file.
 #[derive(Clone, Copy)]
 pub enum Claim {
-    /// Nobody has it, or a dead process.
+    /// It is new, or stale.
     Fresh,
-    /// This process had it before it called exec(2), and had put it there.
+    /// This process had it before exec(2), at this place.
     Resume(Home),
 }
 
 impl Claim {
+    /// Claims the file, or takes it up again after exec.
     pub fn make(self, config: &Config, lock: Lock) -> Result<PidFile, Refusal> {
         match self {
             Self::Fresh => PidFile::claim(&config.path, lock, &|id| {

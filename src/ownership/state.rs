@@ -1,26 +1,31 @@
-//! What this process is to the file, and what its keeper is asked for: all that signal handlers and exit
-//! paths touch.
+//! The phase of this process and the requests to its keeper: all that signal handlers and exit paths touch.
 //!
-//! Who wants something of the keeper posts a bit and waits, with a bound, for the phase to change.
-//! That is a handful of atomic operations and futex(2) calls, and so async-signal-safe throughout.
+//! A thread that needs something of the keeper posts a bit, and waits for the phase to change, with a timeout. These are a
+//! few atomic operations and futex(2) calls, so everything here is async-signal-safe.
 //!
-//! After fork(2) the child has this memory and no keeper. It never acts for its parent, since every
-//! path asks first whether it [`is_owner`], or a candidate with a keeper of its own.
+//! After fork(2) the child has this memory and no keeper. It never acts for its parent: each path asks first whether the
+//! process [`is_owner`], or a candidate with a keeper of its own.
+//!
+//! All accesses are sequentially consistent, because several words are read together: the phase, the owner and the
+//! requests. Loads cost no more that way (on x86-64), and stores are rare.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::sys::{self, futex};
 
-/// The PID of the owner: compared with getpid() on every path, so that children of fork(2),
-/// vfork(2) and clone(2) are bystanders without any hook.
+/// The PID of the owner; 0: this process has not been one. Each path compares it with getpid(), so children of fork(2),
+/// vfork(2) and clone(2) do nothing without any hook.
 static OWNER: AtomicI32 = AtomicI32::new(0);
+/// A [`Phase`]. Threads wait for it to change.
 static PHASE: AtomicU32 = AtomicU32::new(Phase::None as u32);
-/// The number of the keeper's thread.
+/// The thread ID of the keeper.
 static KEEPER: AtomicI32 = AtomicI32::new(0);
 /// Whether the keeper waits for requests.
 static RESTS: AtomicBool = AtomicBool::new(false);
+/// The [`Requests`] that the keeper has not taken yet. It waits for them.
 static REQUESTS: AtomicU32 = AtomicU32::new(0);
+/// Whether libc counts threads of ours among the host's.
 static THREADED: AtomicBool = AtomicBool::new(false);
 
 /// What this process is to the file.
@@ -40,11 +45,13 @@ static THREADED: AtomicBool = AtomicBool::new(false);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Phase {
+    /// This process has nothing to do with the file.
     None,
     /// The keeper is about to claim the file, or to open one that it may inherit.
     Starting,
     /// The keeper has no descriptor table of its own and waits for the file to be claimed without it.
     NoFdTable,
+    /// The file could not be had.
     Refused,
     /// The keeper has the file.
     Kept,
@@ -74,7 +81,7 @@ impl Phase {
         Self::Releasing,
     ];
 
-    /// Only values of the enum are ever stored; another one could come of a stray write by the host.
+    /// Converts a stored value. Only values of the enum are stored; another one could come of a stray write by the host.
     fn of(value: u32) -> Self {
         let known = Self::ALL.get(value as usize);
         known.copied().unwrap_or(Self::None)
@@ -90,20 +97,20 @@ impl Requests {
     pub const FATAL_SIGNAL: Self = Self(1);
     /// The process ends of its own accord: give up the file, or pass it on.
     pub const EXIT: Self = Self(2);
-    /// Something is at the path that needs more than a glance.
+    /// Something is at the path that needs a closer look.
     pub const CHECK: Self = Self(4);
     /// The file was deleted, the host has been told.
     pub const DELETED: Self = Self(8);
-    /// The main thread has left by pthread_exit(3), and a stand-in waits for the others.
+    /// The main thread has left by pthread_exit(3), and an exit thread waits for the others.
     pub const MAIN_LEFT: Self = Self(16);
-    /// The main thread has left without a stand-in: our threads have to go.
+    /// The main thread has left without an exit thread: our threads have to go.
     pub const STOP_THREADS: Self = Self(32);
     /// The host changes its user or group.
     pub const CREDENTIALS: Self = Self(64);
     /// The main thread has ended, and libc does not know.
     pub const MAIN_ENDED: Self = Self(128);
 
-    /// Whether one of `others` is among them.
+    /// Returns whether one of `others` is in the set.
     pub fn any(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
@@ -117,93 +124,96 @@ impl std::ops::BitOr for Requests {
     }
 }
 
-/// A word that the kernel sets to zero in every forked child (madvise(2), MADV_WIPEONFORK). The
-/// PID alone does not tell: the first process of a PID namespace may fork the first one of another.
+/// A word that the kernel sets to zero in every forked child (madvise(2), MADV_WIPEONFORK). The PID alone does not tell a
+/// child from its parent: the first process of a PID namespace may fork the first one of another.
 static ORIGINAL: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Whether the calling process is the one whose PID is in the file.
+/// Returns whether this process is the owner.
 pub fn is_owner() -> bool {
     // The system call comes last: no forked child makes it, which may be in a sandbox that knows no getpid(2).
     may_be_owner() && owner() == sys::getpid()
 }
 
-/// Returns whether this process has the memory of the owner: the owner itself, or a vfork child of it. Asks memory
-/// only, no system call.
+/// Returns whether this process has the memory of the owner: it is the owner, or a vfork child of it. Makes no system call.
 pub fn may_be_owner() -> bool {
     owner() != 0 && is_original()
 }
 
+/// Returns whether this process is no forked child; true before Linux 4.14, which does not tell.
 fn is_original() -> bool {
-    // SAFETY: null, or a mapping that is never removed.
+    // SAFETY: null, or a word in a mapping that is never removed.
     let word = unsafe { ORIGINAL.load(Ordering::SeqCst).as_ref() };
     word.is_none_or(|word| word.load(Ordering::SeqCst) != 0)
 }
 
-/// The owner, as far as this process knows; 0 for none.
+/// Returns the PID of the owner as this process knows it; 0 for none.
 pub fn owner() -> libc::pid_t {
     OWNER.load(Ordering::SeqCst)
 }
 
-/// Set in a process that stands by.
+/// The PID of this process while it stands by for the file; else 0.
 static CANDIDATE: AtomicI32 = AtomicI32::new(0);
 
-/// Whether this process stands by for the file.
+/// Returns whether this process stands by for the file.
 pub fn is_candidate() -> bool {
     let candidate = CANDIDATE.load(Ordering::SeqCst);
     candidate != 0 && candidate == sys::getpid()
 }
 
-/// This process stands by from now on, or does not.
+/// Records whether this process stands by for the file.
 pub fn set_candidate(it_is: bool) {
     CANDIDATE.store(if it_is { sys::getpid() } else { 0 }, Ordering::SeqCst);
 }
 
-/// From now on this process is the owner.
+/// Makes this process the owner.
 pub fn become_owner() {
     let mut word = ORIGINAL.load(Ordering::SeqCst);
     if word.is_null() {
         word = wiped_on_fork();
         ORIGINAL.store(word, Ordering::SeqCst);
     }
-    // SAFETY: null, or a mapping that is never removed.
+    // SAFETY: null, or a word in a mapping that is never removed.
     if let Some(word) = unsafe { word.as_ref() } {
         word.store(1, Ordering::SeqCst);
     }
     OWNER.store(sys::getpid(), Ordering::SeqCst);
 }
 
-/// It is not the owner after all.
+/// Makes this process an owner no more: it was refused the file.
 pub fn resign() {
     OWNER.store(0, Ordering::SeqCst);
 }
 
+/// Maps a word that is zero in every forked child; null if there is no memory.
 fn wiped_on_fork() -> *mut AtomicU32 {
     let (size, none) = (size_of::<AtomicU32>(), std::ptr::null_mut());
     let (access, kind) = (
         libc::PROT_READ | libc::PROT_WRITE,
         libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
     );
-    // SAFETY: an anonymous mapping at a place of the kernel's choice, seen by nobody else yet.
+    // SAFETY: a new anonymous mapping, where the kernel has room: no other memory changes, and nothing else knows of it yet.
     unsafe {
         let page = libc::mmap64(none, size, access, kind, -1, 0);
         if page == libc::MAP_FAILED {
             return none.cast();
         }
-        // Linux 4.14. Without it the PID has to do.
+        // Since Linux 4.14. Before, the PID alone has to tell.
         libc::madvise(page, size, libc::MADV_WIPEONFORK);
         page.cast()
     }
 }
 
+/// Returns the phase.
 pub fn phase() -> Phase {
     Phase::of(PHASE.load(Ordering::SeqCst))
 }
 
-/// Whether the file is this process's, unless it has just been deleted.
+/// Returns whether the file belongs to this process, unless it has just been deleted.
 pub fn has_file() -> bool {
     matches!(phase(), Phase::Kept | Phase::Unattended)
 }
 
+/// Changes the phase, and wakes those who wait for that.
 pub fn enter(phase: Phase) {
     PHASE.store(phase as u32, Ordering::SeqCst);
     futex::wake_all(&PHASE);
@@ -217,9 +227,9 @@ pub fn leave_for(from: Phase, to: Phase) -> bool {
     left.is_ok()
 }
 
-/// Waits until the phase is another one.
-pub fn wait_beyond(phase: Phase, bound: Duration) {
-    futex::wait_until(&PHASE, bound, |now| now != phase as u32);
+/// Waits until the phase is another one than `phase`; gives up after `timeout`.
+pub fn wait_beyond(phase: Phase, timeout: Duration) {
+    futex::wait_until(&PHASE, timeout, |now| now != phase as u32);
 }
 
 /// Waits until `done` holds for the phase; returns whether it did before `timeout`.
@@ -227,21 +237,26 @@ pub fn wait_for(timeout: Duration, done: impl Fn(Phase) -> bool) -> bool {
     futex::wait_until(&PHASE, timeout, |phase| done(Phase::of(phase)))
 }
 
+/// Asks the keeper for something.
 pub fn post(request: Requests) {
     REQUESTS.fetch_or(request.0, Ordering::SeqCst);
     futex::wake_all(&REQUESTS);
 }
 
-/// Takes what was posted, waiting for something for at most `bound`.
-pub fn take_requests(bound: Duration) -> Requests {
+/// Takes the requests, and waits for one at most for `timeout`.
+///
+/// Context: keeper.
+pub fn take_requests(timeout: Duration) -> Requests {
     RESTS.store(true, Ordering::SeqCst);
-    futex::wait_until(&REQUESTS, bound, |requests| requests != 0);
+    futex::wait_until(&REQUESTS, timeout, |requests| requests != 0);
     RESTS.store(false, Ordering::SeqCst);
     Requests(REQUESTS.swap(0, Ordering::SeqCst))
 }
 
-/// Takes what was posted, waiting for something for as long as it takes. `wait` sleeps while the word is 0,
-/// and returns true when the main thread has ended meanwhile.
+/// Takes the requests, and waits for one without a timeout. `wait` sleeps while the word is 0, and returns true when the
+/// main thread has ended meanwhile.
+///
+/// Context: keeper.
 pub fn await_requests(wait: impl Fn(&AtomicU32) -> bool) -> Requests {
     RESTS.store(true, Ordering::SeqCst);
     while REQUESTS.load(Ordering::SeqCst) == 0 {
@@ -253,37 +268,40 @@ pub fn await_requests(wait: impl Fn(&AtomicU32) -> bool) -> Requests {
     Requests(REQUESTS.swap(0, Ordering::SeqCst))
 }
 
-/// Whether the keeper has nothing to do, or has not been given a processor since. Otherwise it is at work, and may be
-/// stuck in a file system that does not answer.
+/// Returns whether the keeper waits for requests, or has one and has not been scheduled since. Otherwise it is at work, and
+/// may be stuck in a file system that does not answer.
 pub fn keeper_rests() -> bool {
     RESTS.load(Ordering::SeqCst)
 }
 
-/// Whether something was posted that the keeper has not taken yet.
+/// Returns whether the keeper has not taken a request yet.
 pub fn is_posted(request: Requests) -> bool {
     Requests(REQUESTS.load(Ordering::SeqCst)).any(request)
 }
 
-/// Whether the calling thread is the keeper.
+/// Returns whether the calling thread is the keeper.
 pub fn is_keeper() -> bool {
     KEEPER.load(Ordering::SeqCst) == sys::gettid()
 }
 
-/// The calling thread is the keeper.
+/// Makes the calling thread the keeper.
 pub fn set_keeper() {
     KEEPER.store(sys::gettid(), Ordering::SeqCst);
 }
 
-/// Whether threads of ours count as the host's.
+/// Returns whether libc counts threads of ours among the host's.
 pub fn is_threaded() -> bool {
     THREADED.load(Ordering::SeqCst)
 }
 
+/// Records that libc counts threads of ours among the host's.
 pub fn set_threaded() {
     THREADED.store(true, Ordering::SeqCst);
 }
 
-/// In a forked child, which is to have a keeper of its own: forgets what the parent's was told.
+/// Forgets what the parent's keeper was asked for.
+///
+/// Context: forked child that is about to have a keeper of its own.
 pub fn renew() {
     REQUESTS.store(0, Ordering::SeqCst);
     RESTS.store(false, Ordering::SeqCst);

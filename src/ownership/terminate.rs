@@ -1,4 +1,4 @@
-//! The file was deleted: the host is asked to end.
+//! What follows from the deletion of the file: the host gets a signal.
 
 use std::ffi::c_int;
 
@@ -11,7 +11,7 @@ use crate::settings::config::Config;
 use crate::settings::exec_state;
 use crate::sys::{self, procfs};
 
-/// Asks the host to end, since the file was deleted. It is told once: if it calls exec(2) now, it starts afresh.
+/// Reports the deletion and sends the signal. That happens once: if the host calls exec(2) now, it starts afresh.
 pub fn terminate(config: &Config) {
     exec_state::forget();
     report::deleted(config);
@@ -19,11 +19,11 @@ pub fn terminate(config: &Config) {
     expect_end(config);
 }
 
-/// Sends the signal first, then drops the file and says so. For who holds the lock of the file.
+/// Sends the signal, then closes the file and reports the deletion.
 ///
-/// The last close of an unlinked file makes the kernel free the inode, which takes up to 85 µs; the
-/// message may take longer. Neither is lost: an end that we see waits for the keeper, and the keeper for
-/// the lock. Nothing waits after SIGKILL, so there the message goes first.
+/// Closing an unlinked file makes the kernel free the inode, which took 35 to 85 µs when it was measured; the message may
+/// take longer. Both are done before the host is gone, since each end of the host waits for the keeper. Nothing waits after
+/// SIGKILL, so there the message goes first.
 pub fn terminate_at_once(config: &Config, place: &mut Access<'_>) {
     exec_state::forget();
     if config.signal == libc::SIGKILL {
@@ -37,12 +37,12 @@ pub fn terminate_at_once(config: &Config, place: &mut Access<'_>) {
     expect_end(config);
 }
 
-/// Whether the file was deleted, though there is another process's file at its path: that process was started
-/// after the deletion, and before anybody looked.
+/// Returns whether the file was deleted although another process's file is at its path: a new instance was started between
+/// the deletion and this look.
 ///
-/// That is proven if its file is younger than the deletion, or if it is an owner of the same kind: such a one
-/// never takes the place of a living owner's file. A file that was renamed over ours proves nothing, nor does
-/// one of a descendant of ours, which may have put it there for us.
+/// That is proven if the new file is younger than the deletion, or if its process is an owner with this library, which
+/// never replaces the file of a living owner. A file that was renamed over ours proves nothing, nor does one of a
+/// descendant, which may have put it there for the host.
 pub fn was_deleted_before_it_was_replaced(file: &PidFile) -> bool {
     file.successor().is_some_and(|(pid, is_younger)| {
         let is_other = pid != sys::getpid() && procfs::is_running(pid);
@@ -53,14 +53,15 @@ pub fn was_deleted_before_it_was_replaced(file: &PidFile) -> bool {
     })
 }
 
+/// Has the keeper send SIGKILL later, if the settings say so.
 fn expect_end(config: &Config) {
     if config.kill_after.is_some() {
         state::post(Requests::DELETED);
     }
 }
 
-/// To the process, never by raise(3): that would be our own thread, in which all is blocked.
+/// Sends a signal to this process. raise(3) would send it to the calling thread, which is ours and blocks it.
 pub fn kill_host(signal: c_int) {
-    // SAFETY: the host's own PID.
+    // SAFETY: kill(2) takes numbers only.
     unsafe { libc::kill(sys::getpid(), signal) };
 }

@@ -1,6 +1,6 @@
-//! The file without a keeper: no thread, or none that may have descriptors of its own.
+//! An unmonitored file: `PIDFILE_WATCH=off`, or no thread of ours may have descriptors of its own.
 //!
-//! Nobody holds the lock then. The thread that ends the process removes the file itself.
+//! Nobody has a descriptor of the file then, and so nobody has its lock. The thread that ends the process removes it.
 
 use std::time::Duration;
 
@@ -19,12 +19,14 @@ use crate::report::{self, Prepared};
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch};
 
-/// How long a thread waits for another one that is removing the file.
+/// How long a thread that ends the process waits for another one that is removing the file. Then it ends the process all
+/// the same: the file system does not answer.
 const REMOVING: Duration = Duration::from_secs(2);
 
+/// The file, since phase [`Phase::Unattended`].
 static FILE: OnceCell<PidFile> = OnceCell::new();
-/// The end may come in a signal handler.
-static LAST_WORDS: OnceCell<Prepared> = OnceCell::new();
+/// The message at the end, which may have to be sent by a signal handler.
+static EXIT_MESSAGE: OnceCell<Prepared> = OnceCell::new();
 
 /// Claims the file in the calling thread.
 ///
@@ -47,26 +49,26 @@ pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
     }
 }
 
-/// From now on nobody attends to the file.
+/// Leaves the file unmonitored from now on.
 pub fn set(config: &Config, file: PidFile) {
-    if let Some(last_words) = Prepared::new(config) {
-        let _ = LAST_WORDS.set(last_words);
+    if let Some(message) = Prepared::new(config) {
+        let _ = EXIT_MESSAGE.set(message);
     }
     if FILE.set(file).is_ok() {
         state::enter(Phase::Unattended);
     }
 }
 
-/// Removes the file. Of several threads that end the process at once one does, and the others wait
-/// for it, with a bound.
+/// Removes the file. Of several threads that end the process at the same time one does that; the others wait for it, at
+/// most for `REMOVING`.
 ///
-/// Async-signal-safe.
+/// Context: signal handler | exit path. Async-signal-safe.
 pub fn remove() {
     if state::leave_for(Phase::Unattended, Phase::Removing) {
         let fate = removal::remove();
         guard::stop();
-        if let Some(last_words) = LAST_WORDS.get() {
-            last_words.say(fate.in_words());
+        if let Some(message) = EXIT_MESSAGE.get() {
+            message.say(fate.in_words());
         }
         state::enter(Phase::Released);
     } else {
@@ -74,8 +76,10 @@ pub fn remove() {
     }
 }
 
-/// The life of a keeper that has no descriptor table of its own: nothing may be opened, so there is
-/// only the path to look at.
+/// Watches an unmonitored file by its path, until it is deleted or the keeper has to end. Nothing may be opened, because
+/// the thread has the host's descriptor table.
+///
+/// Context: keeper without a descriptor table of its own.
 pub fn poll(config: &Config) {
     let interval = match config.watch {
         Watch::Poll(interval) => interval,
@@ -101,6 +105,7 @@ pub fn poll(config: &Config) {
     }
 }
 
+/// Waits for a request, at most for `time`.
 fn wait(time: Duration) -> Requests {
     state::take_requests(time)
 }

@@ -1,4 +1,4 @@
-//! What is in a PID file: a PID in decimal and a newline.
+//! The content of a PID file: a PID in decimal and a newline.
 
 use std::ffi::{CStr, c_int};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -6,10 +6,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use crate::sys::fs::{fstat, open};
 use crate::sys::{self, Errno, check};
 
-/// A PID in decimal and a newline.
+/// A PID in decimal and a newline, at the end of the array from that index on.
 pub struct Content([u8; 12], usize);
 
 impl Content {
+    /// Formats the content for a process. Allocates nothing.
     pub fn naming(pid: libc::pid_t) -> Self {
         let mut digits = [b'\n'; 12];
         let mut start = digits.len() - 1;
@@ -24,12 +25,13 @@ impl Content {
         }
     }
 
+    /// Returns the bytes to write.
     pub fn bytes(&self) -> &[u8] {
         &self.0[self.1..]
     }
 }
 
-/// The first number in a PID file: blanks before it and anything after the line are allowed.
+/// Parses the content of a PID file: a positive number, with blanks before it, and a blank and anything else after it.
 pub fn parse_pid(content: &[u8]) -> Option<libc::pid_t> {
     let content = content.trim_ascii_start();
     let digits = content
@@ -60,7 +62,7 @@ pub enum Kind {
 /// it, is up to the program that writes it.
 pub fn kind(fd: &OwnedFd) -> Kind {
     let mut content = [0; 64];
-    // SAFETY: writes at most the size of `content`.
+    // SAFETY: `content` is writable for as many bytes as the call is told; the descriptor is open as long as `fd`.
     let size = unsafe {
         libc::pread(
             fd.as_raw_fd(),
@@ -73,6 +75,7 @@ pub fn kind(fd: &OwnedFd) -> Kind {
     kind_of(content.get(..size.max(0) as usize).unwrap_or_default())
 }
 
+/// Returns what a file is, from its first bytes.
 fn kind_of(start: &[u8]) -> Kind {
     let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
     let Some(first) = start.iter().position(|byte| !is_blank(byte)) else {
@@ -87,9 +90,10 @@ fn kind_of(start: &[u8]) -> Kind {
     }
 }
 
+/// Reads the PID in a file; `None` if there is none.
 pub fn read_pid(fd: &OwnedFd) -> Option<libc::pid_t> {
     let mut content = [0; 32];
-    // SAFETY: writes at most the size of `content`.
+    // SAFETY: `content` is writable for as many bytes as the call is told; the descriptor is open as long as `fd`.
     let size = unsafe {
         libc::pread(
             fd.as_raw_fd(),
@@ -101,13 +105,15 @@ pub fn read_pid(fd: &OwnedFd) -> Option<libc::pid_t> {
     parse_pid(content.get(..usize::try_from(size).ok()?)?)
 }
 
+/// Writes to the beginning of a file, in one call.
 pub fn write(fd: &OwnedFd, content: &[u8]) -> Result<(), Errno> {
     write_at(fd, content, 0)
 }
 
+/// Writes in one call; a write that was cut short is ENOSPC.
 fn write_at(fd: &OwnedFd, content: &[u8], offset: usize) -> Result<(), Errno> {
     let (start, length, offset) = (content.as_ptr(), content.len(), offset as libc::off_t);
-    // SAFETY: reads at most the size of `content`.
+    // SAFETY: `start` can be read for `length` bytes; the descriptor is open as long as `fd`.
     let size = unsafe { libc::pwrite(fd.as_raw_fd(), start.cast(), length, offset) };
     match check(size as c_int) {
         Ok(size) if size as usize == length => Ok(()),
@@ -116,10 +122,9 @@ fn write_at(fd: &OwnedFd, content: &[u8], offset: usize) -> Result<(), Errno> {
     }
 }
 
-/// Makes a file that readers may be looking at name a process: the first line is right from the
-/// first instant, and after it there is never more than empty lines. Who has read a shorter one to its
-/// end, and then asks for more, gets what the new one has beyond it: a second newline, where the PID
-/// has grown by a digit.
+/// Replaces the PID in a file that others may be reading. A reader sees the old or the new PID as the first line, and after
+/// it nothing but empty lines. One that has read a shorter content to its end, and then reads on, gets the part of the new
+/// one beyond it: a second newline, where the PID has grown by a digit.
 pub fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), Errno> {
     let content = Content::naming(pid);
     let length = content.bytes().len();
@@ -132,11 +137,11 @@ pub fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), Errno> {
         write_at(fd, &[b'\n'; 12][before..length], before)?;
     }
     write(fd, &padded[..before.clamp(length, 12)])?;
-    // SAFETY: the descriptor is ours.
+    // SAFETY: ftruncate(2) takes numbers only; the descriptor is open as long as `fd`.
     check(unsafe { libc::ftruncate(fd.as_raw_fd(), length as libc::off_t) }).map(|_| ())
 }
 
-/// Whether our PID is in the file that the path leads to.
+/// Returns whether the file at a path names this process.
 pub fn names_us_at(path: &CStr) -> bool {
     open(path, libc::O_RDONLY).is_ok_and(|fd| read_pid(&fd) == Some(sys::getpid()))
 }

@@ -1,4 +1,11 @@
-//! A new file at a free path: it appears whole and locked.
+//! Creates the file at a free path. Readers never see it empty, half-written or unlocked.
+//!
+//! ```text
+//! 1 a file without a name, filled, then linked               no O_TMPFILE here          → 2
+//! 2 a draft in the same directory, renamed if free           no RENAME_NOREPLACE here   → 3
+//! 3 a draft, linked and unlinked                             the draft stays            → 4
+//! 4 an empty file at the path, then the draft renamed over it
+//! ```
 
 use std::ffi::{CStr, CString, c_int};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -12,13 +19,14 @@ use crate::sys::{self, Errno, check, clock};
 pub struct Published {
     pub fd: OwnedFd,
     pub id: FileId,
-    /// Whether the lock is ours.
+    /// Whether this process has its lock.
     pub locked: bool,
-    /// What the file system has refused.
+    /// What the file system has refused, for a message.
     pub remark: Option<&'static str>,
 }
 
-/// Puts a new, whole and locked file at a free path; `None` if the path is not free.
+/// Puts a new, whole and locked file at a free path. Returns `None` if the path is not free. `before` is called before the
+/// file has its name.
 pub fn publish(path: &CStr, before: Before) -> Result<Option<Published>, Refusal> {
     let published = match publish_unnamed(path, before) {
         Err(Refusal::Failed(_, errno)) if errno != Errno(libc::EEXIST) => {
@@ -33,16 +41,15 @@ pub fn publish(path: &CStr, before: Before) -> Result<Option<Published>, Refusal
     }
 }
 
-/// By a file without a name (open(2), O_TMPFILE), which cannot stay behind even if we are killed.
-/// Not every file system has them, and giving it a name takes /proc.
+/// Creates the file without a name (open(2), O_TMPFILE), and then gives it one. Nothing stays behind, even if the process is
+/// killed. Not every file system has that, and it needs /proc.
 fn publish_unnamed(path: &CStr, before: Before) -> Result<Published, Refusal> {
     let directory = directory_of(path);
     let fd = open(&directory, libc::O_TMPFILE | libc::O_RDWR)
         .map_err(|errno| Refusal::Failed("create it", errno))?;
     let published = fill(fd, before)?;
     let fd = &published.fd;
-    // The kernel gives a name to a bare descriptor for who has CAP_DAC_READ_SEARCH, and for
-    // whoever has opened it (Linux 6.10).
+    // A bare descriptor can be linked with CAP_DAC_READ_SEARCH, and since Linux 6.10 by the process that has opened it.
     let linked = match link(fd.as_raw_fd(), c"", path, libc::AT_EMPTY_PATH) {
         Err(Errno(libc::EEXIST)) => Err(Errno(libc::EEXIST)),
         Ok(()) => Ok(()),
@@ -57,12 +64,13 @@ fn publish_unnamed(path: &CStr, before: Before) -> Result<Published, Refusal> {
     Ok(published)
 }
 
+/// Calls linkat(2).
 fn link(at: c_int, from: &CStr, to: &CStr, flags: c_int) -> Result<(), Errno> {
-    // SAFETY: both are C strings.
+    // SAFETY: both are C strings that outlive the call.
     check(unsafe { libc::linkat(at, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags) }).map(drop)
 }
 
-/// By a file of another name in the same directory, renamed only if the path is still free.
+/// Creates the file under another name in the same directory, and renames it if the path is still free.
 fn publish_named(path: &CStr, before: Before) -> Result<Published, Refusal> {
     let failed = |errno| Refusal::Failed("create it", errno);
     let draft = neighbour(path);
@@ -83,13 +91,14 @@ fn publish_named(path: &CStr, before: Before) -> Result<Published, Refusal> {
     }
 }
 
-/// By link(2), where the kernel or the file system knows no RENAME_NOREPLACE.
+/// Creates the file under another name, links it to the path, and removes that name. For kernels and file systems without
+/// RENAME_NOREPLACE.
 fn publish_by_link(path: &CStr, before: Before) -> Result<Published, Refusal> {
     let failed = |errno| Refusal::Failed("create it", errno);
     let draft = neighbour(path);
     let fd = open(&draft, libc::O_CREAT | libc::O_EXCL | libc::O_RDWR).map_err(failed)?;
     let filled = fill(fd, before);
-    // SAFETY: both are C strings.
+    // SAFETY: both are C strings that outlive the call.
     let linked = || check(unsafe { libc::link(draft.as_ptr(), path.as_ptr()) }).map_err(failed);
     let named = filled.and_then(|filled| linked().map(|_| filled));
     // Where that fails the file has its name all the same: see `remove_drafts`.
@@ -97,8 +106,8 @@ fn publish_by_link(path: &CStr, before: Before) -> Result<Published, Refusal> {
     named
 }
 
-/// By a file that has its name from the beginning, and gets its content an instant later: from the draft, or
-/// where what is open cannot be renamed, by itself.
+/// Creates an empty file at the path, locks it, and renames the draft over it. Where an open file cannot be renamed, the
+/// empty file is filled instead.
 fn publish_in_place(
     path: &CStr,
     draft: &CStr,
@@ -125,9 +134,9 @@ fn publish_in_place(
     fill(place?, before)
 }
 
-/// renameat2(2) with RENAME_NOREPLACE, by number: glibc has it only since 2.28.
+/// Renames a file to a free path: renameat2(2) with RENAME_NOREPLACE, for which glibc has a function since 2.28.
 fn rename_to_free(from: &CStr, to: &CStr) -> Result<(), Errno> {
-    // SAFETY: both are C strings.
+    // SAFETY: both are C strings that outlive the call.
     let renamed = unsafe {
         libc::syscall(
             libc::SYS_renameat2,
@@ -157,7 +166,7 @@ pub fn remove_drafts(path: &CStr, stat: &libc::stat64) {
     }
 }
 
-/// Makes a fresh file what readers shall find: 0644 whatever the umask, locked, whole.
+/// Sets the mode of a new file to 0644 whatever the umask, locks it and writes the PID.
 fn fill(fd: OwnedFd, before: Before) -> Result<Published, Refusal> {
     // Some file systems have one mode for all files.
     let has_mode = set_mode(&fd, 0o644).is_ok();
@@ -184,10 +193,10 @@ fn fill(fd: OwnedFd, before: Before) -> Result<Published, Refusal> {
     })
 }
 
-/// How the names of drafts begin.
+/// The beginning of the names of drafts.
 const DRAFT: &[u8] = b".pidfile-";
 
-/// A name in the same directory that nobody else uses, short enough for any file system.
+/// Returns the path of a draft in the same directory. Nobody else uses the name, and it is short enough for any file system.
 fn neighbour(path: &CStr) -> CString {
     let mut name = directory_of(path).into_bytes();
     let moment = clock::now().as_nanos();
@@ -195,7 +204,7 @@ fn neighbour(path: &CStr) -> CString {
     CString::new(name).unwrap_or_default()
 }
 
-/// The calling thread's own: the keeper's descriptors are not in the table of /proc/self.
+/// Returns a path to a descriptor of the calling thread: /proc/self has the main thread's table, which is another one.
 fn own_descriptor(fd: &OwnedFd) -> CString {
     CString::new(format!("/proc/thread-self/fd/{}", fd.as_raw_fd())).unwrap_or_default()
 }

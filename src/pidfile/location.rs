@@ -1,15 +1,16 @@
-//! Where a PID file is.
+//! What the path of a PID file led through, to tell a deletion from a path that leads elsewhere now.
 
 use std::ffi::CStr;
 
 use crate::sys::Errno;
 use crate::sys::fs::{FileId, directory_of, parent, stat};
 
-/// Where a file was put: what the path then led through.
+/// The directory and the root through which the path led when the file was put there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Home {
+    /// The directory that has the file.
     pub directory: FileId,
-    /// The root directory: another one after chroot(2).
+    /// The root directory, which chroot(2) changes.
     pub root: FileId,
 }
 
@@ -20,6 +21,7 @@ impl Home {
         root: FileId(0, 0),
     };
 
+    /// Returns where a path leads now; `None` if its directory does not exist.
     pub fn of(path: &CStr) -> Option<Self> {
         let root = FileId::from(&stat(c"/").ok()?);
         Some(Self {
@@ -28,8 +30,8 @@ impl Home {
         })
     }
 
-    /// Whether it is proven that the file is gone if `path` leads nowhere: its directory is still
-    /// there, or was removed with it.
+    /// Returns whether a file is proven to be deleted when `path` leads nowhere: its directory is still there, or was
+    /// removed with it.
     pub fn proves_absence(&self, path: &CStr) -> bool {
         match stat(&directory_of(path)) {
             Ok(directory) => FileId::from(&directory) == self.directory,

@@ -1,15 +1,15 @@
-//! What is no PID file, and must not be replaced by one.
+//! Which files must not be replaced by a PID file, by what stat(2) tells of them.
 
 use std::ffi::CStr;
 
 use crate::sys::file_system::{Kind, kind_at};
 use crate::sys::fs::{directory_of, stat};
 
-/// A larger file is no PID file, but something that a mistyped path has hit.
+/// Largest file, in bytes, that may be a PID file. A mistyped path may lead to any other.
 const LARGEST: libc::off_t = 64 * 1024;
 
-/// Why the file must not be replaced, from a look at it: opening it might already do harm (a FIFO
-/// blocks, a tape rewinds).
+/// Returns why a file must not be replaced; `None` if it may. The file is not opened for that: opening a FIFO blocks, and
+/// opening a tape rewinds it.
 pub fn objection(found: &libc::stat64, path: &CStr) -> Option<&'static str> {
     match found.st_mode & libc::S_IFMT {
         libc::S_IFREG => {}
@@ -26,10 +26,10 @@ pub fn objection(found: &libc::stat64, path: &CStr) -> Option<&'static str> {
     if kind_at(path) == Ok(Kind::Kernel) {
         return Some("is the kernel's, not a file that is kept anywhere");
     }
-    // As fs.protected_regular (proc_sys_fs(5)): in /tmp, what another user has put there is a trap.
+    // The rule of fs.protected_regular (proc_sys_fs(5)): in /tmp another user's file is a trap.
     let directory = stat(&directory_of(path)).ok()?;
     let shared = libc::S_ISVTX | libc::S_IWOTH;
-    // SAFETY: cannot fail.
+    // SAFETY: geteuid(2) takes no argument and always succeeds.
     let user = unsafe { libc::geteuid() };
     let foreign = found.st_uid != user && found.st_uid != directory.st_uid;
     (directory.st_mode & shared == shared && foreign)

@@ -1,11 +1,11 @@
-//! What keeps a file from becoming ours, and what it may lack.
+//! Why a claim is refused, and what a file may lack.
 
 use std::fmt;
 
 use crate::sys::Errno;
 use crate::sys::fs::FileId;
 
-/// Why the file is not ours.
+/// Why this process does not get the file.
 #[derive(Debug)]
 pub enum Refusal {
     /// A live owner has it.
@@ -14,7 +14,7 @@ pub enum Refusal {
     LeftByAncestor(libc::pid_t),
     /// It is nothing that may be replaced.
     Unsafe(&'static str),
-    /// A system call failed: what we wanted, and the errno.
+    /// A system call failed: what it was for, as a verb phrase for the message, and its error.
     Failed(&'static str, Errno),
     /// It was ours, and was deleted while this process called exec(2).
     Deleted,
@@ -41,7 +41,7 @@ impl fmt::Display for Refusal {
 /// What is called with the identity of the file before readers can find this process's PID in it.
 pub type Before<'a> = &'a dyn Fn(FileId);
 
-/// Where the file system has no flock(2).
+/// Said of a file on a file system without flock(2).
 pub const NO_LOCK: &str =
     "has no lock, since the file system knows none: its owner is known by its PID and start";
 
