@@ -15,10 +15,10 @@ pub mod signals;
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
+use crate::handover;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::{removal, unattended};
 use crate::sys::entry::guarded;
-use crate::{guard, handover};
 
 /// How long an end waits for the keeper to begin. It sleeps, and so is given a processor within some milliseconds on a
 /// busy machine; but a host of real-time priority may leave it none. After that the ending thread goes on by itself.
@@ -130,7 +130,7 @@ fn remove_in_its_stead() -> bool {
     let may = state::keeper_rests() && state::leave_for(Phase::Kept, Phase::Removing);
     if may {
         removal::remove();
-        guard::stop();
+        // A guard sees the end by itself. To wait for one that is given no processor either would take for ever.
         state::enter(Phase::Released);
     }
     may

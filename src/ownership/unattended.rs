@@ -21,7 +21,7 @@ use crate::settings::{POLL, Watch};
 
 /// How long a thread that ends the process waits for another one that is removing the file. Then it ends the process all
 /// the same: the file system does not answer.
-const REMOVING: Duration = Duration::from_secs(2);
+const REMOVING: Duration = Duration::from_secs(1);
 
 /// The file, since phase [`Phase::Unattended`].
 static FILE: OnceCell<PidFile> = OnceCell::new();

@@ -82,25 +82,32 @@ pub extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut lib
 /// to do. Returns whether it is on its way.
 fn send_again(signal: c_int, info: &siginfo_t) -> bool {
     let (process, thread) = (sys::getpid() as usize, sys::gettid() as usize);
-    let number = signal as usize;
     // SAFETY: si_pid is in memory that belongs to the structure; where no process has sent the signal it is a number
     // like any other.
     let raised = info.si_code == libc::SI_TKILL && unsafe { info.si_pid() } as usize == process;
     let info = std::ptr::from_ref(info) as usize;
-    // SAFETY: these take numbers, and a siginfo that is valid for the whole call.
-    let sent = |call, arguments| unsafe { raw::call(call, arguments) == 0 } && is_pending(signal);
-    let to_thread = || sent(libc::SYS_tgkill, [process, thread, number, 0, 0, 0]);
-    let with_info = || {
-        let arguments = [process, thread, number, info, 0, 0];
-        sent(libc::SYS_rt_tgsigqueueinfo, arguments)
+    // SAFETY: tgkill(2) takes numbers.
+    let to_thread =
+        |number: usize| unsafe { raw::call(libc::SYS_tgkill, [process, thread, number]) };
+    // SAFETY: the siginfo is valid for the whole call.
+    let with_info = |number: usize| unsafe {
+        raw::call(libc::SYS_rt_tgsigqueueinfo, [process, thread, number, info])
     };
-    let to_process = || sent(libc::SYS_kill, [process, number, 0, 0, 0, 0]);
+    // SAFETY: kill(2) takes numbers.
+    let to_process = |number: usize| unsafe { raw::call(libc::SYS_kill, [process, number]) };
     let tells_more = DUMPS_CORE & bit(signal) != 0 && !raised;
-    (tells_more && with_info())
-        || to_thread()
-        || with_info()
-        || to_process()
+    (tells_more && has_sent(signal, with_info))
+        || has_sent(signal, to_thread)
+        || has_sent(signal, with_info)
+        || has_sent(signal, to_process)
         || send_by_timer(signal, thread)
+}
+
+/// Sends a signal, and returns whether that is true. A sandbox may say that a call has succeeded and not make it
+/// (SECCOMP_RET_ERRNO with 0). The kernel itself refuses a signal that there is not.
+fn has_sent(signal: c_int, send: impl Fn(usize) -> isize) -> bool {
+    const NO_SIGNAL: usize = 65;
+    send(NO_SIGNAL) == -(libc::EINVAL as isize) && send(signal as usize) == 0
 }
 
 /// A sandbox that lets nobody send signals may still have timers (systemd's groups `@process` and `@timer`).
@@ -126,8 +133,7 @@ fn send_by_timer(signal: c_int, thread: usize) -> bool {
     }
 }
 
-/// Whether a signal waits for this thread or process. A sandbox may say that a call has succeeded and not make it
-/// (SECCOMP_RET_ERRNO with 0). Where nobody may ask, it does.
+/// Whether a signal waits for this thread or process. Where nobody may ask, it does.
 fn is_pending(signal: c_int) -> bool {
     let mut set = MaybeUninit::<u64>::zeroed();
     let arguments = [set.as_mut_ptr() as usize, size_of::<u64>(), 0, 0, 0, 0];
