@@ -32,14 +32,15 @@ use std::ffi::CStr;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use super::boot::Boot;
 use crate::pidfile::location::Home;
-use crate::sys::fs::{FileId, read_once};
+use crate::sys::fs::FileId;
 use crate::sys::{self, clock, procfs};
 
 /// Name of the environment variable.
 pub const VARIABLE: &[u8] = b"LIBPIDFILE_MARK";
 
-/// What a process was to the file when the variable was written.
+/// What a process was to the file when its variable was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The PID in the file is this process's.
@@ -51,6 +52,7 @@ pub enum Role {
 }
 
 impl Role {
+    /// Returns the word for it in the variable.
     fn word(self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -60,57 +62,19 @@ impl Role {
     }
 }
 
-/// The boot in which a variable was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Boot {
-    /// Seconds since 1970 when the kernel started, by the clock as it was set when this was read.
-    second: u64,
-    /// The first half of the kernel's random boot ID; 0 if it is not known.
-    id: u64,
-}
-
-impl Boot {
-    /// How far `second` may be from what it was, for rounding.
-    const TOLERANCE: u64 = 2;
-
-    fn current() -> Self {
-        Self {
-            second: clock::boot_second(),
-            id: Self::current_id().unwrap_or(0),
-        }
-    }
-
-    fn current_id() -> Option<u64> {
-        let mut id = [0; 16 + 2];
-        let length = read_once(c"/proc/sys/kernel/random/boot_id", &mut id).ok()?;
-        // It is written with hyphens: 8-4-4-4-12 digits.
-        let mut digits = id[..length].iter().filter(|&&byte| byte != b'-');
-        digits.try_fold(0, |id, &digit| {
-            Some(id << 4 | u64::from(char::from(digit).to_digit(16)?))
-        })
-    }
-
-    pub fn is_same(self, other: Self) -> bool {
-        self.id == other.id
-    }
-
-    /// Returns whether it is the present one. Makes a system call only if the clock was set meanwhile; true if nothing tells.
-    fn is_current(self) -> bool {
-        self.second.abs_diff(clock::boot_second()) <= Self::TOLERANCE
-            || Self::current_id().is_none_or(|id| id == self.id || self.id == 0)
-    }
-}
-
 /// The value of the variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecState<'a> {
     pub role: Role,
+    /// The process that had the role.
     pub pid: libc::pid_t,
     /// Where the file was put.
     pub home: Home,
     /// When the role was taken on, in clock ticks since boot.
     pub since: u64,
+    /// When the value was written.
     pub boot: Boot,
+    /// The absolute path of the file.
     pub path: &'a [u8],
 }
 
@@ -171,19 +135,21 @@ impl<'a> ExecState<'a> {
     }
 }
 
-/// The variable as a vector for exec(2) points to it: text and a zero byte.
+/// The variable as exec(2) gets it: a string with its zero byte.
 struct Text {
     bytes: UnsafeCell<[u8; LONGEST]>,
     /// The process that it is for, or that is in it; 0: there is no text. Set after that was written.
     pid: AtomicI32,
 }
 
+/// Room in bytes for the longest path and all before it.
 const LONGEST: usize = libc::PATH_MAX as usize + 256;
 
 // SAFETY: the bytes are written only while `pid` is 0, by the one thread that `begin`, `keep` and `take` allow.
 unsafe impl Sync for Text {}
 
 impl Text {
+    /// Makes one without text.
     const fn none() -> Self {
         Self {
             bytes: UnsafeCell::new([0; LONGEST]),
@@ -191,10 +157,10 @@ impl Text {
         }
     }
 
-    /// Writes the variable, by `value`. Without it, if there is not the room.
+    /// Writes the variable; `value` writes its value. If there is no room for it there is no text.
     fn write(&self, pid: libc::pid_t, value: impl FnOnce(&mut &mut [u8]) -> std::io::Result<()>) {
         self.pid.store(0, Ordering::SeqCst);
-        // SAFETY: nobody reads the text while there is none, and one thread writes.
+        // SAFETY: nothing reads the bytes while `pid` is 0, and one thread writes, which `begin`, `keep` and `take` ask for.
         let text = unsafe { &mut *self.bytes.get() };
         let mut rest = &mut text[..LONGEST - 1];
         let room = rest.len();
@@ -224,6 +190,7 @@ impl Text {
         });
     }
 
+    /// Returns the text and its process, if there is one.
     fn get(&self) -> Option<(&'static CStr, libc::pid_t)>
     where
         Self: 'static,
@@ -236,17 +203,20 @@ impl Text {
 }
 
 impl Text {
+    /// Returns the text if it is for this process.
     fn of_this_process(&'static self) -> Option<&'static CStr> {
         let (text, pid) = self.get()?;
         (pid == sys::getpid()).then_some(text)
     }
 }
 
+/// For an owner.
 static OWNER: Text = Text::none();
+/// For a process that stands by.
 static STANDBY: Text = Text::none();
 /// For an owner that has lost the file to somebody else.
 static LOST: Text = Text::none();
-/// For whoever is neither.
+/// For any other process, and for children.
 static INERT: Text = Text::none();
 /// The path came by the command line: the environment of a new image need not name it.
 static BY_ARGUMENT: AtomicBool = AtomicBool::new(false);
@@ -261,6 +231,7 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Records it for [`Inert::applies_to`].
     fn remember(self) {
         BY_ARGUMENT.store(self.by_argument, Ordering::Relaxed);
         WITHOUT_PRELOAD.store(!self.by_preload, Ordering::Relaxed);
@@ -388,109 +359,4 @@ pub fn inert() -> Option<Inert> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sys::proptest_config::same_each_time;
-    use proptest::collection::{SizeRange, vec};
-    use proptest::prelude::*;
-
-    const VALUE: &[u8] = b"owner:1234:fd00:abc:fd01:2:ff:65000000:123456789abcdef0:/run/a:b.pid";
-
-    #[test]
-    fn state_is_read_back() {
-        let state = ExecState::parse(VALUE).unwrap();
-        assert_eq!((state.role, state.pid), (Role::Owner, 1234));
-        assert_eq!(state.home.directory, FileId(0xfd00, 0xabc));
-        assert_eq!(state.home.root, FileId(0xfd01, 2));
-        assert_eq!(state.since, 255);
-        assert_eq!(state.boot.second, 0x6500_0000);
-        assert_eq!(state.boot.id, 0x1234_5678_9abc_def0);
-        assert_eq!(state.path, b"/run/a:b.pid");
-    }
-
-    #[test]
-    fn state_in_another_form_is_none() {
-        let broken: [&[u8]; 7] = [
-            b"",
-            b"owner",
-            b"owner:x:0:0:0:0:0:0:0:/a",
-            b"owner:0:0:0:0:0:0:0:0:/a",
-            b"king:1:0:0:0:0:0:0:0:/a",
-            b"owner:1:0:0:0:0:0:0:0:a",
-            b"owner:1:zz:0:0:0:0:0:0:/a",
-        ];
-        for value in broken {
-            assert_eq!(ExecState::parse(value), None, "{value:?}");
-        }
-        for end in 0..VALUE.len() - 12 {
-            assert_eq!(ExecState::parse(&VALUE[..end]), None);
-        }
-    }
-
-    #[test]
-    fn boot_before_this_one_is_not_current() {
-        let now = Boot::current();
-        assert!(now.is_current());
-        let second = now.second - 86_400;
-        // The clock was set meanwhile.
-        assert!(Boot { second, ..now }.is_current());
-        let id = now.id ^ 1;
-        assert!(!Boot { second, id }.is_current());
-    }
-
-    fn role() -> impl Strategy<Value = Role> {
-        prop::sample::select(vec![Role::Owner, Role::Standby, Role::Inert])
-    }
-
-    fn absolute(length: impl Into<SizeRange>) -> impl Strategy<Value = Vec<u8>> {
-        vec(1_u8.., length).prop_map(|path| [b"/", &path[..]].concat())
-    }
-
-    proptest! {
-        #![proptest_config(same_each_time())]
-
-        #[test]
-        fn state_written_is_read_back(
-            (role, pid) in (role(), 1..i32::MAX),
-            numbers: [u64; 7],
-            path in prop_oneof![absolute(0..40), absolute(4000..4094)],
-        ) {
-            let [a, b, c, d, since, second, id] = numbers;
-            let home = Home { directory: FileId(a, b), root: FileId(c, d) };
-            let boot = Boot { second, id };
-            let state = ExecState { role, pid, home, since, boot, path: &path };
-            let text = Box::leak(Box::new(Text::none()));
-            text.write_state(pid, &state);
-            let (written, of) = text.get().unwrap();
-            prop_assert_eq!(of, pid);
-            let value = written.to_bytes().strip_prefix(b"LIBPIDFILE_MARK=").unwrap();
-            prop_assert_eq!(ExecState::parse(value).unwrap(), state);
-            prop_assert!(state.concerns(&path));
-        }
-
-        #[test]
-        fn state_cut_anywhere_is_whole_or_none(value in "(owner|standby|inert|[a-z]{0,6})(:[0-9a-fx+-]{0,20}){0,10}(:/?\\PC{0,9})?") {
-            if let Some(state) = ExecState::parse(value.as_bytes()) {
-                let role = value.split(':').next().unwrap();
-                prop_assert_eq!(state.role.word(), role);
-                prop_assert!(state.pid > 0);
-                prop_assert!(state.path.starts_with(b"/"));
-                prop_assert!(value.as_bytes().ends_with(state.path));
-            }
-        }
-
-        #[test]
-        fn state_of_other_bytes_is_none(value: Vec<u8>) {
-            prop_assert_eq!(ExecState::parse(&value), None);
-        }
-    }
-
-    #[test]
-    fn state_of_relative_path_concerns_same_file() {
-        let state = ExecState::parse(VALUE).unwrap();
-        assert!(state.concerns(b"/run/a:b.pid"));
-        assert!(state.concerns(b"a:b.pid"));
-        assert!(!state.concerns(b"b.pid"));
-        assert!(!state.concerns(b"/srv/a:b.pid"));
-    }
-}
+mod tests;

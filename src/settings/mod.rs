@@ -1,5 +1,6 @@
 //! From the environment and the command line to a [`config::Config`]. Nothing here can fail the host.
 
+mod boot;
 pub mod config;
 pub mod env;
 pub mod exec_state;
