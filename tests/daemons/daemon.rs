@@ -45,6 +45,8 @@ pub struct Daemon {
     pub settle: fn(i32),
     /// What it goes through once it runs; answers who has the file then.
     pub renewal: Option<fn(&Place, Descendant) -> Descendant>,
+    /// What ends it, and so what it gets at a deletion.
+    pub signal: i32,
     pub file: File,
     /// Whether `make test` tries it too.
     pub is_quick: bool,
@@ -78,6 +80,7 @@ pub const A_DAEMON: Daemon = Daemon {
     start: Start::Launcher,
     settle: |_| (),
     renewal: None,
+    signal: libc::SIGTERM,
     file: File::Gone,
     is_quick: true,
 };

@@ -1,6 +1,6 @@
 //! Programs that put another program into the background, or look after others.
 
-use super::daemon::{A_DAEMON, Daemon, HTTP, OWN_DIRECTORY, Use};
+use super::daemon::{A_DAEMON, Daemon, HTTP, OWN_DIRECTORY, Start, Use};
 
 pub fn daemons() -> Vec<Daemon> {
     vec![
@@ -9,6 +9,7 @@ pub fn daemons() -> Vec<Daemon> {
         daemonize(),
         supervisord(),
         erl(),
+        ksh93(),
     ]
 }
 
@@ -76,6 +77,25 @@ fn erl() -> Daemon {
                     F(F)end).",
         settings: &[("HOME", "DATA")],
         usage: Use::Port(b"", b"served"),
+        is_quick: false,
+        ..A_DAEMON
+    }
+}
+
+/// A shell with a `putenv` of its own, which works on tables that its main makes.
+fn ksh93() -> Daemon {
+    Daemon {
+        name: "ksh93 as a daemon's shell",
+        program: "/usr/bin/ksh93",
+        arguments: "DATA/conf",
+        configuration: "
+trap 'kill $!; exit 3' TERM
+sleep 1000 &
+echo >DATA/up
+wait
+",
+        usage: Use::Client("test -e DATA/up"),
+        start: Start::Foreground,
         is_quick: false,
         ..A_DAEMON
     }

@@ -3,7 +3,15 @@
 use super::daemon::{A_DAEMON, Daemon, File, OWN_DIRECTORY, Use};
 
 pub fn daemons() -> Vec<Daemon> {
-    vec![cron(), dnsmasq(), named(), chronyd(), ntpd(), snmpd()]
+    vec![
+        cron(),
+        dnsmasq(),
+        named(),
+        chronyd(),
+        ntpd(),
+        snmpd(),
+        avahi_daemon(),
+    ]
 }
 
 /// Asks for the address of "a.", over TCP, and how the answer begins: with the same number.
@@ -150,6 +158,29 @@ fn snmpd() -> Daemon {
               \x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x03\0\x05\0",
             b"public",
         ),
+        file: File::Empty,
+        is_quick: false,
+        ..A_DAEMON
+    }
+}
+
+/// Computes the room for its title from the end of its last environment string. Without D-Bus, which would go on when it ends.
+fn avahi_daemon() -> Daemon {
+    Daemon {
+        name: "avahi-daemon",
+        program: "/usr/bin/unshare",
+        arguments: "--mount --net sh DATA/script",
+        configuration: "
+[server]
+enable-dbus=no
+use-ipv6=no
+[publish]
+disable-publishing=yes
+",
+        first: "printf '%s\\n' 'set -e' 'mount -t tmpfs none /run' 'mkdir /run/avahi-daemon' 'chown avahi /run/avahi-daemon' \
+                'ip link set lo up' 'exec /usr/sbin/avahi-daemon --daemonize --file DATA/conf' >DATA/script",
+        settings: &[("PIDFILE_EXE", "avahi-daemon")],
+        usage: Use::Client("tr '\\0' ' ' </proc/PID/cmdline | grep -q running"),
         file: File::Empty,
         is_quick: false,
         ..A_DAEMON

@@ -74,7 +74,7 @@ fn live(daemon: &Daemon, row: &mut Row) {
         let place = Place::new(daemon);
         let plain = renewed(&place, daemon, place.start_without_us());
         place.use_it(&plain);
-        plain.signal(libc::SIGTERM);
+        plain.signal(daemon.signal);
         let status = plain.wait();
         assert_eq!(place.scene.leftovers(), NOTHING, "without us");
         status
@@ -82,7 +82,7 @@ fn live(daemon: &Daemon, row: &mut Row) {
     {
         let place = Place::new(daemon);
         let active = start(&place, daemon, row);
-        active.signal(libc::SIGTERM);
+        active.signal(daemon.signal);
         let end = end_of(active, &place);
         assert_eq!(end.status, as_usual, "after SIGTERM");
         assert!(end.file == daemon.file, "after SIGTERM: {end}");

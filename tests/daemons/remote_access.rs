@@ -13,6 +13,7 @@ pub fn daemons() -> Vec<Daemon> {
         tor(),
         dovecot(),
         vsftpd(),
+        vsftpd_with_titles(),
         proftpd(),
     ]
 }
@@ -177,6 +178,15 @@ vsftpd_log_file=DATA/log
         usage: Use::Port(b"", b"220 "),
         is_quick: false,
         ..A_DAEMON
+    }
+}
+
+/// Each process says in its title what it does: it writes that over its arguments and its environment.
+fn vsftpd_with_titles() -> Daemon {
+    Daemon {
+        name: "vsftpd with titles",
+        first: "mkdir -m 755 DATA/empty; echo setproctitle_enable=YES >>DATA/conf",
+        ..vsftpd()
     }
 }
 

@@ -16,6 +16,7 @@ pub fn daemons() -> Vec<Daemon> {
         haproxy_as_systemd_starts_it(),
         tinyproxy(),
         gunicorn(),
+        uwsgi(),
     ]
 }
 
@@ -34,7 +35,7 @@ fn nginx() -> Daemon {
 fn nginx_upgraded() -> Daemon {
     Daemon {
         name: "nginx, upgraded by USR2",
-        first: "for name in LD_PRELOAD PIDFILE PIDFILE_FOLLOW LIBPIDFILE_MARK; do \
+        first: "for name in LD_PRELOAD PIDFILE PIDFILE_FOLLOW; do \
                 echo \"env $name;\"; done >>DATA/conf",
         settings: &[("PIDFILE_FOLLOW", "fork")],
         renewal: Some(|place, old| {
@@ -187,6 +188,32 @@ fn gunicorn() -> Daemon {
         first: "printf '%s\\n' 'def application(environ, start):' \
                 '    start(\"200 OK\", [])' '    return [b\"served\"]' >DATA/app.py",
         usage: Use::Socket(HTTP, b"served"),
+        ..A_DAEMON
+    }
+}
+
+/// SIGTERM makes it call exec on itself. Its title goes over its arguments and its environment.
+fn uwsgi() -> Daemon {
+    Daemon {
+        name: "uwsgi, reloaded by TERM",
+        program: "/usr/bin/uwsgi-core",
+        arguments: "--master --daemonize2 DATA/log --http-socket DATA/socket --auto-procname --processes 1",
+        settings: &[("PIDFILE_SIGNAL", "INT")],
+        usage: Use::Client(
+            "tr '\\0' ' ' </proc/PID/cmdline | grep -q 'uWSGI master' && pgrep --parent PID",
+        ),
+        renewal: Some(|place, daemon| {
+            let workers = children_of(daemon.pid);
+            daemon.signal(libc::SIGTERM);
+            let is_another = || place.answers(daemon.pid) && children_of(daemon.pid) != workers;
+            wait_for(
+                is_another,
+                &format!("it has another worker\n{}", place.log()),
+            );
+            daemon
+        }),
+        signal: libc::SIGINT,
+        is_quick: false,
         ..A_DAEMON
     }
 }
