@@ -1,10 +1,11 @@
 //! What the kernel tells about a process. A process that has gone has nothing of anything.
 
 use super::process::Process;
-use super::wait::wait_for;
+use super::wait::wait_asking_every;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 fn numbers_in(dir: String) -> Vec<i32> {
     let Ok(entries) = fs::read_dir(dir) else {
@@ -107,7 +108,9 @@ pub fn wait_until_main_thread_is_idle(pid: i32) {
 #[track_caller]
 fn wait_until_still(tasks: impl Fn() -> Vec<i32>) {
     let (mut last, mut looks) = (0, 0);
-    wait_for(
+    // A host that polls once a second is idle in between.
+    wait_asking_every(
+        Duration::from_millis(1),
         || {
             let now = context_switches(&tasks());
             looks = if now == last { looks + 1 } else { 0 };

@@ -8,14 +8,20 @@ pub const BOUND: Duration = Duration::from_secs(120);
 /// Waits until `happened`, and panics with `what` was waited for if that takes too long. Asks every millisecond at first, and
 /// more rarely when it takes longer: on a busy machine those that ask keep others from going on.
 #[track_caller]
-pub fn wait_for(mut happened: impl FnMut() -> bool, what: &str) {
+pub fn wait_for(happened: impl FnMut() -> bool, what: &str) {
+    wait_asking_every(Duration::from_millis(20), happened, what);
+}
+
+/// Waits as [`wait_for`] does, and never asks more rarely than this.
+#[track_caller]
+pub(super) fn wait_asking_every(rarest: Duration, mut happened: impl FnMut() -> bool, what: &str) {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     while !happened() {
         let waited = start.elapsed();
         assert!(waited < BOUND, "waited {BOUND:?} in vain for this: {what}");
         sleep(pause);
-        pause = (waited / 16).clamp(Duration::from_millis(1), Duration::from_millis(20));
+        pause = (waited / 16).clamp(Duration::from_millis(1), rarest);
     }
 }
 
