@@ -136,11 +136,11 @@ unsafe extern "C" fn after_fork_child() {
 
 /// This process has called setsid(2).
 pub fn session_begun() {
-    // SAFETY: takes nothing.
-    let parent = unsafe { libc::getppid() };
     let (Some(page), Some(config)) = (page(), config()) else {
         return;
     };
+    // SAFETY: getppid(2) takes nothing.
+    let parent = unsafe { libc::getppid() };
     if SELF.load(Ordering::SeqCst) != sys::getpid() {
         return;
     }

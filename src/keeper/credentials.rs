@@ -124,9 +124,9 @@ fn is_kept() -> bool {
 /// every call that the host makes, by libc; after that it can make none, but the host may have kept
 /// the right to. A host that has used that right alone can be root again when its keeper is not.
 fn stands_by_without_root() -> bool {
-    let has_diverged = DIVERGED.load(Ordering::SeqCst) == sys::getpid();
-    // SAFETY: cannot fail.
-    state::is_candidate() && (has_diverged || unsafe { libc::geteuid() } != 0)
+    let has_diverged = || DIVERGED.load(Ordering::SeqCst) == sys::getpid();
+    // SAFETY: geteuid(2) takes nothing.
+    state::is_candidate() && (has_diverged() || unsafe { libc::geteuid() } != 0)
 }
 
 /// Asks the keeper. Another thread that is asking is an answer too.

@@ -7,6 +7,7 @@ mod children;
 mod descriptors;
 mod environment;
 mod exports;
+mod functions;
 mod imports;
 mod instruction_counts;
 mod threads;
