@@ -1,9 +1,9 @@
-//! How the process ends, and that the file goes first.
+//! Every way in which a process ends, and that the file goes first.
 //!
 //! | ending | seen by |
 //! | --- | --- |
 //! | return from main, `exit` | atexit(3), registered before main and so run after the host's own |
-//! | `quick_exit` | at_quick_exit(3), likewise |
+//! | `quick_exit` | at_quick_exit(3), registered before main |
 //! | `_exit`, `_Exit` | interposed |
 //! | a signal whose action is the default | [`signals`] |
 //! | SIGKILL, power loss, a raw exit_group(2) | nothing: the file stays, its lock is free |
@@ -41,20 +41,24 @@ unsafe extern "C" {
     fn __cxa_at_quick_exit(handler: extern "C" fn(*mut c_void), dso: *mut c_void) -> c_int;
 }
 
-/// Called before main.
+/// Registers the handlers of exit(3) and quick_exit(3).
+///
+/// Context: host thread before main.
 pub fn register() {
-    // SAFETY: both functions live as long as the process (-z nodelete). Where the lists cannot
-    // grow, the file stays behind at such an end and is recognised as stale.
+    // SAFETY: both functions live as long as the process, because the library is never unloaded (-z nodelete). If the
+    // lists cannot grow, the file stays behind at such an end and is recognised as stale.
     unsafe {
         libc::atexit(at_exit);
         __cxa_at_quick_exit(at_quick_exit, std::ptr::null_mut());
     }
 }
 
+/// Runs last of all handlers of exit(3), since it was registered first.
 extern "C" fn at_exit() {
     guarded((), || release(How::OfItsOwnAccord));
 }
 
+/// Runs last of all handlers of quick_exit(3).
 extern "C" fn at_quick_exit(_: *mut c_void) {
     guarded((), || release(How::OfItsOwnAccord));
 }
@@ -64,11 +68,12 @@ extern "C" fn at_quick_exit(_: *mut c_void) {
 pub enum How {
     /// By `exit` or the like: a launcher leaves so when its daemon runs, and the file follows it.
     OfItsOwnAccord,
+    /// By a signal, whose default action it is.
     BySignal,
 }
 
-/// Whether there can be anything to [`release`]. Most who end are children and bystanders: they ask no
-/// more than this, and touch no other page of ours, which the kernel would have to map first.
+/// Returns whether there can be anything to [`release`]. Most processes that end have no role: they ask no more than this,
+/// and touch no other page of ours, which the kernel would have to map first.
 pub fn has_something_to_release() -> bool {
     state::phase() == Phase::Standby || state::is_owner()
 }
@@ -96,7 +101,7 @@ pub fn release(how: How) {
         return;
     }
     match state::phase() {
-        // By a signal that it has caused itself: it would wait for itself.
+        // The keeper itself ends the process by a signal that it has caused: it would wait for itself.
         Phase::Starting | Phase::Kept | Phase::Releasing if !state::is_keeper() => {
             release_by_keeper(how);
         }
@@ -105,6 +110,7 @@ pub fn release(how: How) {
     }
 }
 
+/// Asks the keeper to give up the file, and does it in its stead where it cannot.
 fn release_by_keeper(how: How) {
     let may_pass_on = how == How::OfItsOwnAccord && handover::give::may_pass_on();
     let (request, beginning, finishing) = if may_pass_on {

@@ -13,7 +13,7 @@ use crate::sys::fs::numbers_in;
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
-/// Whether our threads have the table of their own.
+/// Returns whether our threads have the table of their own.
 pub fn is_entered() -> bool {
     ENTERED.load(Ordering::Relaxed)
 }

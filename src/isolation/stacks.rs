@@ -150,7 +150,7 @@ fn create_detached(entry: Start, value: *mut c_void) -> Result<(), Errno> {
     }
 }
 
-/// Whether the process may have as much more memory as a thread takes: its stack, and what glibc allocates for it.
+/// Returns whether the process may have as much more memory as a thread takes: its stack, and what glibc allocates for it.
 /// Where memory is locked and all but used up, glibc ends the process if the one is to be had and the other is not
 /// (nptl/allocatestack.c).
 fn is_there_room() -> bool {

@@ -325,7 +325,7 @@ fn leads_to(path: &CStr, stat: &libc::stat64) -> bool {
     lstat(path).is_ok_and(|now| FileId::from(&now) == FileId::from(stat))
 }
 
-/// Whether a process was started with the setting to keep no lock.
+/// Returns whether a process was started with the setting to keep no lock.
 fn keeps_no_lock(pid: libc::pid_t) -> bool {
     let setting = procfs::record(&format!("/proc/{pid}/environ"), 0, b"PIDFILE_WATCH=");
     setting.is_some_and(|setting| setting == b"off")

@@ -39,7 +39,7 @@ pub fn expect() -> bool {
     has_keeper
 }
 
-/// Whether the host catches its system calls. A forked child does not, until it asks for it.
+/// Returns whether the host catches its system calls. A forked child does not, until it asks for it.
 pub fn is_on() -> bool {
     ON.load(Ordering::SeqCst) && state::may_be_owner()
 }

@@ -133,7 +133,7 @@ fn send_by_timer(signal: c_int, thread: usize) -> bool {
     }
 }
 
-/// Whether a signal waits for this thread or process. Where nobody may ask, it does.
+/// Returns whether a signal waits for this thread or process. Where nobody may ask, it does.
 fn is_pending(signal: c_int) -> bool {
     let mut set = MaybeUninit::<u64>::zeroed();
     let arguments = [set.as_mut_ptr() as usize, size_of::<u64>(), 0, 0, 0, 0];
@@ -144,7 +144,7 @@ fn is_pending(signal: c_int) -> bool {
     }
 }
 
-/// Whether the instruction that the handler returns to has caused the signal, and will again.
+/// Returns whether the instruction that the handler returns to has caused the signal, and will again.
 fn is_fault(signal: c_int, info: &siginfo_t, context: &libc::ucontext_t) -> bool {
     /// An error in memory that nobody has touched yet (sigaction(2), BUS_MCEERR_AO).
     const UNTOUCHED: c_int = 5;

@@ -132,6 +132,7 @@ pub fn unhook() {
     VIRTUAL.store(0, Ordering::Relaxed);
 }
 
+/// Iterates over the virtual signals.
 fn virtual_signals() -> impl Iterator<Item = c_int> {
     (1..=64).filter(|signal| is_virtual(*signal))
 }
@@ -139,7 +140,7 @@ fn virtual_signals() -> impl Iterator<Item = c_int> {
 /// The function behind ours: libc's, or that of another preload.
 pub type Sigaction = unsafe extern "C-unwind" fn(c_int, *const Action, *mut Action) -> c_int;
 
-/// sigaction(2), as the host sees it: `next` makes the call.
+/// Sets and tells dispositions as the host sees them; `next` makes the call.
 ///
 /// # Safety
 ///
@@ -151,11 +152,11 @@ pub unsafe fn sigaction(
     next: Sigaction,
 ) -> c_int {
     if !is_virtual(signal) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the arguments are right for sigaction(2), by this function's contract.
         return unsafe { next(signal, action, old) };
     }
-    // SAFETY: the caller's promise: null, or a valid action; `instead` lives until the end of the function. `old` may
-    // be the same place as `action`, which is not read after the call.
+    // SAFETY: both pointers are null or lead to valid actions, by this function's contract; `instead` lives until the end
+    // of the function. `old` may be the same place as `action`, which is not read after the call.
     unsafe {
         let sets_default = action
             .as_ref()
@@ -177,7 +178,7 @@ pub unsafe fn sigaction(
     }
 }
 
-/// The action that the kernel has for a signal.
+/// Returns the action that the kernel has for a signal.
 fn current(signal: c_int) -> Option<Action> {
     let mut action = MaybeUninit::<Action>::zeroed();
     // SAFETY: a null action only asks; `action` is writable, and all zeroes is a valid value should the call fail.
@@ -187,17 +188,19 @@ fn current(signal: c_int) -> Option<Action> {
     }
 }
 
+/// Sets an action, past the host's view.
 fn install(signal: c_int, action: &Action) {
     // SAFETY: `action` is valid for the whole call, and SIG_DFL or our handler with the flags that it needs.
     unsafe { __sigaction(signal, action, ptr::null_mut()) };
 }
 
+/// Returns the default action, as nobody has touched it.
 fn default() -> Action {
     // SAFETY: all zeroes is SIG_DFL, without flags and with an empty mask.
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-/// Our handler. Nothing interrupts it but SIGSYS: by that a sandbox may have the host answer a system call itself
+/// Returns the action with our handler. Nothing interrupts it but SIGSYS: by that a sandbox may have the host answer a system call itself
 /// (seccomp(2), SECCOMP_RET_TRAP), and blocked it would end the process.
 fn ours(signal: c_int) -> Action {
     let mut action = default();
@@ -214,6 +217,7 @@ fn ours(signal: c_int) -> Action {
     action
 }
 
+/// Returns whether an action has our handler.
 fn is_ours(action: &Action) -> bool {
     action.sa_sigaction == fatal::handler as *const () as usize
 }
