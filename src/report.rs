@@ -52,12 +52,12 @@ pub fn wants_details(log: Log) -> bool {
 }
 
 /// The beginning of a message that a signal handler will send: what has to allocate is done beforehand.
-pub struct Prepared {
+pub struct PreformattedMessage {
     log: Log,
     head: String,
 }
 
-impl Prepared {
+impl PreformattedMessage {
     pub fn new(config: &Config) -> Option<Self> {
         let path = config.path.to_bytes();
         let head = match config.log {

@@ -12,7 +12,7 @@ use crate::hooks::{fork, next};
 use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
 use crate::ownership::state;
-use crate::pidfile::location::Home;
+use crate::pidfile::location::Location;
 use crate::pidfile::refusal::Refusal;
 use crate::settings::config::Config;
 use crate::settings::env::{self, Variables, executed};
@@ -145,7 +145,7 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     let origin = origin(setting, variables);
     let path = config.path.to_bytes();
     let begin_at = |home, pid| exec_state::begin(home, path, pid, origin);
-    let begin = |pid| begin_at(Home::of(&config.path).unwrap_or(Home::UNKNOWN), pid);
+    let begin = |pid| begin_at(Location::of(&config.path).unwrap_or(Location::UNKNOWN), pid);
     let claim = match state {
         Some(state) if state.role != Role::Inert => {
             begin_at(state.home, sys::getpid());

@@ -55,19 +55,19 @@ pub fn register() {
 
 /// Runs last of all handlers of exit(3), since it was registered first.
 extern "C" fn at_exit() {
-    guarded((), || release(How::OfItsOwnAccord));
+    guarded((), || release(Exit::Voluntary));
 }
 
 /// Runs last of all handlers of quick_exit(3).
 extern "C" fn at_quick_exit(_: *mut c_void) {
-    guarded((), || release(How::OfItsOwnAccord));
+    guarded((), || release(Exit::Voluntary));
 }
 
 /// How a process ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum Exit {
     /// By `exit` or the like: a launcher leaves so when its daemon runs, and the file follows it.
-    OfItsOwnAccord,
+    Voluntary,
     /// By a signal, whose default action it is.
     BySignal,
 }
@@ -93,7 +93,7 @@ pub fn has_something_to_release() -> bool {
 /// Nothing is waited for without a timeout, no lock is taken and nothing allocated.
 ///
 /// Context: signal handler, exit path. Async-signal-safe, and without thread-local storage.
-pub fn release(how: How) {
+pub fn release(exit: Exit) {
     if state::phase() == Phase::Standby && handover::receive::withdraw() {
         state::wait_beyond(Phase::Standby, TAKING);
     }
@@ -103,7 +103,7 @@ pub fn release(how: How) {
     match state::phase() {
         // The keeper itself ends the process by a signal that it has caused: it would wait for itself.
         Phase::Starting | Phase::Kept | Phase::Releasing if !state::is_keeper() => {
-            release_by_keeper(how);
+            release_by_keeper(exit);
         }
         Phase::Unattended | Phase::Removing => unattended::remove(),
         _ => {}
@@ -111,11 +111,11 @@ pub fn release(how: How) {
 }
 
 /// Asks the keeper to give up the file, and does it in its stead where it cannot.
-fn release_by_keeper(how: How) {
-    let may_pass_on = how == How::OfItsOwnAccord && handover::give::may_pass_on();
+fn release_by_keeper(exit: Exit) {
+    let may_pass_on = exit == Exit::Voluntary && handover::give::may_pass_on();
     let (request, beginning, finishing) = if may_pass_on {
         (Requests::EXIT, CANDIDATE_TIMEOUT, HANDOVER_TIMEOUT)
-    } else if how == How::OfItsOwnAccord {
+    } else if exit == Exit::Voluntary {
         (Requests::EXIT, BEGINNING, FINISHING)
     } else {
         (Requests::FATAL_SIGNAL, BEGINNING, FINISHING)

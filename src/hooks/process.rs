@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use crate::endings::{self, How};
+use crate::endings::{self, Exit};
 use crate::hooks::{self, next};
 use crate::ownership::state;
 use crate::sys::fs::{fstat, is_dev_null};
@@ -23,7 +23,7 @@ pub extern "C" fn _Exit(status: c_int) -> ! {
 fn end(status: c_int) -> ! {
     if endings::has_something_to_release() {
         guarded((), || {
-            endings::release(How::OfItsOwnAccord);
+            endings::release(Exit::Voluntary);
             // No thread that was cancelled meanwhile comes away from here.
             next::exit(status)
         });

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use crate::ownership::host_file;
 use crate::pidfile::PidFile;
 use crate::pidfile::acquire::Lock;
-use crate::pidfile::location::Home;
+use crate::pidfile::location::Location;
 use crate::pidfile::refusal::Refusal;
 use crate::settings::config::Config;
 
@@ -74,7 +74,7 @@ pub enum Claim {
     /// It is new, or stale.
     Fresh,
     /// This process had it before exec(2), at this place.
-    Resume(Home),
+    Resume(Location),
 }
 
 impl Claim {

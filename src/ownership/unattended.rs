@@ -15,7 +15,7 @@ use crate::ownership::terminate;
 use crate::pidfile::acquire::Lock;
 use crate::pidfile::refusal::Refusal;
 use crate::pidfile::{PidFile, Sight};
-use crate::report::{self, Prepared};
+use crate::report::{self, PreformattedMessage};
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch};
 
@@ -26,7 +26,7 @@ const REMOVING: Duration = Duration::from_secs(1);
 /// The file, since phase [`Phase::Unattended`].
 static FILE: OnceCell<PidFile> = OnceCell::new();
 /// The message at the end, which may have to be sent by a signal handler.
-static EXIT_MESSAGE: OnceCell<Prepared> = OnceCell::new();
+static EXIT_MESSAGE: OnceCell<PreformattedMessage> = OnceCell::new();
 
 /// Claims the file in the calling thread.
 ///
@@ -51,7 +51,7 @@ pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
 
 /// Leaves the file unmonitored from now on.
 pub fn set(config: &Config, file: PidFile) {
-    if let Some(message) = Prepared::new(config) {
+    if let Some(message) = PreformattedMessage::new(config) {
         let _ = EXIT_MESSAGE.set(message);
     }
     if FILE.set(file).is_ok() {

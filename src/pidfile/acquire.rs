@@ -27,7 +27,7 @@ use crate::pidfile::PidFile;
 use crate::pidfile::content::{Kind, kind, read_pid, replace};
 use crate::pidfile::creation::{Published, publish, remove_drafts};
 use crate::pidfile::holder::{Holder, Verdict, has_run_since, holder, judge};
-use crate::pidfile::location::Home;
+use crate::pidfile::location::Location;
 use crate::pidfile::objection::objection;
 use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
 use crate::sys::fs::{
@@ -106,13 +106,13 @@ impl PidFile {
     /// # Errors
     ///
     /// See [`Refusal`].
-    pub fn resume(path: &CStr, lock: Lock, home: Home) -> Result<Self, Refusal> {
+    pub fn resume(path: &CStr, lock: Lock, home: Location) -> Result<Self, Refusal> {
         let start = clock::now();
         loop {
             let (fd, stat) = match open_regular(path) {
                 Ok(Some(found)) => found,
                 Ok(None) => return Err(Refusal::Lost),
-                Err(Errno(libc::ENOENT)) if home.proves_absence(path) => {
+                Err(Errno(libc::ENOENT)) if home.is_missing_for_certain(path) => {
                     return Err(Refusal::Deleted);
                 }
                 Err(errno) => return Err(Refusal::Failed("open it", errno)),

@@ -7,14 +7,14 @@ use crate::sys::fs::{FileId, directory_of, parent, stat};
 
 /// The directory and the root through which the path led when the file was put there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Home {
+pub struct Location {
     /// The directory that has the file.
     pub directory: FileId,
     /// The root directory, which chroot(2) changes.
     pub root: FileId,
 }
 
-impl Home {
+impl Location {
     /// Where a file would be if its directory existed. It proves nothing.
     pub const UNKNOWN: Self = Self {
         directory: FileId(0, 0),
@@ -32,7 +32,7 @@ impl Home {
 
     /// Returns whether a file is proven to be deleted when `path` leads nowhere: its directory is still there, or was
     /// removed with it.
-    pub fn proves_absence(&self, path: &CStr) -> bool {
+    pub fn is_missing_for_certain(&self, path: &CStr) -> bool {
         match stat(&directory_of(path)) {
             Ok(directory) => FileId::from(&directory) == self.directory,
             Err(Errno(libc::ENOENT)) => {

@@ -33,7 +33,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::boot::Boot;
-use crate::pidfile::location::Home;
+use crate::pidfile::location::Location;
 use crate::sys::fs::FileId;
 use crate::sys::{self, clock, procfs};
 
@@ -69,7 +69,7 @@ pub struct ExecState<'a> {
     /// The process that had the role.
     pub pid: libc::pid_t,
     /// Where the file was put.
-    pub home: Home,
+    pub home: Location,
     /// When the role was taken on, in clock ticks since boot.
     pub since: u64,
     /// When the value was written.
@@ -95,7 +95,7 @@ impl<'a> ExecState<'a> {
             || u64::from_str_radix(std::str::from_utf8(fields.next()?).ok()?, 16).ok();
         let directory = FileId(hexadecimal()?, hexadecimal()?);
         let root = FileId(hexadecimal()?, hexadecimal()?);
-        let home = Home { directory, root };
+        let home = Location { directory, root };
         let since = hexadecimal()?;
         let (second, id) = (hexadecimal()?, hexadecimal()?);
         let boot = Boot { second, id };
@@ -177,7 +177,7 @@ impl Text {
 
     /// Writes the variable, for the process `of`.
     fn write_state(&self, of: libc::pid_t, state: &ExecState) {
-        let Home { directory, root } = state.home;
+        let Location { directory, root } = state.home;
         let (role, pid) = (state.role.word(), state.pid);
         let (FileId(device, inode), FileId(root_device, root_inode)) = (directory, root);
         let (since, Boot { second, id }) = (state.since, state.boot);
@@ -242,7 +242,7 @@ impl Origin {
 /// variable names: this process, or if it descends from the owner, the owner.
 ///
 /// Context: host thread before main.
-pub fn begin(home: Home, path: &[u8], pid: libc::pid_t, origin: Origin) {
+pub fn begin(home: Location, path: &[u8], pid: libc::pid_t, origin: Origin) {
     origin.remember();
     INERT.write_state(
         pid,

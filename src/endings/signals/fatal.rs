@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libc::siginfo_t;
 
 use super::{dispatch, trap};
-use crate::endings::{self, How};
+use crate::endings::{self, Exit};
 use crate::ownership::state;
 use crate::sys::sigaction::set_default;
 use crate::sys::sigset::{self, FAULTS, bit};
@@ -52,12 +52,12 @@ pub extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut lib
         // The kernel ignores it, unless it is one by which an operator ends the first process.
         let by_operator = FAULTS & bit(signal) == 0;
         if is_first_process() && by_operator && state::is_owner() {
-            endings::release(How::BySignal);
+            endings::release(Exit::BySignal);
             sys::exit_group(128 + signal);
         }
         return;
     }
-    endings::release(How::BySignal);
+    endings::release(Exit::BySignal);
     if !set_default(signal) {
         sys::exit_group(128 + signal);
     }

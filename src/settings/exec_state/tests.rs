@@ -67,7 +67,7 @@ proptest! {
         path in prop_oneof![absolute(0..40), absolute(4000..4094)],
     ) {
         let [a, b, c, d, since, second, id] = numbers;
-        let home = Home { directory: FileId(a, b), root: FileId(c, d) };
+        let home = Location { directory: FileId(a, b), root: FileId(c, d) };
         let boot = Boot { second, id };
         let state = ExecState { role, pid, home, since, boot, path: &path };
         let text = Box::leak(Box::new(Text::none()));
