@@ -5,7 +5,7 @@
 //! only if the PID in it is its own, and stays inert otherwise, also when the owner is long gone.
 //!
 //! The variable is never in the environment of the running program: `environ`, its array and its strings
-//! stay as the kernel and the host made them. [`crate::hooks::exec`] puts the variable into a copy of the vector that is
+//! stay as the kernel and the host made them. `hooks/exec.rs` puts the variable into a copy of the vector that is
 //! handed to exec. So the kernel lays it out in the new image like any other variable, and whoever moves or measures its
 //! environment there finds nothing unusual.
 //!
