@@ -101,6 +101,10 @@ lint: ## check format, style and documentation of the Rust code, the order of it
 	shellcheck $(SCRIPTS) pidfile-run/src/commands/completion.bash
 	scripts/picture --check
 
+# Not part of lint: to compile the tool takes longer than all of lint.
+deny: ## check the licences, advisories and versions of all crates (cargo install cargo-deny --locked)
+	$(NOW) cargo deny --workspace --locked check
+
 # What is installed, each as SOURCE:MODE:PLACE, the place below PREFIX.
 OWN_DOC   := share/doc/libpidfile
 INSTALLED := $(LIB):644:lib/libpidfile.so \
@@ -141,5 +145,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all completion run test dist test-dist test-daemons test-cpython torture bench c-tests picture lint install uninstall clean help
+.PHONY: all deny completion run test dist test-dist test-daemons test-cpython torture bench c-tests picture lint install uninstall clean help
 .DELETE_ON_ERROR:

@@ -45,6 +45,19 @@ fn man_pages_render_without_warnings() {
     }
 }
 
+#[test]
+fn man_page_headers_name_no_other_system() {
+    for page in [LIBRARY_PAGE, LAUNCHER_PAGE] {
+        let said = Command::new("groff")
+            .args(["-mdoc", "-Tutf8", page])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(!text.lines().next().unwrap().contains("BSD"), "{page}");
+    }
+}
+
 /// A check that lets everything pass would be none.
 #[test]
 fn faulty_man_page_fails_the_check() {

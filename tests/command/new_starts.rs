@@ -354,6 +354,7 @@ fn after_mounts(scene: &TestDir, mounts: &str, words: &[&str]) -> (i32, String) 
 }
 
 #[test]
+#[ignore = "needs root"]
 fn library_on_a_noexec_mount_is_refused() {
     let scene = TestDir::new();
     let place = scene.path("data/no exec").with_file_name("noexec");
@@ -367,6 +368,7 @@ fn library_on_a_noexec_mount_is_refused() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn program_on_a_noexec_mount_is_refused() {
     let scene = TestDir::new();
     fs::create_dir(scene.path("data/noexec")).unwrap();
@@ -379,6 +381,7 @@ fn program_on_a_noexec_mount_is_refused() {
 
 /// Where the bits mean nothing, they keep nothing away.
 #[test]
+#[ignore = "needs root"]
 fn setuid_program_on_a_nosuid_mount_starts() {
     let scene = TestDir::new();
     fs::create_dir(scene.path("data/nosuid")).unwrap();
@@ -394,6 +397,7 @@ fn setuid_program_on_a_nosuid_mount_starts() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn unreadable_library_is_refused() {
     let scene = TestDir::new();
     let copy = scene.copy(&library(), "600");
@@ -404,6 +408,7 @@ fn unreadable_library_is_refused() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn security_modules_are_named() {
     let scene = TestDir::new();
     let program = scene.copy(&scene.host_path("waits_for_eof"), "755");
@@ -462,6 +467,7 @@ fn program_that_begins_without_libc_is_noted() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn program_that_nobody_may_read_is_noted() {
     let scene = TestDir::new();
     let program = scene.copy(&scene.host_path("returns_status"), "711");

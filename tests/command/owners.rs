@@ -105,6 +105,7 @@ fn daemon_with_handed_over_lock_is_owner() {
 
 /// The PID in the file is the one inside: outside it is somebody else's.
 #[test]
+#[ignore = "needs root"]
 fn owner_in_a_container_is_found_by_inner_pid() {
     let scene = &TestDir::new();
     let admin = &Admin::of(scene);
@@ -136,6 +137,7 @@ fn owner_in_a_container_is_found_by_inner_pid() {
 
 /// From inside another container the owner has no PID at all.
 #[test]
+#[ignore = "needs root"]
 fn invisible_owner_can_only_be_stopped() {
     let scene = TestDir::new();
     let host = owner(&scene);
@@ -180,6 +182,7 @@ fn unlocked_owner_is_found_by_environment() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn missing_permission_is_reported() {
     let scene = &TestDir::new();
     let copy = scene.copy(&crate::common::pidfile_run(), "755");

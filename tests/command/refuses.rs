@@ -111,6 +111,7 @@ fn as_nobody<'scene>(scene: &'scene TestDir, before: &[&str]) -> HostCommand<'sc
 }
 
 #[test]
+#[ignore = "needs root"]
 fn setuid_or_setgid_program_is_refused() {
     for (mode, kind, remedy) in [
         ("4755", "setuid", "run it as its owner (user ID 0)"),
@@ -137,6 +138,7 @@ fn setuid_program_starts_for_its_own_user() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn program_with_capabilities_is_refused() {
     let scene = TestDir::new();
     let program = scene.copy(&scene.host_path("waits_for_eof"), "755");

@@ -96,6 +96,7 @@ fn stop_leaves_file_with_two_links_alone() {
 
 /// As root one must not be led elsewhere by who may write in a directory on the way.
 #[test]
+#[ignore = "needs root"]
 fn stop_follows_no_link_of_another_user() {
     let scene = TestDir::new();
     let link = scene.path("data/link");
@@ -165,6 +166,7 @@ os.read(0, 1)
 
 /// Who took the lock has ended, a child holds it, and somebody else has the PID that is in the file.
 #[test]
+#[ignore = "needs root"]
 fn inherited_lock_with_reused_pid_reaches_nobody() {
     let scene = TestDir::new();
     let script = r#"
@@ -208,6 +210,7 @@ fn inherited_lock_with_reused_pid_reaches_nobody() {
 
 /// The owner ends, and somebody else gets its PID, while the command looks: many times, as fast as it goes.
 #[test]
+#[ignore = "needs root"]
 fn reused_pid_never_gets_the_signal() {
     let scene = TestDir::new();
     let script = r#"
@@ -256,6 +259,7 @@ fn reused_pid_never_gets_the_signal() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn stop_by_an_ordinary_user_needs_the_directory() {
     let scene = TestDir::new();
     let copy = scene.copy(&pidfile_run(), "755");
@@ -274,4 +278,32 @@ fn stop_by_an_ordinary_user_needs_the_directory() {
     chown(run, Some(65534), None).unwrap();
     fs::set_permissions(run, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(ask(), (0, String::new()));
+}
+
+/// Before Linux 5.3, and in sandboxes that refuse it, there is no pidfd.
+#[test]
+fn kernel_without_pidfds_is_enough() {
+    let scene = TestDir::new();
+    let without = |words: &[&str]| {
+        let host = scene.program("strace").plain().args(["-f", "-qq", "-o"]);
+        let host = host.arg(scene.path("data/trace"));
+        let host = host.args([
+            "-e",
+            "trace=pidfd_open,openat2",
+            "-e",
+            "inject=pidfd_open,openat2:error=ENOSYS",
+        ]);
+        answer(host.arg(pidfile_run()).args(words).arg(scene.pidfile()))
+    };
+    let host = scene.host("survives_sigterm").spawn_ready();
+    assert_eq!(without(&["signal", "USR1"]), (0, String::new()));
+    let line = format!("signal {}\n", libc::SIGUSR1);
+    crate::common::wait_for(|| host.stdout().contains(&line), "it has the signal");
+    let (status, told) = without(&["wait", "-t", "0"]);
+    assert_eq!((status, is_one_failure(&told)), (1, true), "{told}");
+    assert_eq!(
+        without(&["stop", "-t", "0.1", "--kill"]),
+        (0, String::new())
+    );
+    assert_eq!(host.wait().status, crate::common::killed_by(libc::SIGKILL));
 }
