@@ -1,7 +1,7 @@
 /* Becomes itself again, or starts itself, by one of the functions that do so. The new image says what it was called with and
  * what LIBPIDFILE_MARK tells it.
  *
- * argv: function; who calls it: "itself", "thread" or "handler" on 16 KiB of stack, "fork", "vfork", "clone"; how many
+ * argv: function; who calls it: "itself", "thread" or "handler" on 16 KiB of stack, "fork", "vfork", "clone", "daemon"; how many
  * variables there are besides; how many bytes one of them has. Owners go on in the new image: it says that it is ready and
  * returns 0 at the end of its input. Children return 0 at once, and then the owner says that it is ready. */
 #define _GNU_SOURCE
@@ -93,7 +93,8 @@ static void start(const char *who)
     stack_t alternate = { .ss_sp = stack, .ss_size = sizeof stack };
     pthread_t thread;
     pid_t child = -1;
-    int status;
+    int status, ends[2];
+    char byte;
 
     if (is(who, "itself"))
         run();
@@ -107,6 +108,17 @@ static void start(const char *who)
         sigaltstack(&alternate, NULL);
         sigaction(SIGUSR1, &action, NULL);
         raise(SIGUSR1);
+    } else if (is(who, "daemon")) {
+        if (pipe2(ends, O_CLOEXEC) != 0)
+            abort();
+        if (fork() == 0) {
+            setsid();
+            run();
+            _exit(99);
+        }
+        /* The other end goes with the child's first image. */
+        close(ends[1]);
+        exit((int)read(ends[0], &byte, 1));
     } else {
         child = is(who, "vfork") ? vfork() : is(who, "fork") ? fork() : (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
         if (child == 0) {
@@ -122,7 +134,7 @@ static int again(const char *who)
 {
     const char *mark = getenv("LIBPIDFILE_MARK");
     const char *pid = mark != NULL ? strchr(mark, ':') + 1 : NULL;
-    int becomes = is(who, "itself") || is(who, "thread") || is(who, "handler");
+    int becomes = is(who, "itself") || is(who, "thread") || is(who, "handler") || is(who, "daemon");
 
     if (mark == NULL)
         puts("no mark");

@@ -16,6 +16,7 @@ pub fn daemons() -> Vec<Daemon> {
         haproxy_as_systemd_starts_it(),
         tinyproxy(),
         gunicorn(),
+        gunicorn_upgraded(),
         uwsgi(),
     ]
 }
@@ -189,6 +190,35 @@ fn gunicorn() -> Daemon {
                 '    start(\"200 OK\", [])' '    return [b\"served\"]' >DATA/app.py",
         usage: Use::Socket(HTTP, b"served"),
         ..A_DAEMON
+    }
+}
+
+/// Each new master is a child of the one before, which was a child itself.
+fn gunicorn_upgraded() -> Daemon {
+    Daemon {
+        name: "gunicorn, upgraded twice by USR2",
+        settings: &[("PIDFILE_FOLLOW", "fork")],
+        renewal: Some(|place, first| {
+            let mut old = first;
+            for _ in 0..2 {
+                old.signal(libc::SIGUSR2);
+                let mut new = 0;
+                let has_worker = |pid: &&i32| !children_of(**pid).is_empty();
+                let is_there = || {
+                    let children = children_of(old.pid);
+                    new = *children.iter().find(has_worker).unwrap_or(&0);
+                    new != 0
+                };
+                wait_for(is_there, &format!("there is a new master\n{}", place.log()));
+                let new = Descendant::new(new);
+                old.signal(libc::SIGQUIT);
+                old.wait();
+                old = new;
+            }
+            old
+        }),
+        is_quick: false,
+        ..gunicorn()
     }
 }
 

@@ -1,6 +1,9 @@
 //! Each function by which a program becomes another one, or starts one: who has the file then, and what the new image is told.
 
-use crate::common::{Mode, NOTHING, Process, TestDir, exited, is_watching, killed_by};
+use crate::common::{
+    Descendants, Mode, NOTHING, Process, TestDir, exited, is_alive, is_watching, killed_by,
+    wait_for,
+};
 use std::collections::BTreeMap;
 
 const EXECS: [&str; 9] = [
@@ -106,6 +109,32 @@ fn child_without_mark_is_inert() {
     // The shell between carries nothing, but what it starts does.
     for function in UNSEEN {
         child_is_inert(&[function, "itself"], &strict, "inert of another");
+    }
+}
+
+/// A daemon that becomes another image stands by as before, and gets the file when its launcher ends.
+#[test]
+fn daemon_by_each_exec_inherits() {
+    for function in EXECS {
+        let scene = TestDir::new();
+        let _orphans = Descendants::of_all();
+        let mut launcher = scene.host("execs_by").args([function, "daemon"]).spawn();
+        let line = launcher.pid_line();
+        launcher.wait_until(|_| scene.content() == line, "an owner");
+        launcher.write_stdin(b"\n");
+        launcher.wait_until(
+            |host| host.stdout() == "standby of itself\nready\n",
+            "a daemon",
+        );
+        let stdin = launcher.take_stdin();
+        assert_eq!(launcher.wait().status, exited(0), "{function}");
+        let is_named = || !scene.content().is_empty() && scene.content() != line;
+        wait_for(is_named, "the file names the daemon");
+        let daemon = scene.content().trim().parse().unwrap();
+        assert!(is_alive(daemon), "{function}");
+        drop(stdin);
+        wait_for(|| !scene.pidfile().exists(), "the daemon has ended");
+        assert_eq!(scene.leftovers(), NOTHING, "{function}");
     }
 }
 
