@@ -18,6 +18,7 @@ use libc::STDERR_FILENO;
 use crate::isolation::fd_table;
 use crate::settings::Log;
 use crate::settings::config::Config;
+use crate::settings::values::signal_name;
 use crate::sys::fs::{fstat, is_dev_null};
 use crate::sys::text::escaped;
 use crate::sys::{self, procfs, sigset::SignalsBlocked};
@@ -89,7 +90,10 @@ pub fn deleted(config: &Config) {
     let (pid, signal) = (sys::getpid(), config.signal);
     problem(
         config,
-        &format!("was deleted: terminating PID {pid} with {}", name(signal)),
+        &format!(
+            "was deleted: terminating PID {pid} with {}",
+            signal_name(signal)
+        ),
     );
 }
 
@@ -100,21 +104,9 @@ pub fn killed(config: &Config) {
         config,
         &format!(
             "was deleted, and PID {pid} has not ended by {}: killing it with SIGKILL",
-            name(signal)
+            signal_name(signal)
         ),
     );
-}
-
-/// Returns the name of a signal that is likely here, or its number.
-fn name(signal: c_int) -> String {
-    match signal {
-        libc::SIGTERM => "SIGTERM".to_owned(),
-        libc::SIGINT => "SIGINT".to_owned(),
-        libc::SIGQUIT => "SIGQUIT".to_owned(),
-        libc::SIGHUP => "SIGHUP".to_owned(),
-        libc::SIGKILL => "SIGKILL".to_owned(),
-        other => format!("signal {other}"),
-    }
 }
 
 /// Delivers a message where `log` wants it. Where stderr cannot be had `Log::Auto` uses the system log, and where that

@@ -6,7 +6,7 @@ pub mod env;
 pub mod exec_state;
 #[cfg(test)]
 mod properties;
-mod values;
+pub mod values;
 
 use std::time::Duration;
 

@@ -5,43 +5,53 @@ use std::time::Duration;
 
 use super::{Follow, Log, POLL, Watch};
 
+/// Signals by name, without `SIG`. Where there are two names, the usual one comes first.
+const NAMES: [(&str, c_int); 33] = [
+    ("HUP", libc::SIGHUP),
+    ("INT", libc::SIGINT),
+    ("QUIT", libc::SIGQUIT),
+    ("ILL", libc::SIGILL),
+    ("TRAP", libc::SIGTRAP),
+    ("ABRT", libc::SIGABRT),
+    ("IOT", libc::SIGABRT),
+    ("BUS", libc::SIGBUS),
+    ("FPE", libc::SIGFPE),
+    ("KILL", libc::SIGKILL),
+    ("USR1", libc::SIGUSR1),
+    ("SEGV", libc::SIGSEGV),
+    ("USR2", libc::SIGUSR2),
+    ("PIPE", libc::SIGPIPE),
+    ("ALRM", libc::SIGALRM),
+    ("TERM", libc::SIGTERM),
+    ("STKFLT", libc::SIGSTKFLT),
+    ("CHLD", libc::SIGCHLD),
+    ("CONT", libc::SIGCONT),
+    ("STOP", libc::SIGSTOP),
+    ("TSTP", libc::SIGTSTP),
+    ("TTIN", libc::SIGTTIN),
+    ("TTOU", libc::SIGTTOU),
+    ("URG", libc::SIGURG),
+    ("XCPU", libc::SIGXCPU),
+    ("XFSZ", libc::SIGXFSZ),
+    ("VTALRM", libc::SIGVTALRM),
+    ("PROF", libc::SIGPROF),
+    ("WINCH", libc::SIGWINCH),
+    ("IO", libc::SIGIO),
+    ("POLL", libc::SIGIO),
+    ("PWR", libc::SIGPWR),
+    ("SYS", libc::SIGSYS),
+];
+
+/// Returns the name of a signal, such as `SIGTERM`, or `signal 40`.
+pub fn signal_name(signal: c_int) -> String {
+    match NAMES.iter().find(|(_, known)| *known == signal) {
+        Some((name, _)) => format!("SIG{name}"),
+        None => format!("signal {signal}"),
+    }
+}
+
 /// Parses a signal: `TERM`, `SIGTERM`, `15`, `RTMIN+3`, `RTMAX-1`. The signals that libc keeps for itself are none.
 pub fn signal(value: &[u8]) -> Option<c_int> {
-    const NAMES: [(&str, c_int); 33] = [
-        ("HUP", libc::SIGHUP),
-        ("INT", libc::SIGINT),
-        ("QUIT", libc::SIGQUIT),
-        ("ILL", libc::SIGILL),
-        ("TRAP", libc::SIGTRAP),
-        ("ABRT", libc::SIGABRT),
-        ("IOT", libc::SIGABRT),
-        ("BUS", libc::SIGBUS),
-        ("FPE", libc::SIGFPE),
-        ("KILL", libc::SIGKILL),
-        ("USR1", libc::SIGUSR1),
-        ("SEGV", libc::SIGSEGV),
-        ("USR2", libc::SIGUSR2),
-        ("PIPE", libc::SIGPIPE),
-        ("ALRM", libc::SIGALRM),
-        ("TERM", libc::SIGTERM),
-        ("STKFLT", libc::SIGSTKFLT),
-        ("CHLD", libc::SIGCHLD),
-        ("CONT", libc::SIGCONT),
-        ("STOP", libc::SIGSTOP),
-        ("TSTP", libc::SIGTSTP),
-        ("TTIN", libc::SIGTTIN),
-        ("TTOU", libc::SIGTTOU),
-        ("URG", libc::SIGURG),
-        ("XCPU", libc::SIGXCPU),
-        ("XFSZ", libc::SIGXFSZ),
-        ("VTALRM", libc::SIGVTALRM),
-        ("PROF", libc::SIGPROF),
-        ("WINCH", libc::SIGWINCH),
-        ("IO", libc::SIGIO),
-        ("POLL", libc::SIGIO),
-        ("PWR", libc::SIGPWR),
-        ("SYS", libc::SIGSYS),
-    ];
     let text = std::str::from_utf8(value).ok()?;
     let name = text.strip_prefix("SIG").unwrap_or(text);
     let (low, high) = (libc::SIGRTMIN(), libc::SIGRTMAX());
@@ -161,6 +171,17 @@ mod tests {
             "", "0", "-1", "65", "32", "33", "term", "SIG", "RTMIN+31", "RTMIN+-1", "TERM ",
         ] {
             assert_eq!(signal(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn signal_name_is_usual_name_or_number() {
+        for (number, name) in [
+            (libc::SIGTERM, "SIGTERM"),
+            (libc::SIGABRT, "SIGABRT"),
+            (40, "signal 40"),
+        ] {
+            assert_eq!(signal_name(number), name);
         }
     }
 
