@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use once_cell::sync::OnceCell;
 
 use crate::endings::{self, last_thread, main_thread, signals};
-use crate::hooks::{fork, next};
+use crate::hooks::{self, fork};
 use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
 use crate::ownership::state;
@@ -45,7 +45,7 @@ extern "C" fn remember_arguments(_: c_int, argv: *mut *const c_char) {
 /// Context: host thread before main. All up to that decision runs in every child process of every host, so it makes no
 /// system call, allocates nothing and starts no thread.
 pub fn run() {
-    next::prepare();
+    hooks::prepare();
     // SAFETY: getauxval(3) takes a number, and returns 0 for a value that is not there.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;

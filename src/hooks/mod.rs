@@ -25,11 +25,16 @@ mod credentials;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod exec_variadic;
 mod files;
-pub mod next;
+mod next;
 mod process;
 mod signals;
 
 use crate::sys::{self, Errno};
+
+/// Called before anything else, in every process.
+pub fn prepare() {
+    next::prepare();
+}
 
 /// Answers a call that libc would refuse too, with EINVAL in errno.
 fn refuse<T>(answer: T) -> T {

@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crate::sys::Errno;
-use crate::sys::next_symbol::NextFunction;
+use crate::sys::objects;
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -88,8 +88,8 @@ const SMALLEST: usize = 64 * 1024;
 
 /// Returns how many bytes of stack are enough where PTHREAD_STACK_MIN is too little: the host has much static TLS.
 fn enough(attributes: *const libc::pthread_attr_t) -> usize {
-    static MINIMUM: NextFunction = NextFunction::new(c"__pthread_get_minstack");
-    let minimum = MINIMUM.address();
+    // A name that is reserved to libc, wherever it has it: before 2.34 in libpthread.
+    let minimum = objects::next(c"__pthread_get_minstack");
     if minimum.is_null() {
         return 64 * 1024;
     }

@@ -329,3 +329,21 @@ fn owner_with_large_environment_is_left_alone() {
         second_leaves_it_to(is_owner.then_some(&other), &scene, &format!("{is_owner}"));
     }
 }
+
+/// Whether the keeper holds the lock (a lock that the host asks for too is answered) or nobody does (the host gets it): a
+/// second instance is kept out by the host's own pidfile_open(3bsd).
+#[test]
+fn host_that_locks_its_file_excludes_its_second_instance() {
+    for watch in ["auto", "off"] {
+        let scene = TestDir::new();
+        let start = || {
+            let host = scene.host("writes_pidfile_by_libbsd");
+            host.env("PIDFILE_WATCH", watch).arg(scene.pidfile())
+        };
+        let mut first = start().spawn_ready();
+        assert_eq!(start().run().status, exited(2), "{watch}");
+        first.close_stdin();
+        assert_eq!(first.wait().status, exited(0), "{watch}");
+        assert_eq!(scene.leftovers(), NOTHING, "{watch}");
+    }
+}

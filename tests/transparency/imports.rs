@@ -1,6 +1,8 @@
 //! What the library is bound to by name, and by whom such a name can be taken.
 
 use crate::common::library;
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// All that may be bound to a definition of somebody else's, with a reason each. The list may only shrink: another name
@@ -137,4 +139,30 @@ fn library_is_not_bound_to_its_own_exports_by_name() {
         })
         .collect();
     assert!(bound.is_empty(), "{bound:?}");
+}
+
+/// Two kinds of calls, never mixed: what the host has called goes on to the next definition of its name, what we call
+/// ourselves goes to the kernel.
+#[test]
+fn only_hooks_call_next_definitions() {
+    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut others = Vec::new();
+    let mut found = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let is_user = fs::read_to_string(&path).unwrap().contains("NextFunction");
+            found += usize::from(is_user);
+            let is_allowed = path.parent().unwrap().ends_with("src/hooks")
+                || path.ends_with("src/sys/next_symbol.rs");
+            if is_user && !is_allowed {
+                others.push(path);
+            }
+        }
+    }
+    assert!(found > 1 && others.is_empty(), "{others:?}");
 }

@@ -9,6 +9,7 @@ mod environment;
 mod exports;
 mod functions;
 mod imports;
+mod inert;
 mod instruction_counts;
 mod threads;
 mod valgrind;
