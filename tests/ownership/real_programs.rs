@@ -1,7 +1,7 @@
 //! The main job, on programs that people run: the PID is right, deleting the file ends the program the way SIGTERM does,
 //! and the file is gone after every end.
 
-use crate::common::{Children, HostCommand, NGINX, NOTHING, Process, TestDir};
+use crate::common::{Children, HostCommand, NGINX, NOTHING, Process, TestDir, children_of};
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -140,6 +140,7 @@ fn nginx_foreground_has_file_and_ends_by_deletion() {
                 .arg(&data)
                 .args(["-e", "stderr", "-c", "nginx.conf"])
         },
-        |scene, _| accepts_connections(scene),
+        // It listens before it has its handlers, and has workers after that.
+        |scene, process| accepts_connections(scene) && !children_of(process.pid()).is_empty(),
     );
 }
