@@ -102,6 +102,31 @@ fn keeper_without_processor_does_not_keep_the_file() {
     }
 }
 
+/// A debugger that stops the keeper at the removal stands for a file system that does not answer. The file is stale then.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn keeper_stuck_in_file_system_does_not_hold_up_the_end() {
+    for by_signal in [true, false] {
+        let scene = TestDir::new();
+        let mut host = scene.host("waits_for_eof").spawn_owner();
+        let stopped = Stopped::stop(keeper_of(host.pid()));
+        if by_signal {
+            host.signal(libc::SIGTERM);
+        } else {
+            host.close_stdin();
+        }
+        stopped.go_to_system_call(&[libc::SYS_unlink, libc::SYS_unlinkat]);
+        stopped.reap();
+        let ended = host.wait();
+        let expected = match by_signal {
+            true => killed_by(libc::SIGTERM),
+            false => exited(0),
+        };
+        assert_eq!(ended.status, expected);
+        assert!(scene.an_outsider_can_lock());
+    }
+}
+
 fn keeper_of(pid: i32) -> i32 {
     let is_keeper = |task: &i32| {
         let name = std::fs::read_to_string(format!("/proc/{pid}/task/{task}/comm"));
@@ -124,6 +149,27 @@ impl Stopped {
         let stopped = Self(thread);
         assert!(libc::WIFSTOPPED(stopped.wait()));
         stopped
+    }
+
+    /// Lets it run to the entry of one of these system calls.
+    #[cfg(target_arch = "x86_64")]
+    fn go_to_system_call(&self, numbers: &[i64]) {
+        loop {
+            // SAFETY: the request takes a signal, here none.
+            let done = unsafe { libc::ptrace(libc::PTRACE_SYSCALL, self.0, 0, 0) };
+            assert_eq!(done, 0, "{}", io::Error::last_os_error());
+            assert!(libc::WIFSTOPPED(self.wait()));
+            // SAFETY: all zeroes is a valid value, which the kernel fills in.
+            let registers = unsafe {
+                let mut registers: libc::user_regs_struct = std::mem::zeroed();
+                let done = libc::ptrace(libc::PTRACE_GETREGS, self.0, 0, &raw mut registers);
+                assert_eq!(done, 0, "{}", io::Error::last_os_error());
+                registers
+            };
+            if numbers.contains(&registers.orig_rax.cast_signed()) {
+                return;
+            }
+        }
     }
 
     /// Waits until it has ended.
