@@ -1,18 +1,18 @@
-//! The host that writes a PID file of its own, at the same path.
+//! A host that writes, removes or locks a PID file of its own at the same path.
 //!
-//! Many daemons do, and take the file away themselves when they end, or rename it when they are
-//! upgraded. That is no deletion to answer with SIGTERM, but the event looks like one. So the
-//! functions with which a host removes files are interposed. The keeper cannot tell otherwise who it was: inotify
-//! does not say, and an end that follows a removal may take a host seconds.
+//! Many daemons do that: they remove the file when they end, or rename it when they are upgraded. Such a removal must not
+//! be answered with SIGTERM, but its event looks like that of a deletion. So the functions with which a host removes files
+//! are interposed. The keeper has no other way to tell who removed the file: inotify(7) does not say, and a host may take
+//! seconds from the removal to its end.
 //!
 //! ```text
 //! host    BEGUN += 1; the call; if it has removed our file: REMOVED = true; FINISHED += 1
 //! keeper  finds the file deleted; waits until as many calls have finished as had begun; asks REMOVED
 //! ```
 //!
-//! So the host's thread makes no system call more than the one it asked for, unless that one has removed a file
-//! of our file's name, and no pointer of the host's is followed before the kernel has. In a candidate, where
-//! the owner is another process, the file is looked at before the call.
+//! The host's thread makes no system call beside the one it asked for, unless that one has removed a file with the name of
+//! ours. No pointer of the host's is followed before the kernel has followed it. In a candidate, whose owner is another
+//! process, the file is looked at before the call.
 //!
 //! All but [`note`] is async-signal-safe, as unlink(2) and rename(2) are (signal-safety(7)).
 
@@ -25,15 +25,17 @@ use crate::ownership::state;
 use crate::pidfile::PidFile;
 use crate::sys::fs::{FileId, file_at, fstat, lstat_at};
 use crate::sys::futex::{self, POLL_INTERVAL};
-use crate::sys::{clock, entry::guarded, procfs};
+use crate::sys::{entry::guarded, procfs};
 
 /// Device and inode of the file.
 static FILE: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
-/// Its path, which lives as long as the process.
+/// The path of the file, in memory that stays as long as the process; null: there is none.
 static PATH: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
+/// Whether the host has removed the file.
 static REMOVED: AtomicBool = AtomicBool::new(false);
-/// How many calls that may remove a file have begun, and how many have finished.
+/// How many calls that may remove a file have begun.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
+/// How many of these calls have finished.
 static FINISHED: AtomicU32 = AtomicU32::new(0);
 /// Device and inode of the file whose lock the keeper has at this moment; 0 for none.
 static LOCKED: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
@@ -42,19 +44,19 @@ static LOCKED: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 /// left by a jump out of a signal handler, never finishes.
 const REMOVING: Duration = Duration::from_secs(1);
 
-/// Where the file will be.
+/// Records where the file will be.
 pub fn note_path(path: &'static CStr) {
     PATH.store(path.as_ptr().cast_mut(), Ordering::SeqCst);
 }
 
-/// Where the file is, or will be.
+/// Returns where the file is or will be, if there is to be one.
 pub fn path() -> Option<&'static CStr> {
     let path = PATH.load(Ordering::SeqCst);
-    // SAFETY: a path that was noted.
+    // SAFETY: `note_path` has taken the pointer from a C string that stays as long as the process.
     (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })
 }
 
-/// The file is ours: whatever the host did with one before is over.
+/// Records which file is ours now. What the host did to an earlier one does not count any more.
 pub fn note(file: &PidFile) {
     let FileId(device, inode) = file.id();
     FILE[0].store(device, Ordering::SeqCst);
@@ -68,20 +70,19 @@ pub fn note(file: &PidFile) {
 /// Context: keeper, or a thread that ends the process.
 pub fn has_removed() -> bool {
     let begun = BEGUN.load(Ordering::SeqCst);
-    let end = clock::now() + REMOVING;
     // The counts may wrap around.
-    while FINISHED.load(Ordering::SeqCst).wrapping_sub(begun) as i32 <= -1 && clock::now() < end {
-        futex::pause(POLL_INTERVAL);
-    }
+    futex::poll_until(REMOVING, POLL_INTERVAL, || {
+        FINISHED.load(Ordering::SeqCst).wrapping_sub(begun) as i32 >= 0
+    });
     REMOVED.load(Ordering::SeqCst) || shared::is_removed_by_host()
 }
 
-/// Makes the call by which the host removes or renames what `path`, seen from the directory
-/// `from`, leads to. Answers, and leaves in errno, what the call does.
+/// Makes a call by which the host removes or renames what `path` leads to from the directory `from`, and records whether
+/// that was our file. Returns, and leaves in errno, what the call does.
 ///
 /// # Safety
 ///
-/// As for the call: where it succeeds, `path` is a C string.
+/// `path` is a C string if the call succeeds.
 pub unsafe fn removes(from: c_int, path: *const c_char, call: impl FnOnce() -> c_int) -> c_int {
     if PATH.load(Ordering::SeqCst).is_null() {
         return call();
@@ -90,7 +91,7 @@ pub unsafe fn removes(from: c_int, path: *const c_char, call: impl FnOnce() -> c
     if state::may_be_owner() {
         BEGUN.fetch_add(1, Ordering::SeqCst);
         let result = call();
-        // SAFETY: the caller's promise, after a success.
+        // SAFETY: the call has succeeded, so `path` is a C string by this function's contract.
         if result == 0 && unsafe { is_named_like_ours(path) } && guarded(false, is_gone) {
             REMOVED.store(true, Ordering::SeqCst);
         }
@@ -109,33 +110,33 @@ pub unsafe fn removes(from: c_int, path: *const c_char, call: impl FnOnce() -> c
     call()
 }
 
-/// Forgets what the host was doing with the file.
+/// Forgets the calls that other threads of the parent were in, which never finish here.
 ///
-/// Context: forked child, as its only thread. Of a call that another thread of the parent was in nobody hears again.
+/// Context: forked child, as its only thread.
 pub fn renew() {
     BEGUN.store(0, Ordering::SeqCst);
     FINISHED.store(0, Ordering::SeqCst);
     note_lock(None);
 }
 
-/// Tells which file the keeper has under lock from now on, if any.
+/// Records which file the keeper has locked from now on, if any.
 pub fn note_lock(file: Option<&PidFile>) {
     let locked = file.filter(|file| file.is_locked());
     let FileId(device, inode) = locked.map_or(FileId(0, 0), PidFile::id);
-    // In between, no file has both.
+    // In between the pair is that of no file.
     LOCKED[1].store(0, Ordering::SeqCst);
     LOCKED[0].store(device, Ordering::SeqCst);
     LOCKED[1].store(inode, Ordering::SeqCst);
 }
 
-/// Returns whether there may be a lock of ours that the host could meet. Asks memory only.
+/// Returns whether there may be a lock of ours on a file that the host wants to lock. Makes no system call.
 pub fn may_be_locked() -> bool {
     LOCKED[1].load(Ordering::SeqCst) != 0 && state::may_be_owner() || state::is_candidate()
 }
 
-/// Returns whether the host's descriptor leads to the file that this very process, which owns it, has under lock; or
-/// to the one that its launcher has, from which this process is to get it. So a host that keeps its PID file with
-/// pidfile_open(3bsd), at the same path, does not take us for another instance of itself.
+/// Returns whether a descriptor of the host leads to the file that this process has locked as its owner, or that its
+/// launcher has locked and will hand over to it. A host that keeps its PID file at the same path with pidfile_open(3bsd)
+/// would else take us for another instance of itself.
 pub fn is_locked(fd: c_int) -> bool {
     let Ok(found) = fstat(&fd) else {
         return false;
@@ -147,6 +148,7 @@ pub fn is_locked(fd: c_int) -> bool {
     is_file(&found) && state::is_candidate() && procfs::is_running(state::owner())
 }
 
+/// Returns whether it is our file.
 fn is_file(found: &libc::stat64) -> bool {
     let [device, inode] = [0, 1].map(|half| FILE[half].load(Ordering::SeqCst));
     FileId::from(found) == FileId(device, inode)
@@ -163,15 +165,17 @@ fn is_gone() -> bool {
 
 /// Returns whether a path of the host's, which may be no valid address, leads to our file.
 fn leads_to_ours(from: c_int, path: *const c_char) -> bool {
-    // SAFETY: the path is only handed to the kernel, which itself looks whether the address is valid.
+    // SAFETY: the path is only handed to the kernel, which fails with EFAULT if the address is not valid.
     unsafe { lstat_at(from, path) }.is_ok_and(|found| is_file(&found))
 }
 
+/// Returns whether the last component of a path is that of ours.
+///
 /// # Safety
 ///
 /// `other` is a C string.
 unsafe fn is_named_like_ours(other: *const c_char) -> bool {
     let last = |path: &'static CStr| path.to_bytes().rsplit(|&byte| byte == b'/').next();
-    // SAFETY: the caller's promise; it is not kept.
+    // SAFETY: `other` is a C string by this function's contract, and is not used after the call.
     path().is_some_and(|path| last(path) == last(unsafe { CStr::from_ptr(other) }))
 }

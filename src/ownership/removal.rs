@@ -1,8 +1,8 @@
-//! The removal of the file by whoever ends the process: by its path, without a descriptor that anybody has kept.
+//! Removes the file by its path, in the thread that ends the process, where there is no keeper or it is not scheduled in
+//! time.
 //!
-//! It stands in for the keeper where there is none, or where the keeper is not given a processor in time. It may run in
-//! a signal handler on a thread whose thread register is not libc's: system calls by [`raw::call`] alone, nothing that
-//! allocates or can panic.
+//! It may run in a signal handler whose thread register is not libc's: it makes system calls by [`raw::call`] alone, and
+//! nothing here allocates or can panic.
 
 use std::ffi::{CStr, c_int};
 use std::mem::MaybeUninit;
@@ -11,12 +11,11 @@ use crate::ownership::host_file;
 use crate::pidfile::{Fate, content};
 use crate::sys::{self, raw};
 
-/// Removes the file if what is at its path is a regular file that names this process. Where it may not be removed it
-/// is emptied: an empty file misleads nobody, a stale PID does.
+/// Removes the file if what is at its path is a regular file that names this process. Where it may not be removed it is
+/// emptied: a stale PID misleads others, an empty file does not. The calling thread has a descriptor meanwhile, in whatever
+/// table it has.
 ///
-/// For an instant there is a descriptor in the table of the calling thread.
-///
-/// Async-signal-safe, and without thread-local storage.
+/// Context: signal handler | exit path. Async-signal-safe, and without thread-local storage.
 pub fn remove() -> Fate {
     let Some(path) = host_file::path() else {
         return Fate::LeftAlone;
@@ -37,7 +36,7 @@ pub fn remove() -> Fate {
     let Some(fd) = open(path, libc::O_RDWR) else {
         return Fate::Kept;
     };
-    // It may be another one by now.
+    // The path may lead to another file by now.
     let is_emptied = is_regular(fd) && names_us(fd) && {
         // SAFETY: the descriptor was just opened.
         unsafe { raw::call(libc::SYS_ftruncate, [fd, 0, 0, 0, 0, 0]) == 0 }
@@ -50,7 +49,7 @@ pub fn remove() -> Fate {
     }
 }
 
-/// Never follows a link, and never waits for the other end of a FIFO.
+/// Opens a file. Does not follow a symbolic link, and does not wait for the other end of a FIFO.
 fn open(path: &CStr, access: c_int) -> Option<usize> {
     const FLAGS: c_int = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     let (at, path, flags) = (
@@ -63,6 +62,7 @@ fn open(path: &CStr, access: c_int) -> Option<usize> {
     usize::try_from(fd).ok()
 }
 
+/// Returns whether a descriptor leads to a regular file.
 fn is_regular(fd: usize) -> bool {
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
     let arguments = [fd, stat.as_mut_ptr() as usize, 0, 0, 0, 0];
@@ -74,6 +74,7 @@ fn is_regular(fd: usize) -> bool {
     mode & libc::S_IFMT == libc::S_IFREG
 }
 
+/// Returns whether a file names this process.
 fn names_us(fd: usize) -> bool {
     let mut content = [0_u8; 32];
     let arguments = [fd, content.as_mut_ptr() as usize, content.len(), 0, 0, 0];
@@ -85,6 +86,7 @@ fn names_us(fd: usize) -> bool {
     written.and_then(content::parse_pid) == Some(sys::getpid())
 }
 
+/// Closes a descriptor that [`open`] has returned.
 fn close(fd: usize) {
     // SAFETY: the caller's own descriptor, which is not used any more.
     unsafe { raw::call(libc::SYS_close, [fd, 0, 0, 0, 0, 0]) };

@@ -1,7 +1,7 @@
-//! How the file becomes ours, before main.
+//! Claims the file before main, or takes it up again after exec.
 //!
-//! A stale file is replaced by a new one that appears whole and locked; a file that a live owner
-//! holds, or that is no PID file, is left alone.
+//! A stale file is replaced by a new one that appears whole and locked. A file that a live owner holds, or that is no PID
+//! file, is left alone.
 //!
 //! ```text
 //! claim:  path is free                               publish a new file
@@ -46,11 +46,13 @@ const HIDDEN: Duration = Duration::from_millis(100);
 /// Whether the owner keeps a descriptor, and so the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
+    /// The keeper has a descriptor.
     Kept,
+    /// `PIDFILE_WATCH=off`, or no descriptor table of our own.
     Dropped,
 }
 
-/// The file as an attempt has made it ours.
+/// The file that an attempt has claimed.
 pub struct Claimed {
     pub fd: OwnedFd,
     pub id: FileId,
@@ -72,11 +74,11 @@ impl From<Published> for Claimed {
 }
 
 impl PidFile {
-    /// Makes the file at `path` name this process.
+    /// Makes the file at `path` name this process. `before` is called before readers can find the PID in it.
     ///
     /// # Errors
     ///
-    /// See [`Refusal`]; the file is then as it was.
+    /// Why the file cannot be had. It is then as it was.
     pub fn claim(path: &CStr, lock: Lock, before: Before) -> Result<Self, Refusal> {
         let start = clock::now();
         loop {
@@ -99,13 +101,12 @@ impl PidFile {
         }
     }
 
-    /// Takes up the file again that this process had before it called exec(2), which has dropped
-    /// the lock. `home` is where it was put. A lock that somebody else has by now is tried again later
-    /// ([`PidFile::relock`]).
+    /// Takes up the file again that this process had before exec(2), which has dropped the lock. `home` is where it was
+    /// put. Where another process has the lock by now, [`PidFile::relock`] tries again later.
     ///
     /// # Errors
     ///
-    /// See [`Refusal`].
+    /// Why the file is not this process's any more.
     pub fn resume(path: &CStr, lock: Lock, home: Location) -> Result<Self, Refusal> {
         let start = clock::now();
         loop {
@@ -140,8 +141,7 @@ impl PidFile {
     }
 }
 
-/// One attempt at a claim: the new, locked file; or `None`, if the path has changed meanwhile and
-/// everything is to be looked at again.
+/// Tries to claim the file once. Returns `None` if the path has changed meanwhile, and all has to be looked at again.
 fn attempt(
     path: &CStr,
     lock: Lock,
@@ -251,12 +251,12 @@ fn attempt(
 /// Returns whether a PID is that of the leader of this process's group or session, which has ended and was an ancestor of
 /// this process. The kernel gives such a PID to nobody else.
 fn leads_this_process(pid: libc::pid_t) -> bool {
-    // SAFETY: takes a number; 0 stands for this process.
+    // SAFETY: both calls take a number, where 0 stands for this process, and always succeed.
     let (group, session) = unsafe { (libc::getpgid(0), libc::getsid(0)) };
     (pid == group || pid == session) && !procfs::is_running(pid)
 }
 
-/// Replaces a stale file by a new one, so that no reader ever sees a mixture.
+/// Replaces a stale file by a new one, so that no reader sees a mixture of both.
 fn replace_stale(
     path: &CStr,
     fd: OwnedFd,
@@ -267,8 +267,8 @@ fn replace_stale(
 ) -> Result<Option<Claimed>, Refusal> {
     match unlink(path) {
         Ok(()) => Ok(publish(path, before)?.map(Claimed::from)),
-        // The directory is not ours to change, but the file is: an administrator has put it there
-        // for this user. The first line is right from the first instant.
+        // This user may write the file, but not change its directory: an administrator has put it there. The first line is
+        // right from the first instant.
         Err(_) if writable => {
             let id = FileId::from(stat);
             before(id);
@@ -284,20 +284,21 @@ fn replace_stale(
     }
 }
 
-/// A lock beside a stale file whose own lock a stranger has. Nobody but us may even open it.
+/// A lock beside a stale file whose own lock a stranger has. No other user can open it.
 struct Gate(
     CString,
     #[expect(dead_code, reason = "holds the lock")] OwnedFd,
 );
 
 impl Gate {
+    /// Gives up the lock.
     fn open(self) {
         let _ = unlink(&self.0);
     }
 }
 
-/// Keeps other claims out, and makes sure that the path still leads to the stale file; `None` if another
-/// claim is under way, or was.
+/// Keeps other claims out, and makes sure that the path still leads to the stale file. Returns `None` if another claim is
+/// or was under way.
 fn exclude_others(path: &CStr, stat: &libc::stat64) -> Result<Option<Gate>, Refusal> {
     let failed = |errno| Refusal::Failed("replace it", errno);
     let mut name = directory_of(path).into_bytes();
@@ -321,6 +322,7 @@ fn exclude_others(path: &CStr, stat: &libc::stat64) -> Result<Option<Gate>, Refu
     Ok(None)
 }
 
+/// Returns whether a path leads to this file.
 fn leads_to(path: &CStr, stat: &libc::stat64) -> bool {
     lstat(path).is_ok_and(|now| FileId::from(&now) == FileId::from(stat))
 }

@@ -79,7 +79,7 @@ impl<'a> Variables<'a> {
         found
     }
 
-    /// The setting that names the file, or `None`: there is nothing to do.
+    /// Returns the setting that names the file, from the command line or the environment. `None`: there is nothing to do.
     ///
     /// # Safety
     ///
@@ -92,7 +92,7 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// The setting in the environment.
+    /// Returns the setting in the environment that names the file.
     pub fn path(&self) -> Option<&'a [u8]> {
         let named = self.pidfile_path.or(self.pidfile);
         named.filter(|path| !path.is_empty())
@@ -108,12 +108,12 @@ impl<'a> Variables<'a> {
         self.strict.and_then(values::switch).unwrap_or(false)
     }
 
-    /// What was left by whoever called exec(2), for whatever file.
+    /// Returns what the image before exec(2) has left for this one, about whatever file.
     pub fn state(&self) -> Option<ExecState<'a>> {
         self.mark.and_then(ExecState::parse)
     }
 
-    /// What was left for the file that `setting` names, by whoever called exec(2).
+    /// Returns what the image before exec(2) has left for this one, about the file that `setting` names.
     pub fn state_for(&self, setting: &[u8]) -> Option<ExecState<'a>> {
         self.state()
             .filter(|state| state.concerns(setting) && state.is_of_this_boot())
