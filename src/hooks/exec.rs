@@ -104,16 +104,25 @@ unsafe fn with(vector: Vector, whom: For, call: &dyn Fn(Vector) -> c_int) -> c_i
         Change::Remove => None,
     };
     // SAFETY: as above; a vector that is to be changed is not null. The room is as the copy needs it.
-    unsafe {
+    let result = unsafe {
         // One more, and the null pointer.
         match length(vector) + 2 {
             ..=32 => on_stack::<32>(vector, put, call),
             33..=128 => on_stack::<128>(vector, put, call),
             129..=512 => on_stack::<512>(vector, put, call),
             room if is_itself => in_mapping(room, vector, put, call),
-            _ => call(vector),
+            _ => return call(vector),
         }
+    };
+    let errno = match whom {
+        For::Itself => sys::errno().0,
+        For::Child => result,
+    };
+    // The one variable more may have been too much: see `exec_state` for what a new image without it relies on.
+    if errno == libc::E2BIG && put.is_some() {
+        return call(vector);
     }
+    result
 }
 
 /// # Safety

@@ -18,7 +18,7 @@
 //! | a raw execve(2) by the owner | no | the file names this very process: it is the owner's next image |
 //! | a raw execve(2) by a standby process | no | as any child: it does not inherit |
 //! | a vector without `PIDFILE` or without `LD_PRELOAD` | no | there is no library, or nothing for it to do |
-//! | a vector of more than 510 variables, from a child | no | as without a hook |
+//! | a vector of more than 510 variables, from a child; one that the kernel takes only without the variable (E2BIG) | no | as without a hook |
 //!
 //! A saved environment may come back after a reboot, when its PID is another process's: the variable counts only in the
 //! boot in which it was written.

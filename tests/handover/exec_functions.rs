@@ -117,7 +117,7 @@ fn child_without_mark_is_inert() {
 fn daemon_by_each_exec_inherits() {
     for function in EXECS {
         let scene = TestDir::new();
-        let _orphans = Descendants::of_all();
+        let _descendants = Descendants::of(&scene);
         let mut launcher = scene.host("execs_by").args([function, "daemon"]).spawn();
         let line = launcher.pid_line();
         launcher.wait_until(|_| scene.content() == line, "an owner");
@@ -192,4 +192,27 @@ fn exec_lists_and_errors_are_unchanged() {
     for (mode, outcome) in &all {
         assert_eq!(outcome, plain, "{mode:?}");
     }
+}
+
+/// The variable takes room that the kernel limits. Where there is none for it, the program runs all the same.
+#[test]
+fn exec_with_longest_arguments_runs() {
+    let longest = |mode| {
+        let scene = TestDir::new();
+        let variables = [
+            format!("LD_PRELOAD={}", "x".repeat(40)),
+            format!("PIDFILE={}", scene.pidfile().display()),
+        ];
+        let ended = scene
+            .host("finds_longest_arguments")
+            .mode(mode)
+            .arg(scene.host_path("waits_for_eof_static"))
+            .args(variables)
+            .run();
+        assert_eq!(ended.status, exited(0), "{mode:?}");
+        // What it started says something too.
+        let numbers = ended.stdout.lines().filter(|line| *line != "ready");
+        numbers.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(longest(Mode::Active), longest(Mode::Plain));
 }
