@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+// Compares registers of one architecture.
+#[cfg(target_arch = "x86_64")]
 mod core_dumps;
 mod every_ending;
 mod exit_status;

@@ -27,6 +27,14 @@ static void fault(void)
         *(volatile char *)page = 1;
         break;
     }
+#ifdef __aarch64__
+    case 7:
+        __asm__ volatile("brk #0");
+        break;
+    default:
+        __asm__ volatile("udf #0");
+        break;
+#else
     case 5:
         __asm__ volatile("xorl %%edx, %%edx; divl %0" : : "m"(zero) : "eax", "edx", "cc");
         break;
@@ -64,6 +72,7 @@ static void fault(void)
         __asm__ volatile("pushfq; orl $0x40000, (%%rsp); popfq; movl 1(%0), %%eax" : : "r"(bytes) : "memory", "cc", "eax");
         break;
     }
+#endif
     }
     wrong("no fault");
 }
