@@ -97,7 +97,7 @@ fn library_needs_only_libc_and_loader() {
 #[test]
 fn library_file_is_small() {
     let size = std::fs::metadata(library()).unwrap().len();
-    assert!(size <= 720 * 1024, "{size} bytes");
+    assert!(size <= 600 * 1024, "{size} bytes");
 }
 
 #[test]
