@@ -9,6 +9,7 @@ use crate::sys::raw::call;
 
 /// What `/proc/PID/comm` says (prctl(2), PR_SET_NAME: 15 bytes at most).
 const NAME: &CStr = c"pidfile-guard";
+/// The beginning of the command line that ps(1) shows; the path follows.
 const TITLE: &[u8] = b"libpidfile: guard of ";
 
 /// Gives up what the guard has of the host but its memory.
@@ -83,7 +84,8 @@ unsafe fn write_title(orders: &Orders) {
         at += 1;
     }
     while at < orders.title_end.max(at + 1).min(end) {
-        // SAFETY: likewise.
+        // SAFETY: the address lies between the first argument and the end of the environment, which are writable
+        // (execve(2)).
         unsafe { (at as *mut u8).write(0) };
         at += 1;
     }
@@ -120,6 +122,7 @@ pub unsafe fn unmap_host(orders: &Orders) {
     }
 }
 
+/// Returns how many bytes below the end of the address space are never a process's.
 const fn page_of_end() -> usize {
     if cfg!(target_arch = "x86_64") {
         4096

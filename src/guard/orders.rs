@@ -70,8 +70,9 @@ impl Orders {
     }
 }
 
+/// Returns the size of a memory page in bytes.
 fn page_size() -> usize {
-    // SAFETY: asks for a number that the kernel has put on the stack of every process.
+    // SAFETY: getauxval(3) takes a number, and returns 0 for a value that is not there.
     match unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize {
         0 => 4096,
         size => size,

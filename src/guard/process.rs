@@ -84,6 +84,7 @@ extern "C" fn between() -> ! {
     }
 }
 
+/// Waits for the end of the owner, and of each successor, and removes the file if it still names the one that has ended.
 fn guard_file(orders: &Orders) -> ! {
     // SAFETY: this process has its own memory and descriptors since clone(2), and only this thread. All pointers lead
     // into this library, which stays mapped.
@@ -123,6 +124,7 @@ fn guard_file(orders: &Orders) -> ! {
 
 /// What follows from a look at the path after the owner has ended.
 enum Next {
+    /// There is nothing to guard any more.
     End,
     /// The same file names another process.
     Successor(libc::pid_t),
@@ -130,6 +132,8 @@ enum Next {
     Held,
 }
 
+/// Looks at the path after `owner` has ended, and removes the file if it still names that process.
+///
 /// # Safety
 ///
 /// Called in the guard.
@@ -159,11 +163,13 @@ unsafe fn look(orders: &Orders, owner: libc::pid_t) -> Next {
     }
 }
 
+/// Looks at the file that the path has led to.
+///
 /// # Safety
 ///
 /// Called in the guard; `fd` is open.
 unsafe fn look_at(orders: &Orders, owner: libc::pid_t, fd: usize) -> Next {
-    // SAFETY: as in `look`.
+    // SAFETY: the path is a C string in this library, and `fd` is open by this function's contract.
     unsafe {
         let Some(found) = status(fd, c"".as_ptr(), libc::AT_EMPTY_PATH) else {
             return Next::End;
@@ -220,6 +226,7 @@ unsafe fn named(fd: usize) -> Option<libc::pid_t> {
     content::parse_pid(content.get(..usize::try_from(size).ok()?)?)
 }
 
+/// What the guard has to know of a file.
 struct Status {
     device: u64,
     inode: u64,
@@ -271,8 +278,10 @@ unsafe fn wait_for_end(pidfd: c_int) {
     while unsafe { call(libc::SYS_ppoll, [&raw mut poll as usize, 1]) } < 0 {}
 }
 
+/// The arguments of ppoll(2) for a pause.
 struct Pause(libc::timespec);
 
+/// Returns a pause of `PAUSE` milliseconds.
 const fn pause() -> Pause {
     Pause(libc::timespec {
         tv_sec: 0,
@@ -281,14 +290,16 @@ const fn pause() -> Pause {
 }
 
 impl Pause {
+    /// Returns the arguments: no descriptor, and the time.
     fn as_arguments(&self) -> [usize; 5] {
         [0, 0, &raw const self.0 as usize, 0, 0]
     }
 }
 
+/// Ends the guard.
 fn end() -> ! {
     loop {
-        // SAFETY: ends this process.
+        // SAFETY: exit_group(2) has no precondition and does not return.
         unsafe { call(libc::SYS_exit_group, []) };
     }
 }

@@ -26,8 +26,8 @@ pub(crate) use wrap;
 /// needs (see [`super::stacks`]).
 const STACK: &CStr = c"16384";
 
-/// std asks the environment for the size of stacks (and for backtraces, which we never print).
-/// What a Rust host sets for itself is not meant for us.
+/// Returns what std asks the environment for: the size of stacks, and whether to print backtraces, which we never do. What
+/// a Rust host sets for itself is not meant for us.
 unsafe extern "C" fn getenv(name: *const c_char) -> *const c_char {
     // SAFETY: getenv(3) takes a C string.
     if unsafe { CStr::from_ptr(name) } == c"RUST_MIN_STACK" {
