@@ -65,9 +65,10 @@ fn programs(scene: &TestDir) -> PathBuf {
     let whole = fs::read(&tells).unwrap();
     let interpreter = format!("#!{}\n", place("wstatic").display());
     let endless = format!("#!{}\n", place("wloop").display());
-    let files: [(&str, Vec<u8>); 14] = [
+    let files: [(&str, Vec<u8>); 15] = [
         ("w32", elf(32, false, other, Some(loader))),
         ("wtrunc", whole[..100].to_vec()),
+        ("whalf", whole[..whole.len() / 4].to_vec()),
         ("wempty", Vec::new()),
         ("wtext", b"echo hello\n".to_vec()),
         ("wloop", endless.into_bytes()),

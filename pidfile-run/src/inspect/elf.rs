@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use object::elf::{
     DF_1_PIE, DT_FLAGS_1, DT_VERDEF, DT_VERNEED, ET_DYN, FileHeader32, FileHeader64, PT_DYNAMIC,
+    PT_LOAD,
 };
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 use object::read::{SectionIndex, StringTable};
@@ -20,6 +21,8 @@ pub struct Elf {
     /// The loader that it asks for; `None`: it is static, or a library.
     pub loader: Option<PathBuf>,
     pub is_library: bool,
+    /// All that is to be loaded is there.
+    is_whole: bool,
     /// The versions of glibc's symbols that it asks for: `2.17`.
     pub needs: BTreeSet<Version>,
     /// The versions of glibc's symbols that it has.
@@ -56,7 +59,7 @@ pub fn read(path: &Path) -> Result<Elf, NotElf> {
         1 => parse::<FileHeader32<Endianness>, _>(&cache, 32),
         _ => parse::<FileHeader64<Endianness>, _>(&cache, 64),
     };
-    elf.map_err(|_| NotElf::Damaged)
+    elf.ok().filter(|elf| elf.is_whole).ok_or(NotElf::Damaged)
 }
 
 fn parse<'data, Header, Data>(data: Data, bits: u8) -> object::Result<Elf>
@@ -70,6 +73,7 @@ where
     let mut elf = Elf {
         bits,
         machine: header.e_machine(endian),
+        is_whole: true,
         ..Elf::default()
     };
     let mut is_pie = false;
@@ -77,6 +81,11 @@ where
     for segment in header.program_headers(endian, data)? {
         if let Some(name) = segment.interpreter(endian, data)? {
             elf.loader = Some(std::ffi::OsString::from_vec(name.to_vec()).into());
+        }
+        if segment.p_type(endian) == PT_LOAD {
+            let (from, size) = segment.file_range(endian);
+            let end = from.checked_add(size);
+            elf.is_whole &= end.is_some_and(|end| data.len().is_ok_and(|length| end <= length));
         }
         if segment.p_type(endian) != PT_DYNAMIC {
             continue;
@@ -100,18 +109,37 @@ where
         && !sections.is_empty()
     {
         if has_versions {
-            versions::<Header, _>(&mut elf, &sections, endian, data)?;
+            let _ = versions::<Header, _>(&mut elf, &sections, endian, data);
         }
-        let symbols = sections.symbols(endian, data, object::elf::SHT_DYNSYM)?;
-        if !symbols.is_empty() {
-            let names = strings::<Header, _>(&sections, symbols.string_section(), endian, data)?;
-            elf.starts_through_libc = symbols.iter().any(|symbol| {
-                let name = symbol.name(endian, names);
-                name.is_ok_and(|name| name == b"__libc_start_main")
-            });
+        // libc has a loader too, and is no program.
+        if elf.loader.is_some() && elf.offers.is_empty() {
+            let known = names_libc_start::<Header, _>(&sections, endian, data);
+            elf.starts_through_libc = known.ok().flatten().unwrap_or(true);
         }
     }
     Ok(elf)
+}
+
+/// Returns whether the dynamic symbols name libc's start; `None` if there are none.
+fn names_libc_start<'data, Header, Data>(
+    sections: &SectionTable<'data, Header, Data>,
+    endian: Endianness,
+    data: Data,
+) -> object::Result<Option<bool>>
+where
+    Header: FileHeader<Endian = Endianness>,
+    Data: ReadRef<'data>,
+{
+    let symbols = sections.symbols(endian, data, object::elf::SHT_DYNSYM)?;
+    if symbols.is_empty() {
+        return Ok(None);
+    }
+    let names = strings::<Header, _>(sections, symbols.string_section(), endian, data)?;
+    let mut symbols = symbols.iter();
+    Ok(Some(symbols.any(|symbol| {
+        let name = symbol.name(endian, names);
+        name.is_ok_and(|name| name == b"__libc_start_main")
+    })))
 }
 
 fn versions<'data, Header, Data>(
