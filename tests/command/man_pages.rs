@@ -213,6 +213,23 @@ fn help_and_man_page_list_the_same_options() {
     assert_eq!(items.collect::<BTreeSet<String>>(), options());
 }
 
+/// Those that a sub-command has beside the settings.
+#[test]
+fn man_page_has_every_option_of_a_sub_command() {
+    let page = source(LAUNCHER_PAGE);
+    for sub in [
+        "status", "stop", "signal", "wait", "list", "check", "systemd",
+    ] {
+        let scene = TestDir::new();
+        let help = launcher(&scene).args([sub, "--help"]).run().stdout;
+        let words = help.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
+        let options = words.filter(|word| word.starts_with("--") && word.len() > 3);
+        for option in options.map(|word| word.trim_start_matches('-')) {
+            assert!(page.contains(&format!("Fl -{option}")), "{sub}: --{option}");
+        }
+    }
+}
+
 #[test]
 fn help_manual_completion_have_equal_sub_commands() {
     let help = help();

@@ -8,6 +8,12 @@ _pidfile_run() {
     elif [[ $cur == '=' ]]; then
         cur=''
     fi
+    if [[ ${COMP_WORDS[1]-} == systemd && $COMP_CWORD -eq 2 && $cur != -* ]]; then
+        local units
+        units=$(systemctl list-unit-files --type=service --no-legend --plain 2>/dev/null | awk '{ print $1 }')
+        mapfile -t COMPREPLY < <(compgen -W "$units" -- "$cur")
+        return 0
+    fi
     case ${COMP_WORDS[1]-} in
         @SUBS@) if ((COMP_CWORD > 1)); then _pidfile_run_options "$1" "$cur" "$prev" && return; fi ;;
     esac
