@@ -89,26 +89,30 @@ pub fn of_libc(name: &CStr) -> *const c_void {
     found.map_or(ptr::null(), |address| address as *const c_void)
 }
 
+/// Iterates over the loader's list of objects.
 fn all() -> impl Iterator<Item = &'static LinkMap> {
     // SAFETY: the loader's list. It is complete before any constructor runs, entries of what the program
     // was started with are never removed, and each next pointer is null or an entry.
     let mut next = unsafe { _r_debug.first.as_ref() };
     std::iter::from_fn(move || {
         let map = next?;
-        // SAFETY: see above.
+        // SAFETY: null or the next entry of the loader's list, which stays as long as the process.
         next = unsafe { map.next.as_ref() };
         Some(map)
     })
 }
 
 impl LinkMap {
+    /// Returns the symbols of an entry.
     fn object(&self) -> Option<Object> {
-        // SAFETY: a mapped object and its dynamic section.
+        // SAFETY: the loader has mapped the object, and names its base and its dynamic section.
         unsafe { Object::of(self.base, self.dynamic.cast()) }
     }
 }
 
 impl Object {
+    /// Reads the dynamic section of an object.
+    ///
     /// # Safety
     ///
     /// An object is mapped `base` bytes above the addresses that are written in it, its dynamic section is
@@ -162,7 +166,11 @@ impl Object {
         }
     }
 
-    /// "GNU hash": see the loader's elf/dl-lookup.c.
+    /// Finds a symbol by the GNU hash table (elf/dl-lookup.c of glibc).
+    ///
+    /// # Safety
+    ///
+    /// The object has such a table.
     unsafe fn find_by_gnu_hash(&self, name: &CStr) -> Option<usize> {
         let hash = name.to_bytes().iter().fold(5381_u32, |hash, byte| {
             hash.wrapping_mul(33).wrapping_add(u32::from(*byte))
@@ -197,7 +205,11 @@ impl Object {
         }
     }
 
-    /// The System V hash table: see elf(5).
+    /// Finds a symbol by the System V hash table (elf(5)).
+    ///
+    /// # Safety
+    ///
+    /// The object has such a table.
     unsafe fn find_by_hash(&self, name: &CStr) -> Option<usize> {
         let hash = name.to_bytes().iter().fold(0_u32, |hash, byte| {
             let hash = (hash << 4).wrapping_add(u32::from(*byte));
