@@ -2,7 +2,7 @@
 
 use crate::common::{
     Descendants, Mode, NOTHING, Process, TestDir, exited, is_alive, is_watching, killed_by,
-    wait_for,
+    library, wait_for,
 };
 use std::collections::BTreeMap;
 
@@ -191,6 +191,35 @@ fn exec_lists_and_errors_are_unchanged() {
     assert!(plain.1.contains("21: image a1 a2 a3"), "{}", plain.1);
     for (mode, outcome) in &all {
         assert_eq!(outcome, plain, "{mode:?}");
+    }
+}
+
+/// Another preload sees each call once, whichever comes first, and the roles are as without it.
+#[test]
+fn exec_goes_on_to_other_preloads() {
+    let cases = EXECS.map(|function| (function, "owner of itself"));
+    let spawned = SPAWNS.map(|function| (function, "inert of another"));
+    for (function, told) in cases.into_iter().chain(spawned) {
+        let scene = TestDir::new();
+        let (ours, other) = (library(), scene.host_path("tells_of_execs"));
+        for (first, second) in [(&ours, &other), (&other, &ours)] {
+            let preload = format!("{}:{}", first.display(), second.display());
+            // libc's own lists call nothing that another library could define.
+            let is_list = function.starts_with("execl");
+            let is_seen = !is_list || first == &ours;
+            let what = format!("{function}, {preload}");
+            let mut host = starts(&scene, &[function, "itself"], &[("LD_PRELOAD", &preload)]);
+            assert_eq!(host.stdout(), format!("{told}\nready\n"), "{what}");
+            host.close_stdin();
+            let ended = host.wait();
+            assert_eq!(ended.status, exited(0), "{what}");
+            assert_eq!(
+                ended.stderr.matches("told").count(),
+                usize::from(is_seen),
+                "{what}"
+            );
+            assert_eq!(scene.leftovers(), NOTHING, "{what}");
+        }
     }
 }
 
