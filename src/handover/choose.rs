@@ -1,92 +1,216 @@
-//! To whom the file may pass.
+//! To whom the file may pass, and whether it is too early to tell.
+//!
+//! What processes say of themselves is a hint ([`crate::ownership::shared`]). Here it is held against what the
+//! kernel says: who leads a session, whose child it is, what it runs.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::ownership::shared::{AT_ONCE, Candidate, Page, age, kind, nanoseconds};
+use crate::handover::lineage;
+use crate::ownership::shared::{self, AT_ONCE, Claimant, Kind, LAUNCH, LOOK, Page, Progress, age};
+use crate::pidfile::fd_passing::Connection;
 use crate::sys::{self, procfs};
 
+/// How many looks in a row find a child that does not run, until it counts as one that has come to rest: on
+/// its way to a session a child is busy.
+const REST: u32 = 20;
+/// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
+const AT_WORK: u64 = 50_000_000;
+/// How many looks a thread of the host gets for a fork(2) that is under way.
+const FORKING: u32 = 50;
 /// A leader that was made just now gets so long to fork a second, and then so long to leave: the file
-/// shall not name a process that is about to end, if that can be helped.
+/// shall not name a process that is about to end, if that can be helped. If not, that one hands it on.
 const FORKING_ON: Duration = Duration::from_millis(1);
 const LEAVING: Duration = Duration::from_millis(50);
 
-/// When this process has begun a session, in nanoseconds since boot; 0: it has not.
-static SESSION: AtomicU64 = AtomicU64::new(0);
-/// How many children it has forked since.
-static FORKED_SINCE: AtomicU32 = AtomicU32::new(0);
-
-/// This process leads a session from now on.
-pub fn begin_session() {
-    SESSION.store(nanoseconds(), Ordering::SeqCst);
-    FORKED_SINCE.store(0, Ordering::SeqCst);
+/// What there is to do.
+pub enum Choice {
+    /// There is no successor.
+    Nobody,
+    /// There are some, and it is not clear which.
+    Unclear,
+    /// Somebody may be about to change the answer.
+    Wait,
+    Successor(Claimant, Connection),
 }
 
-/// This process was just forked.
-pub fn forget_session() {
-    SESSION.store(0, Ordering::SeqCst);
-    FORKED_SINCE.store(0, Ordering::SeqCst);
+/// What is left of an owner that ends, as far as it matters for its successor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It has no handler for a signal by which one ends programs: it may be a launcher.
+    Plain,
+    /// It has a handler for SIGINT or SIGQUIT, or waits for one of them.
+    OfInteractive,
+    /// It has a handler for SIGTERM, or waits for that.
+    OfService,
 }
 
-/// This process has forked a child.
-pub fn count_child() {
-    FORKED_SINCE.fetch_add(1, Ordering::SeqCst);
+/// What was seen of children that have not decided.
+pub struct Looks {
+    /// In a row, how often a child did not run.
+    at_rest: [u32; 64],
+    /// In a row, how often a successor had no keeper, and was not about to have one.
+    alone: u32,
 }
 
-/// How many children this process has forked since it has begun a session, if it has.
-pub fn forked_as_leader() -> Option<u32> {
-    let is_leader = SESSION.load(Ordering::SeqCst) != 0;
-    is_leader.then(|| FORKED_SINCE.load(Ordering::SeqCst))
-}
-
-/// Whether the child that is forked now would be a second.
-pub fn may_leave_to_next_child() -> bool {
-    let session = SESSION.load(Ordering::SeqCst);
-    session != 0 && FORKED_SINCE.load(Ordering::SeqCst) == 0 && age(session) <= AT_ONCE
-}
-
-/// Whether an heir is a leader that may be about to leave its work to a second.
-pub fn may_move_on(page: &Page, heir: &Candidate) -> bool {
-    if heir.kind.load(Ordering::SeqCst) != kind::LEADER {
-        return false;
+impl Looks {
+    pub fn new() -> Self {
+        Self {
+            at_rest: [0; 64],
+            alone: 0,
+        }
     }
-    let since = heir.since.load(Ordering::SeqCst);
-    let seconds = page.living(kind::SECOND, sys::getpid());
-    let seconds = seconds.map(|second| second.since.load(Ordering::SeqCst));
-    let young = page.births();
-    match seconds.chain(young).filter(|born| *born > since).max() {
-        Some(born) => age(born) < LEAVING,
-        // One that sleeps has other things to do.
-        None => age(since) < FORKING_ON && !procfs::is_asleep(heir.pid.load(Ordering::SeqCst)),
+
+    /// Looks at all children once. Returns whether one may still be on its way to a session.
+    pub fn are_pending(&mut self, page: &Page) -> bool {
+        let mut are_pending = false;
+        for (place, progress, _) in page.undecided() {
+            let Some(at_rest) = self.at_rest.get_mut(place) else {
+                continue;
+            };
+            *at_rest += 1;
+            let is_pending = match progress {
+                Progress::Expected => *at_rest < FORKING,
+                Progress::Undecided(pid) if !procfs::is_as_forked(pid) => {
+                    page.has_decided(place, progress);
+                    false
+                }
+                Progress::Undecided(pid) if procfs::is_runnable(pid) => {
+                    *at_rest = 0;
+                    procfs::cpu_time(pid).is_none_or(|time| time < AT_WORK)
+                }
+                Progress::Undecided(_) => *at_rest < REST,
+                Progress::Deciding(pid) if !procfs::is_running(pid) => {
+                    page.has_decided(place, progress);
+                    false
+                }
+                // It starts a thread, and waits for that.
+                Progress::Deciding(pid) if !procfs::is_stopped(pid) => {
+                    *at_rest = 0;
+                    true
+                }
+                Progress::Deciding(_) => *at_rest < REST,
+            };
+            are_pending |= is_pending;
+        }
+        are_pending
     }
 }
 
-/// To whom the file of this process, which ends, may pass. A leader tells how many children it
-/// has forked.
-pub fn heir(page: &Page, as_leader: Option<u32>) -> Option<&Candidate> {
-    let ourselves = sys::getpid();
-    if let Some(forked) = page
-        .living(kind::FORKED, ourselves)
-        .max_by_key(|candidate| candidate.since.load(Ordering::SeqCst))
-    {
-        return Some(forked);
+/// Returns to whom the file of this process, which ends, may pass.
+///
+/// Context: keeper of the owner. To be asked again after [`LOOK`] if the answer is to wait.
+pub fn successor(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
+    if looks.are_pending(page) {
+        return Choice::Wait;
     }
-    let mut leaders = page.living(kind::LEADER, ourselves);
-    let others = page.living(kind::OTHER_LEADER, ourselves).count();
-    if let Some(leader) = leaders.next() {
-        return (others == 0 && leaders.next().is_none()).then_some(leader);
+    let of_kind = |kind: Kind| {
+        page.claimants()
+            .filter(move |claimant| claimant.kind == kind)
+    };
+    if let Some(last) = of_kind(Kind::AnyChild).max_by_key(|claimant| claimant.since) {
+        return settle(page, looks, last);
     }
-    if others != 0 {
-        return None;
+    let mut leaders: Vec<Claimant> = Vec::new();
+    let both = of_kind(Kind::Leader).chain(of_kind(Kind::GrandchildLeader));
+    for leader in both.chain(of_kind(Kind::ExtraLeader)) {
+        if leader.kind == Kind::GrandchildLeader {
+            match procfs::parent(leader.pid) {
+                // The one between, if it is still there.
+                Some(between) if is_child(between) && procfs::is_runnable(between) => {
+                    return Choice::Wait;
+                }
+                Some(between) if is_child(between) => continue,
+                _ => {}
+            }
+        }
+        if procfs::session(leader.pid).is_none_or(|session| session == leader.pid) {
+            leaders.push(leader);
+        }
+    }
+    // A launcher's helper is another program by now, its daemon is not.
+    let is_daemon = |leader: &Claimant| {
+        procfs::is_as_forked(leader.pid) && ending == Ending::Plain && age_of(leader) <= LAUNCH
+    };
+    if leaders.iter().any(is_daemon) {
+        leaders.retain(|leader| procfs::is_as_forked(leader.pid));
+    }
+    match leaders[..] {
+        [] => {}
+        [leader] if is_another_program(leader.pid) && !is_launcher(&leader, ending) => {
+            return Choice::Unclear;
+        }
+        [leader] if may_move_on(page, &leader) => return Choice::Wait,
+        [leader] => return settle(page, looks, leader),
+        _ => return Choice::Unclear,
     }
     // A leader leaves the file to its second only at once, and forks no other child; a launcher
     // may have waited until the second was ready.
+    let as_leader = lineage::forked_as_leader();
     if as_leader.is_some_and(|forked| forked != 1) {
-        return None;
+        return Choice::Nobody;
     }
-    let mut seconds = page.living(kind::SECOND, ourselves).filter(|second| {
-        as_leader.is_none() || age(second.since.load(Ordering::SeqCst)) <= AT_ONCE
-    });
-    let second = seconds.next()?;
-    seconds.next().is_none().then_some(second)
+    let mut seconds =
+        of_kind(Kind::Second).filter(|second| as_leader.is_none() || age_of(second) <= AT_ONCE);
+    match (seconds.next(), seconds.next()) {
+        (Some(second), None) if is_another_program(second.pid) && !is_launcher(&second, ending) => {
+            Choice::Unclear
+        }
+        (Some(second), None) => settle(page, looks, second),
+        (Some(_), Some(_)) => Choice::Unclear,
+        (None, _) => Choice::Nobody,
+    }
+}
+
+/// Returns the one that is left, if the kernel confirms it.
+fn settle(page: &Page, looks: &mut Looks, claimant: Claimant) -> Choice {
+    if let Some(connection) = shared::confirm(claimant) {
+        return Choice::Successor(claimant, connection);
+    }
+    // One that calls exec(2) listens again when its new image begins; but that may be a program that has no
+    // such library. It soon sleeps, alone.
+    let is_on_its_way = procfs::is_runnable(claimant.pid)
+        || !procfs::is_as_forked(claimant.pid) && !procfs::is_asleep_alone(claimant.pid);
+    looks.alone = if is_on_its_way { 0 } else { looks.alone + 1 };
+    if looks.alone > REST {
+        looks.alone = 0;
+        page.forget(claimant.pid);
+    }
+    Choice::Wait
+}
+
+fn age_of(claimant: &Claimant) -> Duration {
+    age(claimant.since)
+}
+
+/// Whether a process is a child of this one.
+fn is_child(pid: libc::pid_t) -> bool {
+    procfs::parent(pid) == Some(sys::getpid())
+}
+
+/// Whether a process has called exec(2), and runs another program than this one.
+fn is_another_program(pid: libc::pid_t) -> bool {
+    !procfs::is_as_forked(pid) && procfs::program(pid) != procfs::program(sys::getpid())
+}
+
+/// Whether this process is nothing but a launcher: it leaves soon after its daemon has begun its session.
+fn is_launcher(daemon: &Claimant, ending: Ending) -> bool {
+    ending != Ending::OfService && age_of(daemon) <= LAUNCH
+}
+
+/// Whether a leader may be about to leave its work to a second.
+fn may_move_on(page: &Page, leader: &Claimant) -> bool {
+    let seconds = page.claimants();
+    let seconds = seconds.filter(|second| second.kind == Kind::Second);
+    let births = page.undecided().map(|(_, _, born)| born);
+    let later = seconds.map(|second| second.since).chain(births);
+    match later.filter(|born| *born > leader.since).max() {
+        Some(born) => age(born) < LEAVING,
+        // One that sleeps has other things to do.
+        None => age_of(leader) < FORKING_ON && !procfs::is_asleep(leader.pid),
+    }
+}
+
+/// Pause between two questions.
+pub fn pause(page: &Page, news: u32) {
+    page.wait_for_news(news, LOOK);
 }

@@ -21,4 +21,5 @@
 
 pub mod choose;
 pub mod give;
+pub mod lineage;
 pub mod receive;

@@ -1,132 +1,216 @@
 //! The side of a process that stands by.
+//!
+//! ```text
+//! stand by    open the file, listen, tell the address
+//! wait for    the owner's message        the file is ours; or it was deleted: the host is told
+//!             the owner's end            look at the path, without a message:
+//!                 it names this process      the owner was killed between two steps: ours
+//!                 it names another one of    wait for that one's end
+//!                 those who stand by
+//!                 it names a dead process    the owner was killed: remove it
+//!                 there is nothing           ours, if the owner has left it to who comes late; else nobody's
+//! ```
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::handover::lineage;
 use crate::isolation::fd_table;
 use crate::ownership::host_file;
-use crate::ownership::shared::{AT_ONCE, page};
+use crate::ownership::shared::{LOOK, page};
 use crate::ownership::state::{self, Phase};
 use crate::ownership::terminate;
+use crate::pidfile::PidFile;
+use crate::pidfile::acquire::Lock;
 use crate::pidfile::content::names_us_at;
-use crate::pidfile::standby::{Baton, Found};
-use crate::pidfile::{PidFile, Sight};
+use crate::pidfile::fd_passing::{Connection, Listener, Message};
+use crate::pidfile::standby::{Found, StandbyFile};
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
-use crate::sys::futex::POLL_INTERVAL;
-use crate::sys::{self, clock, futex, procfs};
+use crate::sys::{self, check, futex, procfs};
 
-/// How long an owner may take to notice that its heir has ended.
-const TAKING_BACK: Duration = Duration::from_millis(300);
+/// Pause between two looks at an owner of whose end the kernel tells nobody (before Linux 5.3).
+const WITHOUT_PIDFD: Duration = Duration::from_millis(250);
 
 /// Set in one that stood by before exec(2) already.
 static RESUMED: AtomicI32 = AtomicI32::new(0);
+/// Where the keeper listens; 0: where every process does that has called exec(2).
+static ADDRESS: AtomicU32 = AtomicU32::new(0);
+/// Set while the keeper takes the file over.
+static TAKING: AtomicBool = AtomicBool::new(false);
+
+/// A file that has become this process's, and who waits to hear of that.
+pub struct Inheritance {
+    pub file: PidFile,
+    owner: Option<Connection>,
+}
 
 /// After exec(2): this process was a candidate before.
 pub fn note_exec() {
     RESUMED.store(sys::getpid(), Ordering::SeqCst);
 }
 
-/// A process ends. If it is a candidate it is not one any more; whether the owner is just passing the
+/// Returns where the keeper of this process listens, as a number.
+pub fn address() -> u32 {
+    ADDRESS.load(Ordering::SeqCst)
+}
+
+/// A process ends. If it is a candidate it is not one any more; returns whether the owner is just passing the
 /// file on to it, so that it has to wait until it has it.
 ///
 /// Async-signal-safe.
 pub fn withdraw() -> bool {
-    let pid = sys::getpid();
     let Some(page) = page().filter(|_| state::is_candidate()) else {
         return false;
     };
-    page.forget(pid);
-    page.offered.load(Ordering::SeqCst) == pid || has_called_exec() && is_named()
+    page.forget(sys::getpid());
+    TAKING.load(Ordering::SeqCst) || host_file::path().is_some_and(names_us_at)
 }
 
-/// Whether this process was a candidate before exec(2): then it shares no page with the owner.
-fn has_called_exec() -> bool {
-    RESUMED.load(Ordering::SeqCst) == sys::getpid()
-}
-
-/// Whether the owner has begun to pass the file on to this process.
-fn is_named() -> bool {
-    host_file::path().is_some_and(names_us_at)
-}
-
-/// The keeper of an heir that has the lock.
-pub fn taken() {
+/// The keeper of a successor that has the file, and acts for it from now on.
+pub fn taken(owner: Option<&Connection>) {
     exec_state::take(Role::Owner);
     if let Some(page) = page() {
         page.forget(sys::getpid());
-        page.taken.store(sys::getpid() as u32, Ordering::SeqCst);
-        futex::wake_all_shared(&page.taken);
+    }
+    if let Some(owner) = owner {
+        owner.acknowledge();
     }
 }
 
-/// The owner has found the file deleted when it was about to pass it on.
-fn owner_has_found_it_deleted() -> bool {
-    page().is_some_and(|page| page.deleted.load(Ordering::SeqCst) != 0)
-}
-
-/// The same for a candidate that came too late to open the file: its owner may be at its end.
-fn owner_finds_it_deleted() -> bool {
-    let start = clock::now();
-    while procfs::is_running(state::owner()) && clock::now() - start < AT_ONCE {
-        if owner_has_found_it_deleted() {
-            return true;
-        }
-        futex::pause(POLL_INTERVAL);
+impl Inheritance {
+    /// Takes it apart: the file, and whom to tell.
+    pub fn into_parts(self) -> (PidFile, Option<Connection>) {
+        (self.file, self.owner)
     }
-    owner_has_found_it_deleted()
 }
 
-/// The keeper of a candidate: opens the file and waits for its lock. Answers the file if it is
-/// ours then, or nothing if it will never be.
-pub fn wait_for_baton(config: &Config) -> Option<PidFile> {
+/// Waits until the file is this process's, or until it is known that it will never be.
+///
+/// Context: keeper of a candidate.
+pub fn wait(config: &Config) -> Option<Inheritance> {
+    TAKING.store(false, Ordering::SeqCst);
+    ADDRESS.store(0, Ordering::SeqCst);
     fd_table::enter().ok()?;
-    let Some(baton) = Baton::open(&config.path) else {
-        state::enter(Phase::Released);
-        if owner_finds_it_deleted() {
-            terminate::terminate(config);
-        }
-        return None;
+    let standby = StandbyFile::open(&config.path);
+    let has_called_exec = RESUMED.load(Ordering::SeqCst) == sys::getpid();
+    let listener = if has_called_exec {
+        Listener::after_exec()?
+    } else {
+        let (listener, address) = Listener::new()?;
+        ADDRESS.store(address, Ordering::SeqCst);
+        listener
     };
     state::enter(Phase::Standby);
-    let mut pause = 10 * POLL_INTERVAL;
-    let mut stale = None;
+    let mut owner = if has_called_exec {
+        match owner_before_exec(standby.as_ref()?)? {
+            pid if pid == sys::getpid() => {
+                TAKING.store(true, Ordering::SeqCst);
+                return Some(Inheritance {
+                    file: standby?.take()?,
+                    owner: None,
+                });
+            }
+            pid => pid,
+        }
+    } else {
+        state::owner()
+    };
     loop {
-        match baton.wait().ok()? {
-            Found::Ours => return Some(baton.take()),
-            // It was let go for somebody else, or for an instant: by exec(2), or by one who tried.
-            Found::Others => {
-                baton.let_go();
-                futex::pause(pause);
-                pause = (pause * 2).min(Duration::from_secs(1));
-            }
-            // An owner that is passing it on finds that its heir has ended, and takes it back; but
-            // if the owner was killed, nobody else will take the file away.
-            Found::Stale => {
-                let since = *stale.get_or_insert(clock::now());
-                if clock::now().saturating_sub(since) > TAKING_BACK {
-                    baton.take().remove_stale();
-                    return None;
-                }
-                baton.let_go();
-                futex::pause(5 * POLL_INTERVAL);
-            }
-            Found::Removed => {
-                // By the owner, or by one who has taken over the file of an owner that was killed:
-                // then this process goes on without a file. Or this host has put one of its own in
-                // its place. That it was deleted only the owner knows, as long as it names the owner.
-                let mut file = baton.take();
-                if file.look_patiently() == Sight::Replaced && file.adopt().is_ok() {
-                    return Some(file);
-                }
-                let sight = file.look_patiently();
-                let has_named_us =
-                    file.names_us() && sight == Sight::Deleted && !host_file::has_removed();
-                if has_named_us || owner_has_found_it_deleted() {
+        if let Some((message, connection)) = wait_for_end(&listener, owner) {
+            TAKING.store(true, Ordering::SeqCst);
+            return match message {
+                Message::Deleted => {
                     terminate::terminate(config);
+                    None
                 }
-                return None;
+                Message::File(fd, parent) => {
+                    let file = PidFile::received(&config.path, fd, parent)?;
+                    Some(Inheritance {
+                        file,
+                        owner: Some(connection),
+                    })
+                }
+            };
+        }
+        TAKING.store(true, Ordering::SeqCst);
+        let ours = |file| Some(Inheritance { file, owner: None });
+        match standby.as_ref().map_or(Found::Unknown, StandbyFile::look) {
+            Found::Ours => return ours(standby?.take()?),
+            Found::Other(other) if other != owner && may_own(other) => owner = other,
+            Found::Other(_) => break,
+            Found::Stale => {
+                standby?.remove_stale();
+                break;
+            }
+            Found::Removed | Found::Unknown => {
+                // The host may have put one of its own in its place.
+                if names_us_at(&config.path) || may_come_late() {
+                    return ours(PidFile::claim(&config.path, Lock::Kept, &|_| ()).ok()?);
+                }
+                break;
             }
         }
+        TAKING.store(false, Ordering::SeqCst);
+    }
+    if let Some(page) = page() {
+        page.forget(sys::getpid());
+    }
+    None
+}
+
+/// Returns the owner for which this process stood by before exec(2). It is this process, if it was about to have
+/// the file: then the owner has ended, or takes the file back, since nobody has answered.
+fn owner_before_exec(file: &StandbyFile) -> Option<libc::pid_t> {
+    const LOOKS: u32 = 400;
+    for _ in 0..LOOKS {
+        let owner = file.owner()?;
+        if owner != sys::getpid() || file.is_free() {
+            return Some(owner);
+        }
+        futex::pause(LOOK);
+    }
+    file.owner()
+}
+
+/// Whether a process is one from which this one may get the file: the one between, or another candidate.
+fn may_own(pid: libc::pid_t) -> bool {
+    pid == lineage::parent() || page().is_some_and(|page| page.knows(pid))
+}
+
+/// Whether the owner has left the path to this process, of all its children.
+fn may_come_late() -> bool {
+    RESUMED.load(Ordering::SeqCst) != sys::getpid()
+        && page().is_some_and(|page| page.may_come_late(lineage::times()))
+}
+
+/// Returns what the owner has sent, or nothing if it has ended without a word.
+fn wait_for_end(listener: &Listener, owner: libc::pid_t) -> Option<(Message, Connection)> {
+    let pidfd = pidfd_of(owner);
+    let has_ended = || !procfs::is_running(owner);
+    loop {
+        let bound = pidfd.is_none().then_some(WITHOUT_PIDFD);
+        // Before the message is looked for: one that comes later comes from nobody.
+        let is_over = has_ended();
+        if !is_over {
+            listener.wait(pidfd.as_ref(), bound);
+        }
+        if let Some(sent) =
+            listener.receive(|peer| peer.pid == owner || peer.pid == lineage::parent())
+        {
+            return Some(sent);
+        }
+        if is_over {
+            return None;
+        }
+    }
+}
+
+fn pidfd_of(pid: libc::pid_t) -> Option<OwnedFd> {
+    // SAFETY: takes numbers only; the new descriptor is nobody else's.
+    unsafe {
+        let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
+        Some(OwnedFd::from_raw_fd(check(fd as i32).ok()?))
     }
 }

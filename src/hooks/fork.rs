@@ -1,30 +1,86 @@
 //! The handlers around fork(2), and what makes a forked child a candidate.
+//!
+//! Between a fork and the moment when all fork handlers of the host have run, its allocator may be locked.
+//! So the handlers here allocate nothing, take no lock and touch no thread-local storage, which the loader
+//! may have to make first. What a child needs of all that comes later: in setsid(2), or in a handler that is
+//! always the last one, since whoever registers another has it moved behind that.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
-use crate::handover::{choose, receive};
+use crate::handover::lineage::{self, Birth};
+use crate::handover::receive;
 use crate::isolation;
 use crate::keeper;
-use crate::ownership::shared::{self, Page, kind, page};
+use crate::ownership::shared::{self, Kind, page};
 use crate::ownership::state;
-use crate::settings::Follow;
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
+use crate::settings::{Follow, Watch};
+use crate::sys::next_symbol::NextFunction;
 use crate::sys::{self, Errno, entry::guarded, sigset::SignalsBlocked};
 
 static CONFIG: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
 /// This process, as far as fork(2) handlers have seen it: in a vfork child, or after a raw
 /// clone(2), it is another than getpid(), and nothing may be changed.
 static SELF: AtomicI32 = AtomicI32::new(0);
+/// As which kind of candidate the last handler shall make this process stand by; 0: none.
+static PENDING: AtomicU32 = AtomicU32::new(0);
 
-thread_local! {
-    /// Between the handlers around a fork, how many are under way: a signal handler may fork too.
-    static FORKING: Cell<u32> = const { Cell::new(0) };
-    /// The place of the child that is forked.
-    static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
+/// A fork under way, between the handlers. pthread_self(3) names the thread on both sides of it.
+struct Fork {
+    thread: AtomicUsize,
+    /// Forks of one thread can be nested: a signal handler may fork too.
+    order: AtomicU32,
+    /// What the child will be, as a [`Birth`].
+    birth: AtomicU32,
+    /// Its place in the shared state, from 1; 0: it has none.
+    place: AtomicUsize,
     /// The host's errno, while a child is forked that has a place.
-    static ERRNO: Cell<Errno> = const { Cell::new(Errno(0)) };
+    errno: AtomicI32,
+}
+
+static FORKS: [Fork; 32] = [const { Fork::new() }; 32];
+static ORDER: AtomicU32 = AtomicU32::new(0);
+
+impl Fork {
+    const fn new() -> Self {
+        Self {
+            thread: AtomicUsize::new(0),
+            order: AtomicU32::new(0),
+            birth: AtomicU32::new(0),
+            place: AtomicUsize::new(0),
+            errno: AtomicI32::new(0),
+        }
+    }
+
+    /// Begins a fork of the calling thread; `None` if too many are under way.
+    fn begin() -> Option<&'static Self> {
+        let (ours, order) = (thread(), Ordering::SeqCst);
+        let free = |fork: &&Self| fork.thread.compare_exchange(0, ours, order, order).is_ok();
+        let fork = FORKS.iter().find(free)?;
+        fork.order.store(ORDER.fetch_add(1, order), order);
+        Some(fork)
+    }
+
+    /// Returns the fork of the calling thread that was begun last.
+    fn under_way() -> Option<&'static Self> {
+        let ours = thread();
+        let its = FORKS
+            .iter()
+            .filter(|fork| fork.thread.load(Ordering::SeqCst) == ours);
+        its.max_by_key(|fork| fork.order.load(Ordering::SeqCst))
+    }
+
+    fn end(&self) {
+        self.place.store(0, Ordering::SeqCst);
+        self.thread.store(0, Ordering::SeqCst);
+    }
+}
+
+fn thread() -> usize {
+    // SAFETY: pthread_self(3) takes nothing and always succeeds; it reads the thread register.
+    unsafe { libc::pthread_self() as usize }
 }
 
 fn config() -> Option<&'static Config> {
@@ -35,140 +91,197 @@ fn config() -> Option<&'static Config> {
 /// Called before main in a process that owns the file or may inherit it.
 pub fn register(config: &'static Config) {
     SELF.store(sys::getpid(), Ordering::SeqCst);
-    if config.follow == Follow::Off {
+    if config.follow == Follow::Off || config.watch == Watch::Off || !shared::make_page() {
         return;
     }
-    if !shared::make_page() {
-        return;
+    CONFIG.store(std::ptr::from_ref(config).cast_mut(), Ordering::SeqCst);
+    let ours = (&raw const HANDLE).cast_mut().cast();
+    register_next(
+        Some(before_fork),
+        Some(after_fork_parent),
+        Some(after_fork_child),
+        ours,
+    );
+    IS_REGISTERED.store(true, Ordering::SeqCst);
+    move_behind_all();
+}
+
+// ---- the handlers ----
+
+type Handler = Option<unsafe extern "C" fn()>;
+
+/// Stands for this library, and the other one for its last handler alone.
+static HANDLE: u8 = 0;
+static LAST_HANDLE: u8 = 1;
+static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
+
+fn register_next(prepare: Handler, parent: Handler, child: Handler, dso: *mut c_void) -> c_int {
+    static NEXT: NextFunction = NextFunction::new(c"__register_atfork");
+    let next = NEXT.address();
+    if next.is_null() {
+        return libc::ENOMEM;
     }
-    // SAFETY: the handlers live as long as the process.
+    // SAFETY: libc's function of that name and type (sysdeps/nptl/fork.h, __register_atfork).
     unsafe {
-        CONFIG.store(std::ptr::from_ref(config).cast_mut(), Ordering::SeqCst);
-        libc::pthread_atfork(
-            Some(before_fork),
-            Some(after_fork_parent),
-            Some(after_fork_child),
-        );
+        let next: unsafe extern "C" fn(Handler, Handler, Handler, *mut c_void) -> c_int =
+            std::mem::transmute(next);
+        next(prepare, parent, child, dso)
     }
 }
 
-// ---- around a fork ----
+/// Makes [`in_child_at_last`] the last of all handlers in a child: they run in the order in which they were
+/// registered.
+fn move_behind_all() {
+    unsafe extern "C" {
+        /// What dlclose(3) calls: takes back the fork handlers that were registered with a handle.
+        fn __cxa_finalize(dso: *mut c_void);
+    }
+    let handle = (&raw const LAST_HANDLE).cast_mut().cast();
+    // SAFETY: nothing else was ever registered with this handle. The handler lives as long as the process.
+    unsafe { __cxa_finalize(handle) };
+    register_next(None, None, Some(in_child_at_last), handle);
+}
+
+/// What pthread_atfork(3) calls.
+#[unsafe(no_mangle)]
+pub extern "C" fn __register_atfork(
+    prepare: Handler,
+    parent: Handler,
+    child: Handler,
+    dso: *mut c_void,
+) -> c_int {
+    let result = register_next(prepare, parent, child, dso);
+    if result == 0 && IS_REGISTERED.load(Ordering::SeqCst) {
+        move_behind_all();
+    }
+    result
+}
 
 unsafe extern "C" fn before_fork() {
     guarded((), || {
-        let takes_part = state::is_owner() || state::is_candidate();
-        PLACE.set(None);
-        if !takes_part {
+        let birth = lineage::next_birth(SELF.load(Ordering::SeqCst));
+        if birth == Birth::Bystander {
             return;
         }
-        if FORKING.replace(FORKING.get() + 1) == 0 {
-            isolation::lock_heap();
-        }
-        if state::is_owner() || choose::may_leave_to_next_child() {
-            PLACE.set(page().and_then(Page::expect_child));
-        }
+        let Some(fork) = Fork::begin() else { return };
+        let place = page().and_then(shared::Page::expect_child);
+        fork.birth.store(birth as u32, Ordering::SeqCst);
+        fork.place
+            .store(place.map_or(0, |place| place + 1), Ordering::SeqCst);
+        fork.errno.store(sys::errno().0, Ordering::SeqCst);
     });
     // Nobody tells the handlers that a fork has failed. But libc sets errno before it calls them.
-    if PLACE.get().is_some() {
-        ERRNO.set(sys::errno());
+    if Fork::under_way().is_some() {
         sys::set_errno(Errno(0));
     }
 }
 
 /// Right after a fork: its errno, or 0. Puts back the host's where there was no failure.
-fn errno_of_fork() -> Errno {
-    if PLACE.get().is_none() {
-        return Errno(0);
-    }
+fn errno_of(fork: &Fork) -> Errno {
     let errno = sys::errno();
     if errno == Errno(0) {
-        sys::set_errno(ERRNO.get());
+        sys::set_errno(Errno(fork.errno.load(Ordering::SeqCst)));
     }
     errno
 }
 
 unsafe extern "C" fn after_fork_parent() {
-    let errno = errno_of_fork();
+    let Some(fork) = Fork::under_way() else {
+        return;
+    };
+    let errno = errno_of(fork);
     guarded((), || {
-        let place = PLACE.take();
-        let forks = FORKING.get();
-        if forks > 0 {
-            FORKING.set(forks - 1);
-            if forks == 1 {
-                isolation::unlock_heap();
-            }
-            match (page(), place) {
-                (Some(page), Some(place)) if errno != Errno(0) => page.expect_no_child(place),
-                _ => choose::count_child(),
-            }
+        let place = fork.place.load(Ordering::SeqCst).checked_sub(1);
+        fork.end();
+        if errno == Errno(0) {
+            lineage::count_child();
+        } else if let (Some(page), Some(place)) = (page(), place) {
+            page.expect_no_child(place);
         }
     });
 }
 
-/// In the child, which has one thread now. Nothing is allocated and no lock is taken, unless this
-/// child becomes a candidate.
+/// In the child, which has one thread now.
 unsafe extern "C" fn after_fork_child() {
-    errno_of_fork();
+    let fork = Fork::under_way();
+    if let Some(fork) = fork {
+        errno_of(fork);
+    }
     guarded((), || {
-        if FORKING.replace(0) == 0 {
-            SELF.store(sys::getpid(), Ordering::SeqCst);
-            return;
-        }
-        isolation::unlock_heap();
         let parent = SELF.swap(sys::getpid(), Ordering::SeqCst);
-        let parent_owned = state::owner() == parent;
-        let is_second = choose::may_leave_to_next_child();
-        choose::forget_session();
+        let (birth, place) = fork.map_or((Birth::Bystander, 0), |fork| {
+            let birth = Birth::of(fork.birth.load(Ordering::SeqCst));
+            (birth, fork.place.load(Ordering::SeqCst))
+        });
+        // Those of other threads too: they are not here.
+        FORKS.iter().for_each(Fork::end);
+        lineage::be_born(birth, parent);
         state::set_candidate(false);
+        PENDING.store(0, Ordering::SeqCst);
         let (Some(page), Some(config)) = (page(), config()) else {
             return;
         };
-        if let Some(place) = PLACE.take() {
+        if birth == Birth::Bystander {
+            return;
+        }
+        isolation::renew_heap();
+        if let Some(place) = place.checked_sub(1) {
             page.hold(place);
         }
-        if is_second {
-            become_candidate(page, config, kind::SECOND);
-        } else if parent_owned && config.follow == Follow::Fork {
-            become_candidate(page, config, kind::FORKED);
+        let kind = if config.follow == Follow::Fork {
+            Some(Kind::AnyChild)
+        } else {
+            (birth == Birth::OfLeader).then_some(Kind::Second)
+        };
+        if let Some(kind) = kind {
+            page.is_deciding();
+            PENDING.store(kind as u32, Ordering::SeqCst);
         }
     });
 }
+
+/// In the child, when all other handlers have run.
+unsafe extern "C" fn in_child_at_last() {
+    guarded((), || {
+        let kind = Kind::of(PENDING.swap(0, Ordering::SeqCst));
+        if let (Some(kind), Some(page), Some(config)) = (kind, page(), config()) {
+            become_candidate(page, config, kind);
+        }
+    });
+}
+
+// ---- a candidate ----
 
 /// This process has called setsid(2).
 pub fn session_begun() {
     let (Some(page), Some(config)) = (page(), config()) else {
         return;
     };
-    // SAFETY: getppid(2) takes nothing.
-    let parent = unsafe { libc::getppid() };
     if SELF.load(Ordering::SeqCst) != sys::getpid() {
         return;
     }
-    choose::begin_session();
-    // A second candidate would make the case unclear, so there is no need for it to stand by: the
-    // backends of a database must not each pay for a thread.
-    if parent == state::owner() && !state::is_candidate() {
-        if page.living(kind::LEADER, parent).next().is_some() {
-            page.add(kind::OTHER_LEADER);
+    let kind = lineage::begin_session();
+    if let Some(kind) = kind.filter(|_| !state::is_candidate()) {
+        // Where there are more than two the case is unclear: the backends of a database must not each pay for
+        // a thread.
+        if page.leaders() >= 2 {
+            page.add(Kind::ExtraLeader, 0);
         } else {
-            become_candidate(page, config, kind::LEADER);
+            become_candidate(page, config, kind);
         }
     }
     page.decide();
 }
 
-fn become_candidate(page: &'static Page, config: &'static Config, kind: u32) {
+fn become_candidate(page: &'static shared::Page, config: &'static Config, kind: Kind) {
     let _blocked = SignalsBlocked::new();
-    if config.watch == crate::settings::Watch::Off {
-        return;
-    }
     page.is_deciding();
     let stands_by = keeper::stand_by(config).is_ok();
     // Also one for which there is no file any more: its second must learn of the deletion, too.
     state::set_candidate(true);
     if stands_by {
         exec_state::take(Role::Standby);
-        page.add(kind);
+        page.add(kind, receive::address());
     }
     page.decide();
 }

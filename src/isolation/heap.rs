@@ -12,7 +12,7 @@
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use dlmalloc::{Allocator, Dlmalloc};
 
@@ -37,8 +37,44 @@ struct Heap(UnsafeCell<Dlmalloc<Source>>);
 // SAFETY: used only under the lock.
 unsafe impl Sync for Heap {}
 
-/// Held around a fork(2) too, so that the child finds a heap that nobody was at work in.
-pub fn lock() {
+/// Gives a child of fork(2) a heap that nobody was at work in: another reserve, if a thread of its parent was
+/// in the middle of a change. No lock is held across the fork. What was allocated before stays as it is, and
+/// is never freed.
+///
+/// Context: forked child, which has one thread. Async-signal-safe.
+pub fn renew() {
+    if LOCKED.swap(0, Ordering::Acquire) == 0 {
+        return;
+    }
+    // SAFETY: an anonymous mapping at a place of the kernel's choice.
+    let reserve = unsafe {
+        libc::mmap64(
+            ptr::null_mut(),
+            RESERVE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if reserve != libc::MAP_FAILED {
+        CURRENT.store(reserve as usize, Ordering::Relaxed);
+        let heap = Dlmalloc::new_with_allocator(Source::new());
+        // SAFETY: this is the only thread. The old heap has nothing to drop.
+        unsafe { HEAP.0.get().write(heap) };
+    }
+}
+
+/// Where the reserve is that is used; 0: it is `STORE`.
+static CURRENT: AtomicUsize = AtomicUsize::new(0);
+fn start_of_current() -> usize {
+    match CURRENT.load(Ordering::Relaxed) {
+        0 => STORE.0.get() as usize,
+        start => start,
+    }
+}
+
+fn lock() {
     const WAITED_FOR: u32 = 2;
     let free = LOCKED.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
     if free.is_err() {
@@ -48,7 +84,7 @@ pub fn lock() {
     }
 }
 
-pub fn unlock() {
+fn unlock() {
     if LOCKED.swap(0, Ordering::Release) > 1 {
         futex::wake_all(&LOCKED);
     }
@@ -75,7 +111,7 @@ unsafe impl Allocator for Source {
         if taken || size > RESERVE {
             return (ptr::null_mut(), 0, 0);
         }
-        (STORE.0.get().cast(), RESERVE, 0)
+        (start_of_current() as *mut u8, RESERVE, 0)
     }
 
     fn remap(&self, _: *mut u8, _: usize, _: usize, _: bool) -> *mut u8 {
@@ -148,8 +184,9 @@ unsafe extern "C" fn posix_memalign(block: *mut *mut c_void, align: usize, size:
 }
 
 unsafe extern "C" fn free(block: *mut c_void) {
-    let start = STORE.0.get() as usize;
-    // Nothing else is ours to free: no function of libc that we call allocates for its caller.
+    let start = start_of_current();
+    // What lies in an older reserve stays: its heap may be torn. Nothing else is ours to free: no function of
+    // libc that we call allocates for its caller.
     if (start..start + RESERVE).contains(&(block as usize)) {
         // SAFETY: see `malloc`.
         with(|heap| unsafe { heap.c_free(block.cast()) });

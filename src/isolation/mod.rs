@@ -10,15 +10,9 @@ pub mod stacks;
 #[cfg(not(test))]
 mod wrap;
 
-/// Locks the heap around a fork(2): see [`heap::lock`].
-pub fn lock_heap() {
+/// Makes the heap usable in a child of fork(2): see [`heap::renew`].
+pub fn renew_heap() {
     // Unit tests are linked as programs, which have no heap of ours.
     #[cfg(not(test))]
-    heap::lock();
-}
-
-/// Unlocks the heap after a fork(2).
-pub fn unlock_heap() {
-    #[cfg(not(test))]
-    heap::unlock();
+    heap::renew();
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::credentials;
 use super::threads::wait_for_stack;
 use super::watcher::Watcher;
-use crate::endings::signals::dispatch;
+use crate::endings::signals::{self, dispatch};
 use crate::endings::{last_thread, main_thread};
+use crate::handover::choose::Ending;
 use crate::ownership::host_file;
 use crate::ownership::owned_file::OWNED_FILE;
 use crate::ownership::state::{self, Phase, Requests};
@@ -20,7 +21,7 @@ use crate::ownership::unattended;
 use crate::pidfile::{PidFile, Sight};
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch, exec_state};
-use crate::sys::{clock, procfs};
+use crate::sys::{self, clock, procfs};
 use crate::{guard, handover, report};
 
 /// The watch is armed so long after the start: a process that lives for milliseconds never pays
@@ -144,7 +145,7 @@ impl EventLoop {
             return;
         }
         if let Some(file) = OWNED_FILE.lock().take() {
-            if orderly && let Some(heir) = handover::give::pass_on(&file) {
+            if orderly && let Some(heir) = handover::give::pass_on(&file, Self::ending()) {
                 report::detail(self.config, &format!("handed over to PID {heir}"));
                 return state::enter(Phase::Released);
             }
@@ -152,6 +153,19 @@ impl EventLoop {
         }
         guard::stop();
         state::enter(Phase::Released);
+    }
+
+    /// Returns what kind of process ends. A service has handlers for the signals by which it is ended, or waits for
+    /// them; a launcher does not.
+    fn ending() -> Ending {
+        let takes = |signal| signals::is_caught(signal) || procfs::blocks(sys::getpid(), signal);
+        if takes(libc::SIGTERM) {
+            Ending::OfService
+        } else if takes(libc::SIGINT) || takes(libc::SIGQUIT) {
+            Ending::OfInteractive
+        } else {
+            Ending::Plain
+        }
     }
 
     /// The keeper, the stand-in, and the thread of `notify`.

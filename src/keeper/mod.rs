@@ -93,12 +93,14 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
     host_file::renew();
     state::renew();
     spawn(config.watch, move || {
-        if let Some(file) = handover::receive::wait_for_baton(config) {
+        if let Some(inheritance) = handover::receive::wait(config) {
+            let (file, owner) = inheritance.into_parts();
             host_file::note(&file);
             *OWNED_FILE.lock() = Some(file);
             state::become_owner();
             state::enter(Phase::Kept);
-            handover::receive::taken();
+            handover::receive::taken(owner.as_ref());
+            drop(owner);
             report::detail(
                 config,
                 &format!("names PID {} now: handed over", sys::getpid()),

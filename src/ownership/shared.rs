@@ -1,69 +1,72 @@
-//! The page that an owner shares with what it forks: who of them may inherit, and who has not
-//! decided yet.
+//! What an owner shares with the processes that it forks: who of them may inherit, and who has not decided
+//! yet.
+//!
+//! Every descendant can write here, also one that has dropped root. So all of it is a hint. It may delay an
+//! exit by a bounded time, or have nobody inherit; who does inherit is what the kernel says ([`confirm`]).
 
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::pidfile::fd_passing::Connection;
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
 
 /// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
 /// fork and the end, there is no more time than this; in the life of a daemon there is.
 pub const AT_ONCE: Duration = Duration::from_secs(1);
-/// For so long after it was forked the owner's end waits for a child that has neither begun a
-/// session nor called exec. One that is older is a worker.
-const UNDECIDED: Duration = Duration::from_secs(1);
-/// The same for one that was given hardly any processor yet.
-const STARVED: Duration = Duration::from_secs(3);
-/// Of which this is more, in clock ticks.
-const SOME_PROCESSOR: u64 = 5;
-/// A child that sleeps for so long has come to rest: it is a worker too. On its way to a session a child
-/// is busy.
-pub const REST: Duration = Duration::from_millis(20);
+/// Within this time of forking its daemon a launcher leaves, and the daemon begins its session. What is later
+/// is a service that ends, and a helper of it.
+pub const LAUNCH: Duration = Duration::from_secs(10);
+/// A child that is older is no child that somebody waits for.
+const OLD: Duration = Duration::from_secs(3);
 const CHILDREN: usize = 64;
 const CANDIDATES: usize = 16;
 
-/// Shared by the owner and what it forks, also if that has dropped root. So there are numbers in it, and
-/// nothing by which one process could lead another one astray: no pointer, no lock of libc's.
+/// Numbers only, each of which is valid whatever it is: no pointer, no lock of libc's.
 #[repr(C)]
 pub struct Page {
-    pub children: [Child; CHILDREN],
-    pub candidates: [Candidate; CANDIDATES],
-    /// To whom the owner is passing the file on.
-    pub offered: AtomicI32,
-    /// The heir that has the lock. The owner sleeps until it is set.
-    pub taken: AtomicU32,
-    /// The owner was about to pass the file on, and has found it deleted.
-    pub deleted: AtomicU32,
-    /// The host has removed or renamed the file itself.
-    pub by_host: AtomicU32,
+    children: [Child; CHILDREN],
+    candidates: [Candidate; CANDIDATES],
+    /// Changes, and is woken, whenever a child has decided.
+    news: AtomicU32,
+    /// The candidate whose host has removed or renamed the file itself.
+    removed_by: AtomicI32,
+    /// When the owner has ended of its own accord, and there was nobody to inherit, in nanoseconds since boot.
+    abandoned: AtomicU64,
+    /// The first child that has begun its session after that.
+    late: AtomicI32,
 }
 
-/// A forked child, of the owner or of a leader, that has not decided yet what it will be.
+/// A forked child, of the owner or of a child, that has not decided yet what it will be.
 #[repr(C)]
 pub struct Child {
     /// Its PID and how far it is, in one: the place may be another child's while somebody looks at it.
     stage: AtomicU32,
     /// When it was forked, in nanoseconds since boot.
     born: AtomicU64,
-    /// Since when whoever waits for it has found it asleep, likewise; 0: it was not.
-    asleep: AtomicU64,
 }
 
 /// What is in [`Child::stage`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stage(u32);
 
+/// How far a child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// About to be forked.
+    Expected,
+    /// Forked.
+    Undecided(libc::pid_t),
+    /// Becoming a candidate.
+    Deciding(libc::pid_t),
+}
+
 impl Stage {
     const NONE: Self = Self(0);
-    /// About to be forked.
     const EXPECTED: Self = Self(1);
-    /// Forked.
     const UNDECIDED: u32 = 2;
-    /// Becoming a candidate.
     const DECIDING: u32 = 3;
-    /// It is a candidate, or will not be one. Whoever waits looks for an heir once more: the child may
-    /// have become one since.
+    /// It is a candidate, or will not be one.
     const DECIDED: u32 = 4;
     /// PIDs are below 2^22 (proc(5), pid_max).
     const BITS: u32 = 3;
@@ -83,24 +86,68 @@ impl Stage {
     fn is_free(self) -> bool {
         self == Self::NONE || self.is(Self::DECIDED)
     }
+
+    fn progress(self) -> Option<Progress> {
+        if self == Self::EXPECTED {
+            Some(Progress::Expected)
+        } else if self.is(Self::UNDECIDED) {
+            Some(Progress::Undecided(self.pid()))
+        } else if self.is(Self::DECIDING) {
+            Some(Progress::Deciding(self.pid()))
+        } else {
+            None
+        }
+    }
 }
 
 #[repr(C)]
 pub struct Candidate {
-    pub pid: AtomicI32,
-    pub kind: AtomicU32,
-    pub since: AtomicU64,
+    pid: AtomicI32,
+    kind: AtomicU32,
+    /// Since when it is one, in nanoseconds since boot.
+    since: AtomicU64,
     /// The same in clock ticks.
     started_by: AtomicU64,
+    /// Where its keeper listens; 0: nowhere.
+    address: AtomicU32,
 }
 
-pub mod kind {
-    pub const LEADER: u32 = 1;
-    pub const SECOND: u32 = 2;
-    /// A leader beside another one. It does not stand by, and makes the case unclear.
-    pub const OTHER_LEADER: u32 = 4;
+/// What a candidate has told of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    pub pid: libc::pid_t,
+    pub kind: Kind,
+    pub since: u64,
+    pub address: u32,
+}
+
+/// As what a process may inherit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// A child of the owner that has called setsid.
+    Leader = 1,
+    /// The first child that a leader has forked, at once.
+    Second,
     /// With `PIDFILE_FOLLOW=fork`: any forked child.
-    pub const FORKED: u32 = 3;
+    AnyChild,
+    /// A leader beside two others. It does not stand by, and makes the case unclear.
+    ExtraLeader,
+    /// The first child of a child of the owner, where it is this one that has called setsid.
+    GrandchildLeader,
+}
+
+impl Kind {
+    pub fn of(value: u32) -> Option<Self> {
+        let all = [
+            Self::Leader,
+            Self::Second,
+            Self::AnyChild,
+            Self::ExtraLeader,
+            Self::GrandchildLeader,
+        ];
+        all.into_iter().find(|kind| *kind as u32 == value)
+    }
 }
 
 /// The number of the place that this process holds, from 1; 0: none.
@@ -121,15 +168,35 @@ pub fn make_page() -> bool {
     page.is_some()
 }
 
-/// The host has removed or renamed the file itself, or not.
+/// The host of this process has removed or renamed the file itself, or not.
 pub fn set_removed_by_host(it_has: bool) {
     if let Some(page) = page() {
-        page.by_host.store(u32::from(it_has), Ordering::SeqCst);
+        let pid = if it_has { sys::getpid() } else { 0 };
+        page.removed_by.store(pid, Ordering::SeqCst);
     }
 }
 
+/// Returns whether a candidate has removed or renamed the file, one that the kernel confirms.
 pub fn is_removed_by_host() -> bool {
-    page().is_some_and(|page| page.by_host.load(Ordering::SeqCst) != 0)
+    let Some(page) = page() else { return false };
+    let pid = page.removed_by.load(Ordering::SeqCst);
+    if pid == 0 || pid == sys::getpid() {
+        return pid != 0;
+    }
+    let all = page.claimants();
+    all.filter(|claimant| claimant.pid == pid)
+        .any(|claimant| confirm(claimant).is_some())
+}
+
+/// Returns a connection to the keeper of a candidate, if the kernel says that it is that process which has
+/// opened the other end, as root or as the user that this process is.
+///
+/// Context: keeper.
+pub fn confirm(claimant: Claimant) -> Option<Connection> {
+    let (connection, peer) = Connection::to(claimant.pid, claimant.address)?;
+    let is_trusted =
+        peer.uid == 0 || procfs::user(sys::getpid()).is_none_or(|user| user == peer.uid);
+    (peer.pid == claimant.pid && is_trusted).then_some(connection)
 }
 
 pub fn nanoseconds() -> u64 {
@@ -170,21 +237,23 @@ impl Page {
             for child in &self.children {
                 let stage = child.stage();
                 let is_gone = stage != Stage::EXPECTED && !procfs::is_alive(stage.pid());
-                if is_gone || age(child.born.load(Ordering::SeqCst)) > STARVED {
+                if is_gone || age(child.born.load(Ordering::SeqCst)) > OLD {
                     child.go_from(stage, Stage::NONE);
                 }
             }
             self.free_place()
         })?;
-        let child = &self.children[place];
-        child.asleep.store(0, Ordering::SeqCst);
-        child.born.store(nanoseconds(), Ordering::SeqCst);
+        self.children[place]
+            .born
+            .store(nanoseconds(), Ordering::SeqCst);
         Some(place)
     }
 
     /// The fork has failed.
     pub fn expect_no_child(&self, place: usize) {
-        self.children[place].go_from(Stage::EXPECTED, Stage::NONE);
+        if let Some(child) = self.children.get(place) {
+            child.go_from(Stage::EXPECTED, Stage::NONE);
+        }
     }
 
     fn free_place(&self) -> Option<usize> {
@@ -198,9 +267,9 @@ impl Page {
     pub fn hold(&self, place: usize) {
         HELD.store(place + 1, Ordering::SeqCst);
         let undecided = Stage::of_this_process(Stage::UNDECIDED);
-        self.children[place]
-            .stage
-            .store(undecided.0, Ordering::SeqCst);
+        if let Some(child) = self.children.get(place) {
+            child.stage.store(undecided.0, Ordering::SeqCst);
+        }
     }
 
     /// In the child: it is about to be a candidate. That takes a while, in which it sleeps too.
@@ -210,63 +279,70 @@ impl Page {
 
     /// In the child: it is a candidate now, or will not be one.
     pub fn decide(&self) {
-        if let Some(child) = self.go_to(HELD.swap(0, Ordering::SeqCst), Stage::DECIDED) {
-            futex::wake_all_shared(&child.stage);
+        if self.go_to(HELD.swap(0, Ordering::SeqCst), Stage::DECIDED) {
+            self.tell();
         }
     }
 
+    fn tell(&self) {
+        self.news.fetch_add(1, Ordering::SeqCst);
+        futex::wake_all_shared(&self.news);
+    }
+
     /// The place of one that took very long may be another's by now.
-    fn go_to(&self, held: usize, to: u32) -> Option<&Child> {
-        let child = self.children.get(held.checked_sub(1)?)?;
-        let (stage, to) = (child.stage(), Stage::of_this_process(to));
-        (stage.pid() == to.pid() && child.go_from(stage, to)).then_some(child)
+    fn go_to(&self, held: usize, to: u32) -> bool {
+        let child = held.checked_sub(1).and_then(|at| self.children.get(at));
+        child.is_some_and(|child| {
+            let (stage, to) = (child.stage(), Stage::of_this_process(to));
+            stage.pid() == to.pid() && child.go_from(stage, to)
+        })
     }
 
-    /// Waits for a young child that is still undecided; `false` if there is none.
-    pub fn wait_for_decision(&self) -> bool {
-        let young = self.children.iter().filter_map(|child| {
+    /// Returns the children that have not decided, each with the number of its place, and when it was forked.
+    pub fn undecided(&self) -> impl Iterator<Item = (usize, Progress, u64)> {
+        let all = self.children.iter().enumerate();
+        all.filter_map(|(place, child)| {
+            let born = child.born.load(Ordering::SeqCst);
+            Some((place, child.stage().progress()?, born))
+        })
+    }
+
+    /// A child has decided in a way that nobody tells of: it has ended, or called exec(2).
+    pub fn has_decided(&self, place: usize, progress: Progress) {
+        if let Some(child) = self.children.get(place) {
             let stage = child.stage();
-            if stage == Stage::NONE {
-                return None;
+            if stage.progress() == Some(progress) {
+                child.go_from(stage, Stage::NONE);
             }
-            if stage.is(Stage::DECIDED) {
-                return Some((child, stage, Duration::ZERO));
-            }
-            let age = age(child.born.load(Ordering::SeqCst));
-            let left = stage.bound().checked_sub(age)?;
-            (!child.is_at_rest(stage)).then_some((child, stage, left))
-        });
-        // A look at each of them: they come to rest at the same time.
-        let Some((child, stage, left)) = young.max_by_key(|(_, _, left)| *left) else {
-            return false;
-        };
-        // Not for longer: meanwhile another one may have become the heir.
-        child.wait(stage, left.min(5 * POLL_INTERVAL));
-        true
+        }
     }
 
-    /// When the children were forked of which it is not known yet what they will be.
-    pub fn births(&self) -> impl Iterator<Item = u64> {
-        let young = self.children.iter();
-        let young = young.filter(|child| child.stage() != Stage::NONE);
-        young.map(|child| child.born.load(Ordering::SeqCst))
+    /// Sleeps until a child tells something new, or for `bound`.
+    pub fn wait_for_news(&self, known: u32, bound: Duration) {
+        futex::wait_shared(&self.news, known, bound);
     }
 
-    pub fn add(&self, kind: u32) {
+    /// Returns a number that changes with each piece of news.
+    pub fn news(&self) -> u32 {
+        self.news.load(Ordering::SeqCst)
+    }
+
+    /// This process is a candidate from now on.
+    pub fn add(&self, kind: Kind, address: u32) {
         let pid = sys::getpid();
         let free = |candidate: &&Candidate| {
             let known = candidate.pid.load(Ordering::SeqCst);
-            !procfs::is_running(known)
-                && candidate
-                    .pid
-                    .compare_exchange(known, pid, Ordering::SeqCst, Ordering::SeqCst)
-                    .is_ok()
+            let order = Ordering::SeqCst;
+            let exchange = || candidate.pid.compare_exchange(known, -1, order, order);
+            !procfs::is_running(known) && exchange().is_ok()
         };
         if let Some(candidate) = self.candidates.iter().find(free) {
             candidate.since.store(nanoseconds(), Ordering::SeqCst);
-            let now = clock::ticks();
-            candidate.started_by.store(now, Ordering::SeqCst);
-            candidate.kind.store(kind, Ordering::SeqCst);
+            candidate.started_by.store(clock::ticks(), Ordering::SeqCst);
+            candidate.address.store(address, Ordering::SeqCst);
+            candidate.kind.store(kind as u32, Ordering::SeqCst);
+            // At last: who reads it before finds none.
+            candidate.pid.store(pid, Ordering::SeqCst);
         }
     }
 
@@ -277,36 +353,66 @@ impl Page {
         }
     }
 
+    /// Returns whether there is, or was, a candidate, or a child that has not decided. Looks at memory alone.
+    pub fn has_children(&self) -> bool {
+        let mut candidates = self.candidates.iter();
+        candidates.any(|candidate| candidate.pid.load(Ordering::SeqCst) != 0)
+            || self.undecided().next().is_some()
+    }
+
     /// Returns whether `pid` is one of the processes that may inherit the file.
     pub fn knows(&self, pid: libc::pid_t) -> bool {
         let mut pids = self.candidates.iter();
         pids.any(|candidate| candidate.pid.load(Ordering::SeqCst) == pid)
     }
 
-    pub fn living(&self, kind: u32, except: libc::pid_t) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(move |candidate| {
+    /// Returns the other processes that say that they are candidates, and that live.
+    pub fn claimants(&self) -> impl Iterator<Item = Claimant> {
+        let ourselves = sys::getpid();
+        self.candidates.iter().filter_map(move |candidate| {
             let pid = candidate.pid.load(Ordering::SeqCst);
-            let is_it = candidate.kind.load(Ordering::SeqCst) == kind && pid != except;
-            is_it && candidate.is_running(pid)
+            let latest = candidate.started_by.load(Ordering::SeqCst);
+            let lives = || procfs::is_running_since(pid, latest);
+            (pid > 0 && pid != ourselves && lives()).then_some(())?;
+            Some(Claimant {
+                pid,
+                kind: Kind::of(candidate.kind.load(Ordering::SeqCst))?,
+                since: candidate.since.load(Ordering::SeqCst),
+                address: candidate.address.load(Ordering::SeqCst),
+            })
         })
     }
-}
 
-impl Candidate {
-    /// Whether it runs; not so if its PID is another one's by now.
-    fn is_running(&self, pid: libc::pid_t) -> bool {
-        procfs::is_running_since(pid, self.started_by.load(Ordering::SeqCst))
+    /// Returns how many session leaders there are among the candidates.
+    pub fn leaders(&self) -> usize {
+        let is_leader = |claimant: &Claimant| {
+            let kinds = [Kind::Leader, Kind::GrandchildLeader, Kind::ExtraLeader];
+            kinds.contains(&claimant.kind)
+        };
+        self.claimants().filter(is_leader).count()
     }
-}
 
-impl Stage {
-    fn bound(self) -> Duration {
-        let has_hardly_run =
-            || procfs::processor_ticks(self.pid()).is_some_and(|ticks| ticks < SOME_PROCESSOR);
-        let starves = self == Self::EXPECTED
-            || self.is(Self::DECIDING)
-            || self.is(Self::UNDECIDED) && has_hardly_run();
-        if starves { STARVED } else { UNDECIDED }
+    /// The owner ends of its own accord, and leaves the path to a child that decides only now.
+    pub fn abandon(&self) {
+        self.abandoned.store(nanoseconds(), Ordering::SeqCst);
+    }
+
+    /// Returns whether this process, which was forked and has begun its session at these times, may take the
+    /// path that the owner has left to its children. Only one may.
+    pub fn may_come_late(&self, (born, session): (u64, u64)) -> bool {
+        let abandoned = self.abandoned.load(Ordering::SeqCst);
+        let within = |from: u64, to: u64| {
+            let time = to.checked_sub(from).map(Duration::from_nanos);
+            time.is_some_and(|time| time <= LAUNCH)
+        };
+        let order = Ordering::SeqCst;
+        abandoned != 0
+            && within(born, abandoned)
+            && within(abandoned, session)
+            && self
+                .late
+                .compare_exchange(0, sys::getpid(), order, order)
+                .is_ok()
     }
 }
 
@@ -321,25 +427,7 @@ impl Child {
             .compare_exchange(from.0, to.0, order, order)
             .is_ok()
     }
-
-    fn is_at_rest(&self, stage: Stage) -> bool {
-        if !stage.is(Stage::UNDECIDED) || !procfs::is_asleep(stage.pid()) {
-            self.asleep.store(0, Ordering::SeqCst);
-            return false;
-        }
-        let (now, order) = (nanoseconds(), Ordering::SeqCst);
-        let since = self.asleep.compare_exchange(0, now, order, order);
-        since.is_err_and(|since| age(since) >= REST)
-    }
-
-    /// Waits, with a bound, until the child has decided. Of its end, or its exec, nobody is told.
-    fn wait(&self, stage: Stage, bound: Duration) {
-        let is_expected = stage == Stage::EXPECTED;
-        if stage.is(Stage::DECIDED) || !is_expected && !procfs::is_as_forked(stage.pid()) {
-            self.go_from(stage, Stage::NONE);
-        } else {
-            let bound = if is_expected { POLL_INTERVAL } else { bound };
-            futex::wait_shared(&self.stage, stage.0, bound);
-        }
-    }
 }
+
+/// Pause between two looks at children that have not decided.
+pub const LOOK: Duration = POLL_INTERVAL.saturating_mul(5);

@@ -12,7 +12,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::pidfile::content::{Content, write};
 use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
-use crate::sys::fs::{FileId, directory_of, flock, fstat, lstat, open, rename, set_mode, unlink};
+use crate::sys::fs::{
+    FileId, directory_of, flock, for_each_name, fstat, lstat, open, rename, set_mode, unlink,
+};
 use crate::sys::{self, Errno, check, clock};
 
 /// A new file that has its name.
@@ -153,15 +155,17 @@ fn rename_to_free(from: &CStr, to: &CStr) -> Result<(), Errno> {
 /// Removes other names of the file that an earlier start has left in the same directory, where it could not
 /// remove them.
 pub fn remove_drafts(path: &CStr, stat: &libc::stat64) {
-    use std::os::unix::ffi::OsStrExt;
     let directory = directory_of(path);
-    let listed = std::fs::read_dir(std::ffi::OsStr::from_bytes(directory.to_bytes()));
-    for entry in listed.into_iter().flatten().flatten() {
-        if entry.file_name().as_bytes().starts_with(DRAFT) {
-            let draft = CString::new(entry.path().into_os_string().as_bytes()).unwrap_or_default();
-            if lstat(&draft).is_ok_and(|found| FileId::from(&found) == FileId::from(stat)) {
-                let _ = unlink(&draft);
-            }
+    let mut drafts = Vec::new();
+    let _ = for_each_name(&directory, |name| {
+        if name.to_bytes().starts_with(DRAFT) {
+            let draft = [directory.to_bytes(), b"/", name.to_bytes()].concat();
+            drafts.extend(CString::new(draft));
+        }
+    });
+    for draft in drafts {
+        if lstat(&draft).is_ok_and(|found| FileId::from(&found) == FileId::from(stat)) {
+            let _ = unlink(&draft);
         }
     }
 }

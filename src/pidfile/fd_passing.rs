@@ -1,134 +1,339 @@
-//! What an heir may lack: a descriptor that it can write through.
+//! How a successor gets the file: over a socket at which its keeper listens (unix(7)), the owner sends the
+//! descriptor that holds the lock and can be written through (SCM_RIGHTS).
 //!
-//! A launcher that gives up root and forks then leaves a daemon that may neither remove the file, in a
-//! directory of root's, nor open it for writing. But its own keeper has opened it in time. So with
-//! the file the keeper passes on that descriptor, over a socket at which the heir's keeper listens
-//! (unix(7), SCM_RIGHTS), and the heir can at least empty the file in the end.
+//! So the successor needs no right of its own: neither to find the file (chroot(2)), nor to open it for
+//! writing, nor to get the lock before others. Both ends know from the kernel who the other one is
+//! (SO_PEERCRED): a process, and the user that it was when it began to listen.
 //!
-//! The owner gives it to nobody but its heir (SO_PEERCRED). The heir takes no other file than the one
-//! that it inherits, whoever has sent it.
+//! ```text
+//! successor   listens at an address of the kernel's choice, and tells its number
+//! owner       connects, asks the kernel who it is, writes the PID, sends the descriptor
+//! successor   has the file, and answers
+//! owner       ends; if the successor ends before it has answered, takes the file back
+//! ```
 
 use std::ffi::c_int;
 use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::time::Duration;
 
-use crate::sys::fs::{FileId, fstat};
-use crate::sys::{self, check};
+use crate::sys::fs::FileId;
+use crate::sys::{self, Errno, check, clock};
 
-/// Others may have sent something first.
-const ATTEMPTS: usize = 8;
+/// Which addresses one tries that has called exec(2), and can tell its owner nothing any more.
+const AFTER_EXEC: u32 = 4;
+/// How long the one end waits for a message that the other is just sending.
+const SENDING: Duration = Duration::from_secs(2);
 
-/// Where an heir listens.
-pub struct Bequest(OwnedFd);
+/// Where a successor listens.
+pub struct Listener(OwnedFd);
+
+/// One end of a connection.
+pub struct Connection(OwnedFd);
+
+/// What an owner has to say.
+pub enum Message {
+    /// The file is yours. With it comes the directory that it was put in.
+    File(OwnedFd, Option<FileId>),
+    /// It was deleted just before it would have become yours.
+    Deleted,
+}
+
+/// What has become of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Taken,
+    /// It ends.
+    Ended,
+    /// It neither answers nor ends.
+    None,
+}
 
 /// Room for one descriptor, aligned as the kernel's header wants it.
 #[repr(C, align(8))]
 struct Control([u8; 64]);
 
-impl Bequest {
-    pub fn expect() -> Option<Self> {
+/// What is sent.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Text {
+    kind: u64,
+    device: u64,
+    inode: u64,
+}
+
+const FILE: u64 = 1;
+const FILE_OF_NOWHERE: u64 = 2;
+const DELETED: u64 = 3;
+const TAKEN: u64 = 4;
+
+impl Listener {
+    /// Begins to listen; returns the number of the address too.
+    pub fn new() -> Option<(Self, u32)> {
         let socket = socket()?;
-        let (address, length) = address_of(sys::getpid());
-        // SAFETY: an address of that length; the descriptor is ours.
+        let mut address = no_address();
+        let unnamed = size_of::<libc::sa_family_t>() as libc::socklen_t;
+        let mut length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        // SAFETY: an address of that length, and room for one as long; the descriptor is ours.
         unsafe {
             let fd = socket.as_raw_fd();
-            check(libc::bind(fd, (&raw const address).cast(), length)).ok()?;
-            check(libc::listen(fd, 1)).ok()?;
+            check(libc::bind(fd, (&raw const address).cast(), unnamed)).ok()?;
+            check(libc::listen(fd, 8)).ok()?;
+            check(libc::getsockname(
+                fd,
+                (&raw mut address).cast(),
+                &mut length,
+            ))
+            .ok()?;
         }
+        // A zero byte and five hexadecimal digits (unix(7), autobind).
+        let mut number = 0;
+        for digit in address.sun_path.get(1..6)? {
+            number = number << 4 | char::from(*digit as u8).to_digit(16)?;
+        }
+        // So that no address is 0.
+        Some((Self(socket), number + 1))
+    }
+
+    /// Begins to listen where the owner will look for a process that has called exec(2).
+    pub fn after_exec() -> Option<Self> {
+        let socket = socket()?;
+        (0..AFTER_EXEC).find_map(|which| {
+            let (address, length) = address_after_exec(sys::getpid(), which);
+            // SAFETY: an address of that length; the descriptor is ours.
+            let bound =
+                unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
+            check(bound).ok()
+        })?;
+        // SAFETY: takes numbers only.
+        check(unsafe { libc::listen(socket.as_raw_fd(), 8) }).ok()?;
         Some(Self(socket))
     }
 
-    /// The descriptor of this file that the last owner has left, if it has.
-    pub fn receive(self, file: FileId) -> Option<OwnedFd> {
-        (0..ATTEMPTS).find_map(|_| {
-            receive_from(&self.accept()?).filter(|fd| {
-                // SAFETY: only asks.
-                let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
-                let is_writable = flags != -1 && flags & libc::O_ACCMODE == libc::O_RDWR;
-                is_writable && fstat(fd).is_ok_and(|stat| FileId::from(&stat) == file)
+    /// Sleeps until somebody connects, or the process ends that `pidfd` stands for; or for `bound`.
+    /// Returns whether somebody has connected.
+    pub fn wait(&self, pidfd: Option<&OwnedFd>, bound: Option<Duration>) -> bool {
+        let of = |fd: c_int| libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // poll(2) ignores negative numbers.
+        let mut fds = [
+            of(self.0.as_raw_fd()),
+            of(pidfd.map_or(-1, OwnedFd::as_raw_fd)),
+        ];
+        poll(&mut fds, bound);
+        fds[0].revents != 0
+    }
+
+    /// Returns what the owner has sent, if there is something; others are not listened to.
+    pub fn receive(
+        &self,
+        is_owner: impl Fn(&libc::ucred) -> bool,
+    ) -> Option<(Message, Connection)> {
+        let none = ptr::null_mut();
+        loop {
+            let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+            // SAFETY: takes no address; the new descriptor is nobody else's.
+            let connection = unsafe {
+                let fd = libc::accept4(self.0.as_raw_fd(), none, none.cast(), flags);
+                Connection(OwnedFd::from_raw_fd(check(fd).ok()?))
+            };
+            if connection.peer().is_some_and(|peer| is_owner(&peer))
+                && let Some((text, fd)) = connection.read(SENDING)
+            {
+                let parent = FileId(text.device, text.inode);
+                let message = match (text.kind, fd) {
+                    (FILE, Some(fd)) => Message::File(fd, Some(parent)),
+                    (FILE_OF_NOWHERE, Some(fd)) => Message::File(fd, None),
+                    (DELETED, _) => Message::Deleted,
+                    _ => continue,
+                };
+                return Some((message, connection));
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Connects to the keeper of a process, at the number that it has told (0: after exec(2)). Returns who it
+    /// is, and was when it began to listen.
+    pub fn to(pid: libc::pid_t, number: u32) -> Option<(Self, libc::ucred)> {
+        let numbered = number.checked_sub(1).map(numbered_address);
+        let after_exec = (0..AFTER_EXEC).map(|which| address_after_exec(pid, which));
+        numbered
+            .into_iter()
+            .chain(after_exec)
+            .find_map(|(address, length)| {
+                let connection = Self(socket()?);
+                // SAFETY: an address of that length; the descriptor is ours.
+                let connected = unsafe {
+                    let fd = connection.0.as_raw_fd();
+                    libc::connect(fd, (&raw const address).cast(), length)
+                };
+                check(connected).ok()?;
+                let peer = connection.peer().filter(|peer| peer.pid == pid)?;
+                Some((connection, peer))
             })
+    }
+
+    fn peer(&self) -> Option<libc::ucred> {
+        let mut peer = MaybeUninit::<libc::ucred>::zeroed();
+        let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+        // SAFETY: room for the answer, which is read only on success; zeroed is a valid ucred.
+        unsafe {
+            check(libc::getsockopt(
+                self.0.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                peer.as_mut_ptr().cast(),
+                &mut size,
+            ))
+            .ok()?;
+            Some(peer.assume_init())
+        }
+    }
+
+    /// Owner: sends the file, and the directory that it is in.
+    pub fn offer(&self, file: &OwnedFd, parent: Option<FileId>) -> Result<(), Errno> {
+        let FileId(device, inode) = parent.unwrap_or(FileId(0, 0));
+        let kind = if parent.is_some() {
+            FILE
+        } else {
+            FILE_OF_NOWHERE
+        };
+        let text = Text {
+            kind,
+            device,
+            inode,
+        };
+        self.write(text, Some(file))
+    }
+
+    /// Owner: says that the file was deleted.
+    pub fn tell_deleted(&self) {
+        let _ = self.write(Text::bare(DELETED), None);
+    }
+
+    /// Owner: waits, for `bound` at most, until the successor has the file.
+    pub fn answer(&self, bound: Duration) -> Answer {
+        match self.read_or_end(bound) {
+            Some(Some((text, _))) if text.kind == TAKEN => Answer::Taken,
+            Some(_) => Answer::Ended,
+            None => Answer::None,
+        }
+    }
+
+    /// Successor: says that it has the file.
+    pub fn acknowledge(&self) {
+        let _ = self.write(Text::bare(TAKEN), None);
+    }
+
+    fn write(&self, mut text: Text, fd: Option<&OwnedFd>) -> Result<(), Errno> {
+        let mut control = Control([0; 64]);
+        with_message(&mut text, &mut control, |message| {
+            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+            // SAFETY: the control data has room for one descriptor.
+            unsafe {
+                if let Some(fd) = fd {
+                    message.msg_controllen = libc::CMSG_SPACE(size_of::<c_int>() as u32) as _;
+                    let header = libc::CMSG_FIRSTHDR(message);
+                    (*header).cmsg_level = libc::SOL_SOCKET;
+                    (*header).cmsg_type = libc::SCM_RIGHTS;
+                    (*header).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as _;
+                    libc::CMSG_DATA(header)
+                        .cast::<c_int>()
+                        .write_unaligned(fd.as_raw_fd());
+                } else {
+                    message.msg_control = ptr::null_mut();
+                    message.msg_controllen = 0;
+                }
+                check(libc::sendmsg(self.0.as_raw_fd(), message, flags) as c_int).map(drop)
+            }
         })
     }
 
-    fn accept(&self) -> Option<OwnedFd> {
-        let none = ptr::null_mut();
-        // SAFETY: takes no address; the new descriptor is nobody else's.
-        unsafe {
-            let sender = libc::accept4(self.0.as_raw_fd(), none, none.cast(), libc::SOCK_CLOEXEC);
-            Some(OwnedFd::from_raw_fd(check(sender).ok()?))
+    fn read(&self, bound: Duration) -> Option<(Text, Option<OwnedFd>)> {
+        self.read_or_end(bound).flatten()
+    }
+
+    /// Returns a message, or that the other end is closed; `None` if neither comes.
+    #[expect(
+        clippy::option_option,
+        reason = "no answer and no message are two things"
+    )]
+    fn read_or_end(&self, bound: Duration) -> Option<Option<(Text, Option<OwnedFd>)>> {
+        let end = clock::now() + bound;
+        loop {
+            let mut fds = [libc::pollfd {
+                fd: self.0.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            }];
+            poll(&mut fds, Some(end.saturating_sub(clock::now())));
+            if fds[0].revents != 0 {
+                return Some(self.take());
+            }
+            if clock::now() >= end {
+                return None;
+            }
+        }
+    }
+
+    fn take(&self) -> Option<(Text, Option<OwnedFd>)> {
+        let (mut text, mut control) = (Text::bare(0), Control([0; 64]));
+        let fd = with_message(&mut text, &mut control, |message| {
+            let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+            // SAFETY: the message has room for what it says. The kernel puts in whole descriptors, and
+            // those are nobody else's.
+            unsafe {
+                let read = libc::recvmsg(self.0.as_raw_fd(), message, flags);
+                (read as usize == size_of::<Text>()).then_some(())?;
+                let Some(header) = libc::CMSG_FIRSTHDR(message).as_ref() else {
+                    return Some(None);
+                };
+                let is_one = header.cmsg_level == libc::SOL_SOCKET
+                    && header.cmsg_type == libc::SCM_RIGHTS
+                    && header.cmsg_len == libc::CMSG_LEN(size_of::<c_int>() as u32) as usize;
+                Some(is_one.then(|| {
+                    OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<c_int>().read_unaligned())
+                }))
+            }
+        })?;
+        Some((text, fd))
+    }
+}
+
+impl Text {
+    fn bare(kind: u64) -> Self {
+        Self {
+            kind,
+            device: 0,
+            inode: 0,
         }
     }
 }
 
-/// Leaves a copy of the descriptor to the heir, if that listens.
-pub fn leave(fd: &OwnedFd, heir: libc::pid_t) -> Option<()> {
-    let socket = socket()?;
-    let (address, length) = address_of(heir);
-    let mut peer = MaybeUninit::<libc::ucred>::zeroed();
-    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: an address of that length; room for the answer, which is read only on success.
-    let peer = unsafe {
-        let raw = socket.as_raw_fd();
-        check(libc::connect(raw, (&raw const address).cast(), length)).ok()?;
-        let answer = peer.as_mut_ptr().cast();
-        check(libc::getsockopt(
-            raw,
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            answer,
-            &mut size,
-        ))
-        .ok()?;
-        peer.assume_init()
-    };
-    if peer.pid != heir {
-        return None;
-    }
-    let mut control = Control([0; 64]);
-    with_message(&mut control, |message| {
-        // SAFETY: the control data has room for one descriptor.
-        unsafe {
-            message.msg_controllen = libc::CMSG_SPACE(size_of::<c_int>() as u32) as _;
-            let header = libc::CMSG_FIRSTHDR(message);
-            (*header).cmsg_level = libc::SOL_SOCKET;
-            (*header).cmsg_type = libc::SCM_RIGHTS;
-            (*header).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as _;
-            libc::CMSG_DATA(header)
-                .cast::<c_int>()
-                .write_unaligned(fd.as_raw_fd());
-            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-            check(libc::sendmsg(socket.as_raw_fd(), message, flags) as c_int).ok()
-        }
-    })
-    .map(|_| ())
+/// poll(2); returns early if it is interrupted.
+fn poll(fds: &mut [libc::pollfd], bound: Option<Duration>) {
+    let bound = bound.map_or(-1, |bound| {
+        c_int::try_from(bound.as_millis() + 1).unwrap_or(c_int::MAX)
+    });
+    // SAFETY: as many as there are, and writable.
+    unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, bound) };
 }
 
-fn receive_from(sender: &OwnedFd) -> Option<OwnedFd> {
-    let mut control = Control([0; 64]);
-    with_message(&mut control, |message| {
-        let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
-        // SAFETY: the message has room for what it says. The kernel puts in whole descriptors, and
-        // those are nobody else's.
-        unsafe {
-            check(libc::recvmsg(sender.as_raw_fd(), message, flags) as c_int).ok()?;
-            let header = libc::CMSG_FIRSTHDR(message).as_ref()?;
-            let is_one = header.cmsg_level == libc::SOL_SOCKET
-                && header.cmsg_type == libc::SCM_RIGHTS
-                && header.cmsg_len as usize == libc::CMSG_LEN(size_of::<c_int>() as u32) as usize;
-            is_one.then(|| {
-                OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<c_int>().read_unaligned())
-            })
-        }
-    })
-}
-
-/// A message of one byte, and room for a descriptor.
-fn with_message<T>(control: &mut Control, call: impl FnOnce(&mut libc::msghdr) -> T) -> T {
-    let mut byte = [0_u8];
+/// A message of one text, and room for a descriptor.
+fn with_message<T>(
+    text: &mut Text,
+    control: &mut Control,
+    call: impl FnOnce(&mut libc::msghdr) -> T,
+) -> T {
     let mut part = libc::iovec {
-        iov_base: byte.as_mut_ptr().cast(),
-        iov_len: byte.len(),
+        iov_base: ptr::from_mut(text).cast(),
+        iov_len: size_of::<Text>(),
     };
     // SAFETY: all zeroes is a message without anything.
     let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -150,15 +355,27 @@ fn socket() -> Option<OwnedFd> {
     }
 }
 
-/// In the abstract namespace, which needs no file system.
-fn address_of(heir: libc::pid_t) -> (libc::sockaddr_un, libc::socklen_t) {
+fn no_address() -> libc::sockaddr_un {
     // SAFETY: all zeroes is an address.
     let mut address: libc::sockaddr_un = unsafe { MaybeUninit::zeroed().assume_init() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    let name = format!("\0libpidfile-{heir}");
-    for (to, from) in address.sun_path.iter_mut().zip(name.bytes()) {
+    address
+}
+
+/// In the abstract namespace, which needs no file system.
+fn abstract_address(name: &str) -> (libc::sockaddr_un, libc::socklen_t) {
+    let mut address = no_address();
+    for (to, from) in address.sun_path[1..].iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;
     }
-    let length = offset_of!(libc::sockaddr_un, sun_path) + name.len();
+    let length = offset_of!(libc::sockaddr_un, sun_path) + 1 + name.len();
     (address, length as libc::socklen_t)
+}
+
+fn numbered_address(number: u32) -> (libc::sockaddr_un, libc::socklen_t) {
+    abstract_address(&format!("{:05x}", number & 0xf_ffff))
+}
+
+fn address_after_exec(pid: libc::pid_t, which: u32) -> (libc::sockaddr_un, libc::socklen_t) {
+    abstract_address(&format!("libpidfile-{pid}-{which}"))
 }

@@ -13,6 +13,9 @@ use crate::pidfile::content::read_pid;
 use crate::sys::fs::{fstat, read_once};
 use crate::sys::{self, Errno, clock, procfs};
 
+/// All locks of all files (proc(5)), as far as their holders are in this PID namespace.
+const LOCKS: &str = "/proc/locks";
+
 /// What is known of a process that a PID file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -48,7 +51,12 @@ pub fn holder(fd: &OwnedFd, path: &CStr) -> Holder {
     let Ok(stat) = fstat(fd) else {
         return Holder::Unseen;
     };
-    let holders = flock_holders(&stat);
+    if let Some(pid) = named.filter(|pid| judge(*pid, &stat, path) == Verdict::Owner) {
+        return Holder::Owner(Some(pid));
+    }
+    let mut holders = flock_holders(&stat);
+    // A lock goes on when the process has ended that has taken it, if another one has got the open file.
+    holders.retain(|pid| procfs::is_running(*pid));
     if holders.is_empty() {
         return Holder::Unseen;
     }
@@ -90,32 +98,40 @@ pub fn judge(pid: libc::pid_t, stat: &libc::stat64, path: &CStr) -> Verdict {
     }
 }
 
+/// Returns whether a process waits for the flock(2) on the file.
+pub fn is_waited_for(stat: &libc::stat64) -> bool {
+    let inode = format!(":{}", stat.st_ino);
+    let waits = |line: &str| {
+        let mut fields = line.split_ascii_whitespace();
+        fields.nth(1) == Some("->") && fields.any(|field| field.ends_with(&inode))
+    };
+    procfs::any_line(LOCKS, waits)
+}
+
 /// Returns the processes that hold the flock(2) of a file, as far as /proc/locks (proc(5)) shows them.
 fn flock_holders(stat: &libc::stat64) -> Vec<libc::pid_t> {
-    let Ok(locks) = std::fs::read_to_string("/proc/locks") else {
-        return Vec::new();
-    };
     let (major, minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
     let file = format!("{major:02x}:{minor:02x}:{}", stat.st_ino);
-    let holder = |line: &str| {
+    let holder = |line: &str| -> Option<libc::pid_t> {
         let mut fields = line.split_ascii_whitespace().skip(1);
         // One who waits has an arrow there.
         (fields.next() == Some("FLOCK")).then_some(())?;
         let pid = fields.nth(2)?.parse().ok()?;
         (fields.next() == Some(&file) && pid > 0).then_some(pid)
     };
-    locks.lines().filter_map(holder).collect()
+    let mut holders = Vec::new();
+    procfs::any_line(LOCKS, |line| {
+        holders.extend(holder(line));
+        false
+    });
+    holders
 }
 
 /// Returns whether a process could have written the file: one that could not is no owner.
 fn may_write(pid: libc::pid_t, stat: &libc::stat64) -> bool {
-    let line = procfs::record(&format!("/proc/{pid}/status"), b'\n', b"Uid:");
-    let line = String::from_utf8(line.unwrap_or_default()).unwrap_or_default();
-    let user = line.split_ascii_whitespace().nth(1);
-    let user: Option<libc::uid_t> = user.and_then(|user| user.parse().ok());
     // SAFETY: geteuid(2) takes nothing and always succeeds.
     let ours = unsafe { libc::geteuid() };
-    user.is_none_or(|user| user == 0 || user == ours || user == stat.st_uid)
+    procfs::user(pid).is_none_or(|user| user == 0 || user == ours || user == stat.st_uid)
 }
 
 /// Returns whether a process was started to own the file at `path`, or has a keeper.

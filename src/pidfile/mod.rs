@@ -8,7 +8,7 @@
 pub mod acquire;
 pub mod content;
 mod creation;
-mod fd_passing;
+pub mod fd_passing;
 mod holder;
 pub mod location;
 mod objection;
@@ -22,10 +22,11 @@ use std::time::Duration;
 use crate::pidfile::content::{names_us_at, read_pid, replace};
 use crate::sys::file_system;
 use crate::sys::fs::{
-    FileId, born, file_at, flock, fstat, is_regular, open, open_regular, parent, unlink, unlock,
+    FileId, born, file_at, flock, flock_by_kernel, fstat, is_regular, open, open_regular, parent,
+    unlink,
 };
 use crate::sys::futex::POLL_INTERVAL;
-use crate::sys::{self, Errno, clock, futex, procfs};
+use crate::sys::{self, Errno, clock, futex};
 
 /// What a look at the path has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +62,6 @@ pub struct PidFile {
 
 /// How long an unlink(2) may take from its event to its end, if it has a processor.
 const GOING: Duration = Duration::from_millis(50);
-/// For so long has an heir to hold the lock, if it says nothing.
-const HELD: Duration = Duration::from_millis(5);
 
 /// What has become of the file of a process that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,52 +206,42 @@ impl PidFile {
         }
     }
 
-    /// Passes the file on: writes the heir's PID into it, lets go of the lock, and waits until
-    /// somebody has it. `wait` sleeps for a moment and tells whether the heir says that it has.
-    /// Answers whether that was so; if not, the file is ours as before.
-    pub fn hand_over(&self, heir: libc::pid_t, bound: Duration, wait: impl Fn() -> bool) -> bool {
-        let (Some(fd), Some(writable)) = (&self.fd, self.to_write()) else {
-            return false;
-        };
-        if self.look() != Sight::Present || !self.names_us() || replace(writable, heir).is_err() {
-            return false;
+    /// Makes the file name another process, unless it is not this process's any more. Returns the descriptor
+    /// that holds the lock and was written through.
+    pub fn rename_owner(&self, pid: libc::pid_t) -> Option<&OwnedFd> {
+        let writable = self.to_write()?;
+        let is_ours = self.look() == Sight::Present && self.names_us() || pid == sys::getpid();
+        (is_ours && replace(writable, pid).is_ok()).then_some(writable)
+    }
+
+    /// Returns the file that its last owner has sent, if it names this process. It holds the lock already: that
+    /// belongs to the open file, which both have.
+    pub fn received(path: &CStr, fd: OwnedFd, parent: Option<FileId>) -> Option<Self> {
+        let stat = fstat(&fd).ok()?;
+        let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+        if !is_regular || read_pid(&fd) != Some(sys::getpid()) {
+            return None;
         }
-        if open(&self.path, libc::O_RDWR).is_err() {
-            // Nor can the heir.
-            fd_passing::leave(writable, heir);
+        // The kernel shows who has locked it last: that is to be this process. But a change of the lock lets
+        // others in who wait for it.
+        if !holder::is_waited_for(&stat) {
+            let _ = flock_by_kernel(&fd, libc::LOCK_SH | libc::LOCK_NB);
         }
-        let end = clock::now() + bound;
-        let mut held = None;
-        unlock(fd);
-        loop {
-            if wait() {
-                return true;
-            }
-            let now = clock::now();
-            let (living, late) = (procfs::is_running(heir), now >= end);
-            let lock = flock(fd);
-            if lock.is_ok() {
-                held = None;
-            }
-            match lock {
-                // By the heir, or for a moment by one who will see that the file names the heir.
-                Err(_) if late => return true,
-                // An heir that has called exec cannot say that it has it, nor that it is about to
-                // end. It would have ended by then.
-                Err(_) if living && now.saturating_sub(*held.get_or_insert(now)) > HELD => {
-                    return true;
-                }
-                Err(_) => {}
-                // Before the heir had it: there is nothing to be passed on any more.
-                Ok(()) if self.look() == Sight::Deleted => return false,
-                Ok(()) if living && !late => unlock(fd),
-                Ok(()) => {
-                    // Where that fails the file names another process, and is not removed by us.
-                    let _ = replace(writable, sys::getpid());
-                    return false;
-                }
-            }
-        }
+        let locked = flock(&fd).is_ok();
+        Some(Self {
+            path: path.to_owned(),
+            id: FileId::from(&stat),
+            parent,
+            fd: Some(fd),
+            writable: None,
+            locked,
+            remark: None,
+        })
+    }
+
+    /// Returns the directory that the file was put in.
+    pub fn parent(&self) -> Option<FileId> {
+        self.parent
     }
 
     /// Takes away what a dead owner has left. The lock is ours, so nobody else does.

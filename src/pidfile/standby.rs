@@ -1,84 +1,92 @@
 //! The file of another process, which this one may inherit.
 
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
 
 use crate::pidfile::PidFile;
 use crate::pidfile::content::read_pid;
-use crate::pidfile::fd_passing::Bequest;
-use crate::sys::fs::{FileId, flock_by_kernel, fstat, is_regular, open, parent, unlock};
-use crate::sys::{self, Errno, procfs};
+use crate::pidfile::holder::{Holder, holder};
+use crate::sys::fs::{FileId, file_at, flock, fstat, open, parent};
+use crate::sys::{self, procfs};
 
-/// A PID file that another process owns, and that this one may inherit.
-pub struct Baton {
-    file: PidFile,
-    fd: OwnedFd,
-    /// Where it cannot be written to.
-    bequest: Option<Bequest>,
-}
+/// A PID file that another process owns, and that this one may inherit. It was opened when this process still
+/// had the right to.
+pub struct StandbyFile(PidFile);
 
-/// What who gets the lock of such a file finds.
+/// What such a file is when its owner has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// It names this process.
     Ours,
     /// It names another living process.
-    Others,
+    Other(libc::pid_t),
     /// It names a dead process.
     Stale,
     /// Nobody finds it any more, or it was emptied where it could not be removed.
     Removed,
+    /// It could not even be opened.
+    Unknown,
 }
 
-impl Baton {
+impl StandbyFile {
     pub fn open(path: &CStr) -> Option<Self> {
-        let (fd, bequest) = match open(path, libc::O_RDWR) {
-            Ok(fd) => (fd, None),
-            Err(_) => (open(path, libc::O_RDONLY).ok()?, Bequest::expect()),
-        };
+        let fd = open(path, libc::O_RDWR).or_else(|_| open(path, libc::O_RDONLY));
+        let fd = fd.ok()?;
         let stat = fstat(&fd).ok()?;
-        let file = PidFile {
-            path: path.to_owned(),
-            id: FileId::from(&stat),
-            parent: parent(path),
-            fd: None,
-            writable: None,
-            locked: true,
-            remark: None,
-        };
-        is_regular(&stat).then_some(Self { file, fd, bequest })
-    }
-
-    /// Blocks until the lock is free, and takes it.
-    pub fn wait(&self) -> Result<Found, Errno> {
-        let fd = &self.fd;
-        // Interrupted when the host changes its user (nptl/setxid).
-        while let Err(errno) = flock_by_kernel(fd, libc::LOCK_EX) {
-            if errno != Errno(libc::EINTR) {
-                return Err(errno);
-            }
-        }
-        if fstat(fd)?.st_nlink == 0 {
-            return Ok(Found::Removed);
-        }
-        Ok(match read_pid(fd) {
-            Some(pid) if pid == sys::getpid() => Found::Ours,
-            Some(pid) if procfs::is_running(pid) => Found::Others,
-            Some(_) => Found::Stale,
-            None => Found::Removed,
+        let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+        is_regular.then(|| {
+            Self(PidFile {
+                path: path.to_owned(),
+                id: FileId::from(&stat),
+                parent: parent(path),
+                fd: Some(fd),
+                writable: None,
+                locked: false,
+                remark: None,
+            })
         })
     }
 
-    pub fn let_go(&self) {
-        unlock(&self.fd);
+    /// Returns the process that it names.
+    pub fn owner(&self) -> Option<libc::pid_t> {
+        self.0.fd.as_ref().and_then(read_pid)
     }
 
-    pub fn take(self) -> PidFile {
-        let id = self.file.id;
-        PidFile {
-            fd: Some(self.fd),
-            writable: self.bequest.and_then(|bequest| bequest.receive(id)),
-            ..self.file
+    /// Returns whether no other process holds the lock as an owner does. If nobody held it, it is this process's.
+    pub fn is_free(&self) -> bool {
+        let Some(fd) = &self.0.fd else { return false };
+        if flock(fd).is_ok() {
+            return true;
+        }
+        holder(fd, &self.0.path) == Holder::Stranger
+    }
+
+    pub fn look(&self) -> Found {
+        let stat = self.0.fd.as_ref().map(fstat);
+        if !matches!(stat, Some(Ok(stat)) if stat.st_nlink > 0)
+            || file_at(&self.0.path).is_ok_and(|id| id != self.0.id)
+        {
+            return Found::Removed;
+        }
+        match self.owner() {
+            Some(pid) if pid == sys::getpid() => Found::Ours,
+            Some(pid) if procfs::is_running(pid) => Found::Other(pid),
+            Some(_) => Found::Stale,
+            None => Found::Removed,
+        }
+    }
+
+    /// Takes the file: it names this process.
+    pub fn take(mut self) -> Option<PidFile> {
+        self.0.locked = flock(self.0.fd.as_ref()?).is_ok();
+        Some(self.0)
+    }
+
+    /// Removes the file of a dead owner, unless another start is just taking it over.
+    pub fn remove_stale(self) {
+        let is_locked = self.0.fd.as_ref().is_some_and(|fd| flock(fd).is_ok());
+        // Under the lock: nobody has changed it since.
+        if is_locked && self.look() == Found::Stale {
+            self.0.remove_stale();
         }
     }
 }

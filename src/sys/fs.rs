@@ -51,11 +51,6 @@ pub fn set_mode(fd: &OwnedFd, mode: libc::mode_t) -> Result<(), Errno> {
     check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
 }
 
-/// Gives up the lock of an open file.
-pub fn unlock(fd: &OwnedFd) {
-    let _ = flock_by_kernel(fd, libc::LOCK_UN);
-}
-
 /// Opens a file with `flags` of open(2). The last component of the path is not followed if it is a symbolic link; the
 /// call does not block; the file becomes no controlling terminal and is not inherited.
 pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
@@ -210,33 +205,36 @@ pub fn read_once(path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {
     usize::try_from(length).map_err(|_| errno())
 }
 
-/// Returns the entries of a directory that are numbers, as those of /proc. opendir(3) is not used: it allocates from the
-/// host's malloc.
+/// Returns the entries of a directory that are numbers, as those of /proc.
 pub fn numbers_in(directory: &CStr) -> Result<Vec<c_int>, Errno> {
+    let mut numbers = Vec::new();
+    for_each_name(directory, |name| {
+        let name = name.to_str().ok();
+        numbers.extend(name.and_then(|name| name.parse::<c_int>().ok()));
+    })?;
+    Ok(numbers)
+}
+
+/// Calls `with` with the name of each entry of a directory. opendir(3) is not used: it allocates from the host's malloc.
+pub fn for_each_name(directory: &CStr, mut with: impl FnMut(&CStr)) -> Result<(), Errno> {
     /// In front of a name: inode, offset, length of the entry, type (getdents64(2)).
     const HEADER: usize = 8 + 8 + 2 + 1;
     const LENGTH: usize = 8 + 8;
     let fd = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
-    let mut numbers = Vec::new();
     let mut entries = [0_u8; 1024];
     loop {
         let (to, size) = (entries.as_mut_ptr(), entries.len());
         // SAFETY: `to` is writable for `size` bytes for the whole call, and aligned: the kernel copies bytes.
         let read = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), to, size) };
         let mut rest = match check(read as c_int)? {
-            0 => return Ok(numbers),
+            0 => return Ok(()),
             read => entries.get(..read as usize).unwrap_or_default(),
         };
         while let (Some(&[low, high]), Some(name)) = (
             rest.get(LENGTH..LENGTH + 2).and_then(<[u8]>::first_chunk),
             rest.get(HEADER..),
         ) {
-            let name = CStr::from_bytes_until_nul(name).unwrap_or_default();
-            numbers.extend(
-                name.to_str()
-                    .ok()
-                    .and_then(|name| name.parse::<c_int>().ok()),
-            );
+            with(CStr::from_bytes_until_nul(name).unwrap_or_default());
             let length = usize::from(u16::from_ne_bytes([low, high]));
             rest = rest.get(length.max(1)..).unwrap_or_default();
         }

@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::fs::{numbers_in, read_once};
+use super::fs::{FileId, numbers_in, read_once, stat};
 use super::{Errno, errno};
 
 /// The line in /proc/PID/stat: what the kernel tells of a process or a thread.
@@ -84,6 +84,26 @@ impl Stat {
     }
 }
 
+/// Returns whether `is_it` holds for a line of a file; false without the file. It may be larger than our heap, so it is looked
+/// through, and what is beyond 1 KiB of a line is left out.
+pub fn any_line(path: &str, mut is_it: impl FnMut(&str) -> bool) -> bool {
+    const LONGEST: u64 = 1024;
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let mut file = BufReader::with_capacity(4096, file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = file.by_ref().take(LONGEST).read_until(b'\n', &mut line);
+        match read {
+            Ok(1..) if std::str::from_utf8(&line).is_ok_and(&mut is_it) => return true,
+            Ok(1..) => {}
+            _ => return false,
+        }
+    }
+}
+
 /// Returns the rest of the first record of a file that begins with `name`: a line in /proc/PID/status, a variable in
 /// /proc/PID/environ. `None` if there is none, or if it is longer than a page. The file is read in pieces, because it may
 /// be larger than our heap.
@@ -154,10 +174,54 @@ pub fn is_asleep_alone(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.is_asleep() && stat.threads() == Some(1))
 }
 
-/// Returns the CPU time of a process, its own and the kernel's for it, in clock ticks; `None` without /proc.
-pub fn processor_ticks(pid: libc::pid_t) -> Option<u64> {
-    let stat = Stat::of(pid)?;
-    Some(stat.count(14)? + stat.count(15)?)
+/// Returns whether the first thread of a process runs, or would if it had a processor.
+pub fn is_runnable(pid: libc::pid_t) -> bool {
+    Stat::of(pid).is_some_and(|stat| stat.field(3) == Some(b"R"))
+}
+
+/// Returns whether a process is stopped, by a signal or by a tracer.
+pub fn is_stopped(pid: libc::pid_t) -> bool {
+    Stat::of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"T" | b"t")))
+}
+
+/// Returns for how long the first thread of a process has had a processor, in nanoseconds.
+pub fn cpu_time(pid: libc::pid_t) -> Option<u64> {
+    // In ticks, where the kernel keeps no such statistics (CONFIG_SCHED_INFO).
+    let in_ticks = || {
+        let stat = Stat::of(pid)?;
+        let ticks = stat.count(14)? + stat.count(15)?;
+        Some(ticks * (1_000_000_000 / super::clock::ticks_per_second()))
+    };
+    let line = fs::read(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let first = line.split(u8::is_ascii_whitespace).next();
+    let time = first.and_then(|first| std::str::from_utf8(first).ok()?.parse().ok());
+    time.or_else(in_ticks)
+}
+
+/// Returns the session of a process.
+pub fn session(pid: libc::pid_t) -> Option<libc::pid_t> {
+    Stat::of(pid)?.count(6)?.try_into().ok()
+}
+
+/// Returns the effective user of the first thread of a process.
+pub fn user(pid: libc::pid_t) -> Option<libc::uid_t> {
+    let line = record(&format!("/proc/{pid}/status"), b'\n', b"Uid:")?;
+    let line = String::from_utf8(line).ok()?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// Returns whether the first thread of a process blocks a signal.
+pub fn blocks(pid: libc::pid_t, signal: libc::c_int) -> bool {
+    let mask = record(&format!("/proc/{pid}/status"), b'\n', b"SigBlk:");
+    let mask = mask.and_then(|mask| String::from_utf8(mask).ok());
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
+/// Returns what a process runs: device and inode.
+pub fn program(pid: libc::pid_t) -> Option<FileId> {
+    let path = CString::new(format!("/proc/{pid}/exe")).ok()?;
+    stat(&path).ok().as_ref().map(FileId::from)
 }
 
 /// Returns when a process started, in clock ticks since boot; `None` if there is none, or no /proc.

@@ -162,9 +162,9 @@ fn session_outlives_the_deleted_file() {
     }
 }
 
-/// With two of them the case is unclear, and does not become clear by the end of one.
+/// With two of them the case is unclear, until one of them ends.
 #[test]
-fn end_of_one_of_two_sessions_changes_nothing() {
+fn survivor_of_two_sessions_inherits() {
     for reaped in [true, false] {
         let scene = TestDir::new();
         let _orphans = Descendants::of(&scene);
@@ -193,11 +193,14 @@ fn end_of_one_of_two_sessions_changes_nothing() {
         host.signal(libc::SIGINT);
         let pid = host.pid();
         assert_eq!(host.wait().status, exited(0), "{steps:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
-        are_not_signalled(&sessions, "one of two");
-        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+        let survivor = Descendant::new(sessions[0]);
+        assert_eq!(scene.content(), survivor.pid_line(), "{steps:?}");
         let seen = observer.finish();
-        assert!(seen.iter().all(|seen| *seen == pid), "{pid}: {seen:?}");
+        let is_one_of_them = |seen: &i32| [pid, survivor.pid].contains(seen);
+        assert!(seen.iter().all(is_one_of_them), "{pid}: {seen:?}");
+        survivor.signal(libc::SIGTERM);
+        assert_eq!(survivor.wait(), killed_by(libc::SIGTERM), "{steps:?}");
+        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
     }
 }
 

@@ -4,10 +4,11 @@ use crate::common::library;
 use std::process::Command;
 
 /// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
-const INTERPOSED: [&str; 41] = [
+const INTERPOSED: [&str; 42] = [
     "_Exit",
     // By which a second copy in the same process finds the first.
     "__libpidfile",
+    "__register_atfork",
     "__sysv_signal",
     "_exit",
     "bsd_signal",

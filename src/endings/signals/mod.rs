@@ -178,6 +178,13 @@ pub unsafe fn sigaction(
     }
 }
 
+/// Returns whether the host has a handler of its own for a signal.
+pub fn is_caught(signal: c_int) -> bool {
+    current(signal).is_some_and(|action| {
+        !is_ours(&action) && !matches!(action.sa_sigaction, SIG_DFL | libc::SIG_IGN)
+    })
+}
+
 /// Returns the action that the kernel has for a signal.
 fn current(signal: c_int) -> Option<Action> {
     let mut action = MaybeUninit::<Action>::zeroed();
