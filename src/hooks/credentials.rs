@@ -1,6 +1,6 @@
 //! The host changes its user or its groups: see [`crate::keeper::credentials`].
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 use super::refuse;
 use crate::keeper::credentials;
@@ -62,6 +62,29 @@ change! {
         => SYS_setresgid[real, effective, saved];
     /// setgroups(2).
     setgroups(size: libc::size_t, list: *const libc::gid_t) => SYS_setgroups[size, list, 0];
+}
+
+/// capset(2).
+///
+/// # Safety
+///
+/// As for capset(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn capset(header: *mut c_void, data: *const c_void) -> c_int {
+    static NEXT: NextFunction = NextFunction::new(c"capset");
+    let by_libc = || {
+        let next = NEXT.address();
+        if next.is_null() {
+            return refuse(-1);
+        }
+        // SAFETY: the function of that name and type behind ours; the caller's promise.
+        unsafe {
+            let next: unsafe extern "C-unwind" fn(*mut c_void, *const c_void) -> c_int =
+                std::mem::transmute(next);
+            next(header, data)
+        }
+    };
+    credentials::change_capabilities([header as usize, data as usize, 0], by_libc)
 }
 
 /// initgroups(3). libc's own calls its inner setgroups, which nobody else sees.

@@ -6,6 +6,7 @@ pub mod fd_table;
 mod heap;
 #[cfg(not(test))]
 mod libc;
+pub mod notify;
 pub mod stacks;
 #[cfg(not(test))]
 mod wrap;

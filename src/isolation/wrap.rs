@@ -43,17 +43,4 @@ extern "C" fn __cxa_thread_atexit_impl(_: *mut c_void, _: *mut c_void, _: *mut c
     0
 }
 
-/// What can mean that a PID file has lost its name or its place. notify asks for each opening and writing too:
-/// any user who may read the file could then keep the host busy.
-const EVENTS: u32 = libc::IN_ATTRIB | libc::IN_DELETE_SELF | libc::IN_MOVE_SELF;
-
-/// Flags of a watch that are no events.
-const HOW: u32 = libc::IN_MASK_ADD | libc::IN_DONT_FOLLOW | libc::IN_EXCL_UNLINK | libc::IN_ONLYDIR;
-
-unsafe extern "C" fn inotify_add_watch(fd: c_int, path: *const c_char, mask: u32) -> c_int {
-    // SAFETY: the caller's descriptor and C string.
-    unsafe { libc::syscall(libc::SYS_inotify_add_watch, fd, path, mask & (EVENTS | HOW)) as c_int }
-}
-
-wrap!(inotify_add_watch);
 wrap!(getenv, __cxa_thread_atexit_impl);

@@ -90,7 +90,7 @@ impl EventLoop {
                 return self.stop_threads();
             }
             if requests.any(Requests::CREDENTIALS) {
-                credentials::answer(|| self.host_is_alone(), || self.wake_watcher());
+                credentials::answer(|| self.watcher.as_mut().is_some_and(Watcher::wake));
             }
             self.leaderless |= requests.any(Requests::MAIN_ENDED);
             if self.leaderless && self.only_we_are_left() {
@@ -144,6 +144,7 @@ impl EventLoop {
         if !state::leave_for(Phase::Kept, Phase::Releasing) {
             return;
         }
+        credentials::catch_up();
         if let Some(file) = OWNED_FILE.lock().take() {
             if orderly && let Some(heir) = handover::give::pass_on(&file, Self::ending()) {
                 report::detail(self.config, &format!("handed over to PID {heir}"));
@@ -185,11 +186,6 @@ impl EventLoop {
         !self.counting && self.host_is_alone()
     }
 
-    /// Makes the thread of `notify` see an event; tells whether there is such a thread.
-    fn wake_watcher(&self) -> bool {
-        self.watcher.is_some() && OWNED_FILE.lock().as_ref().is_some_and(PidFile::touch)
-    }
-
     /// Ends our threads, so that the host's last one is the last. The file is then removed by
     /// whoever ends the process; its lock goes, and nothing watches it.
     fn stop_threads(self) {
@@ -197,6 +193,7 @@ impl EventLoop {
             Some(file) => unattended::set(self.config, file.unattended()),
             None => state::enter(Phase::Released),
         }
+        credentials::set_unwatched();
         if let Some(watcher) = self.watcher {
             watcher.stop();
         }
@@ -216,9 +213,16 @@ impl EventLoop {
             self.interval = Some(interval);
             return;
         }
+        if !credentials::begin_arming() {
+            // The next time round.
+            self.armed = false;
+            return;
+        }
         // Its stack is what the thread of `notify` is to have: see `spawn`.
         wait_for_stack();
-        match Watcher::arm(&mut self.watcher, &path, move || on_event(config)) {
+        let armed = Watcher::arm(&mut self.watcher, &path, move || on_event(config));
+        credentials::end_arming(self.watcher.is_some());
+        match armed {
             // Changes made elsewhere send no events here.
             Ok(()) if remote => {
                 self.interval = Some(POLL);
@@ -258,7 +262,11 @@ impl EventLoop {
             return;
         };
         self.locking = file.relock().then_some(POLL);
-        let sight = file.look();
+        let mut sight = file.look();
+        if sight != Sight::Present {
+            credentials::catch_up();
+            sight = file.look();
+        }
         if state::phase() != Phase::Kept {
             // The ending thread removes it.
             return;
@@ -321,7 +329,6 @@ impl EventLoop {
 /// What happens on an event, in the thread of `notify`: from there to the signal are no further
 /// context switches. All but a plain deletion is left to the keeper.
 fn on_event(config: &Config) {
-    credentials::follow();
     let mut place = OWNED_FILE.lock();
     let mut sight = place.as_ref().map(PidFile::look);
     for _ in 0..LOOKS_AT_UNLINKING {

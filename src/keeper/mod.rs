@@ -92,6 +92,7 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
     unsafe { OWNED_FILE.renew() };
     host_file::renew();
     state::renew();
+    credentials::renew();
     spawn(config.watch, move || {
         if let Some(inheritance) = handover::receive::wait(config) {
             let (file, owner) = inheritance.into_parts();
@@ -99,13 +100,13 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
             *OWNED_FILE.lock() = Some(file);
             state::become_owner();
             state::enter(Phase::Kept);
+            credentials::inherit();
             handover::receive::taken(owner.as_ref());
             drop(owner);
             report::detail(
                 config,
                 &format!("names PID {} now: handed over", sys::getpid()),
             );
-            credentials::catch_up();
             EventLoop::new(config).run();
         } else {
             state::enter(Phase::Released);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use crate::isolation::stacks;
-use crate::ownership::state::{self, Phase};
+use crate::ownership::state;
 use crate::settings::Watch;
 use crate::sys::{self, Errno, entry::guarded, futex, procfs, sigset};
 
@@ -59,10 +59,4 @@ pub fn wait_for_stack() {
         donor == 0 || donor != DONOR_TO_COME && !sys::is_thread(donor)
     });
     STACK_DONOR.store(0, Ordering::SeqCst);
-}
-
-/// Whether this process has one thread beside its keeper, which waits for the lock.
-pub fn waits_beside_one_thread() -> bool {
-    wait_for_stack();
-    state::phase() == Phase::Standby && procfs::thread_count().is_ok_and(|all| all == 2)
 }

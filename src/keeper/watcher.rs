@@ -12,7 +12,8 @@ use std::path::Path;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use crate::isolation::stacks;
+use super::credentials;
+use crate::isolation::{notify as notify_calls, stacks};
 use crate::sys::entry::guarded;
 
 /// Never dropped: notify's destructor panics when its thread is gone, and closing is the kernel's
@@ -41,6 +42,7 @@ impl Watcher {
                 return watcher.watch(path, RecursiveMode::NonRecursive);
             }
             let on_event = move |_| guarded((), &on_event);
+            notify_calls::call_before_each_wait(credentials::follow_in_watcher);
             stacks::expect_watcher(true);
             let new = notify::recommended_watcher(on_event);
             stacks::expect_watcher(false);
@@ -55,6 +57,13 @@ impl Watcher {
         armed
             .map_err(|_| "notify has no thread".to_owned())?
             .map_err(|error| error.to_string())
+    }
+
+    /// Has notify's thread go round its loop, and so call what it calls before it waits; returns whether it lives.
+    pub fn wake(&mut self) -> bool {
+        // A message that changes nothing: there is no such watch. Where there is no thread it panics.
+        let woken = catch_unwind(AssertUnwindSafe(|| self.0.unwatch(Path::new("/"))));
+        woken.is_ok()
     }
 
     /// Ends notify's thread.

@@ -278,11 +278,6 @@ impl PidFile {
         }
     }
 
-    /// Causes an event on the file that changes nothing.
-    pub fn touch(&self) -> bool {
-        open(&self.path, libc::O_RDONLY).is_ok()
-    }
-
     /// Returns whether the lock of the file is ours.
     pub fn is_locked(&self) -> bool {
         self.locked

@@ -156,3 +156,62 @@ fn daemon_without_access_ends_on_deletion() {
         end_daemon(&scene, daemon, 0, shape);
     }
 }
+
+/// Ways to give up rights, and whether the keeper of a candidate, which waits for the lock, can follow.
+const GIVING_UP: [(&str, bool); 21] = [
+    ("setuid", true),
+    ("seteuid", true),
+    ("seteuid to and fro", true),
+    ("seteuid and back, then setuid", true),
+    ("setreuid", true),
+    ("setresuid", true),
+    ("setresuid, saved kept", true),
+    ("setgid, setuid", true),
+    ("setegid, setuid", true),
+    ("setregid, setreuid", true),
+    ("setresgid, setresuid", true),
+    ("setgroups, setgid, setuid", true),
+    ("no groups, setgid, setuid", true),
+    ("initgroups, setgid, setuid", true),
+    ("capset, none", false),
+    ("capset, some", false),
+    ("capset, setuid", false),
+    ("keeping, setuid", true),
+    ("keeping, setuid, capset", true),
+    ("keeping, setuid, setuid", false),
+    ("chroot, setuid", true),
+];
+
+#[track_caller]
+fn no_thread_keeps_more_rights(role: &str, may: impl Fn(bool) -> bool) {
+    for (way, _) in GIVING_UP.iter().filter(|(_, follows)| may(*follows)) {
+        let scene = TestDir::new();
+        let host = scene.host("gives_up_rights").args([role, way]);
+        let mut host = host.arg(scene.path("data")).spawn();
+        wait_for(|| host.stdout().starts_with("ready\n"), "ready");
+        host.write_stdin(b"\n");
+        wait_for(|| host.stdout().ends_with(" seen\n"), way);
+        let said = host.stdout();
+        let threads = said
+            .strip_prefix("ready\n")
+            .and_then(|rest| rest.chars().next());
+        assert_eq!(said.lines().count(), 2, "{role}, {way}: {said}");
+        assert!(matches!(threads, Some('1' | '2')), "{role}, {way}: {said}");
+        host.close_stdin();
+    }
+}
+
+#[test]
+fn owner_giving_up_rights_no_thread_keeps_more() {
+    no_thread_keeps_more_rights("owner", |_| true);
+}
+
+#[test]
+fn heir_giving_up_rights_no_thread_keeps_more() {
+    no_thread_keeps_more_rights("heir", |_| true);
+}
+
+#[test]
+fn candidate_giving_up_rights_no_thread_keeps_more() {
+    no_thread_keeps_more_rights("candidate", |follows| follows);
+}

@@ -4,7 +4,7 @@ use crate::common::library;
 use std::process::Command;
 
 /// The functions of libc that we stand in front of, and nothing else: any other name could be taken for the host's own.
-const INTERPOSED: [&str; 42] = [
+const INTERPOSED: [&str; 43] = [
     "_Exit",
     // By which a second copy in the same process finds the first.
     "__libpidfile",
@@ -12,6 +12,7 @@ const INTERPOSED: [&str; 42] = [
     "__sysv_signal",
     "_exit",
     "bsd_signal",
+    "capset",
     "daemon",
     "execl",
     "execle",

@@ -8,7 +8,6 @@ system_calls! {
     connect(fd, address, size) => SYS_connect[fd, address, size];
     epoll_create1(flags) => SYS_epoll_create1[flags];
     epoll_ctl(fd, operation, of, event) => SYS_epoll_ctl[fd, operation, of, event];
-    epoll_wait(fd, events, count, milliseconds) => SYS_epoll_pwait[fd, events, count, milliseconds, 0, 8];
     eventfd(value, flags) => SYS_eventfd2[value, flags];
     getsockname(fd, address, size) => SYS_getsockname[fd, address, size];
     getsockopt(fd, level, option, to, size) => SYS_getsockopt[fd, level, option, to, size];
