@@ -8,6 +8,7 @@
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
+use crate::endings::signals;
 use crate::handover::lineage::{self, Birth};
 use crate::handover::receive;
 use crate::isolation;
@@ -208,7 +209,13 @@ unsafe extern "C" fn after_fork_child() {
         errno_of(fork);
     }
     guarded((), || {
-        let parent = SELF.swap(sys::getpid(), Ordering::SeqCst);
+        let process = sys::getpid();
+        let parent = SELF.swap(process, Ordering::SeqCst);
+        if process == 1 {
+            // The first process of a PID namespace: what has its default action there is ignored, and interrupts
+            // nothing (pid_namespaces(7)).
+            signals::unhook();
+        }
         let (birth, place) = fork.map_or((Birth::Bystander, 0), |fork| {
             let birth = Birth::of(fork.birth.load(Ordering::SeqCst));
             (birth, fork.place.load(Ordering::SeqCst))

@@ -215,3 +215,19 @@ fn main_thread_leaving_without_fd_table_ends_alike() {
         assert_eq!(ends[1], ends[0], "{variant}");
     }
 }
+
+/// The signal comes while the host is in fork(2) in many of these rounds. Nothing that the end needs is locked there.
+#[test]
+fn signal_in_fork_ends_alike() {
+    for handled in [false, true] {
+        let expected = match handled {
+            true => exited(3),
+            false => killed_by(libc::SIGTERM),
+        };
+        for round in 0..20 {
+            let arguments: &[&str] = if handled { &["handled"] } else { &[] };
+            let ended = terminated("forks_until_ended", arguments, (Mode::Active, "auto"));
+            assert_eq!(ended.status, expected, "round {round}, handled: {handled}");
+        }
+    }
+}
