@@ -1,23 +1,33 @@
-//! Who inherits the file: fork, setsid, daemon.
+//! Which process gets the file when the owner exits.
 //!
 //! A program that daemonizes leaves its work to a child and ends. The file must follow, but only to
-//! that child: workers, helpers and terminal sessions must never get it. How real daemons do it:
-//! the child of the launcher begins a session (setsid(2)); often it forks once more and leaves at
-//! once, and the grandchild is the daemon. So there are two kinds of candidates:
+//! that child: workers, helpers and terminal sessions must never get it.
 //!
-//! - a *leader*: a forked child of the owner that has called setsid;
-//! - a *second*: the first child that a leader forks, if that is the first thing it does.
+//! | who may inherit | until when | known by |
+//! | --- | --- | --- |
+//! | a child of the owner that has called setsid (*leader*) | the owner exits | its session is its own PID; its keeper answers |
+//! | the first child of a child of the owner, if it has called setsid and the one between is gone (tmux, `qemu-nbd --fork`) | the same | its session, and its parent |
+//! | the first child that a leader forks within 1 s of setsid (*second*: double fork) | the leader is the owner: 1 s; else as above | the fork handlers; its keeper answers |
+//! | with `PIDFILE_FOLLOW=fork`, any child, and its first child; the youngest | the same | the fork handlers; its keeper answers |
+//! | the first that calls setsid when the owner is gone (ZNC) | 10 s after the owner's exit, which came within 10 s of the fork | the owner has left the path to it; once |
 //!
-//! A candidate has a standby keeper from the moment it becomes one, while it may still open the
-//! file: it blocks in flock(2). The lock is the baton. It costs one sleeping thread, works across
-//! exec (the mark tells the new image to stand by again), and cannot be lost: the kernel wakes the
-//! standby when the owner ends in whatever way. It then looks whose PID is in the file.
+//! | who may not | known by |
+//! | --- | --- |
+//! | anybody, if a signal ends the owner | the way in which it ends |
+//! | one of several leaders | more than one that lives; but of a launcher's two, the one that has not called exec |
+//! | a leader that runs another program, unless the owner is a launcher: it leaves within 10 s, and has no handler for SIGTERM | its executable |
+//! | a grandchild whose parent stays (sshd, su) | the parent lives, and does not run |
+//! | a child at rest or at work | 20 looks find it not running; 50 ms of CPU time |
+//! | one that is not the owner's user, and was not root when it became a candidate | SO_PEERCRED |
+//! | one without a keeper: static, without the library, environment cleared | nobody answers |
 //!
-//! The owner stays the owner for as long as it lives. When it ends of its own accord and there is
-//! exactly one candidate, it writes the heir's PID into the file, lets go of the lock, and ends when
-//! the heir has it. Where there are several the case is not clear, and the file is removed.
+//! A candidate has a standby keeper from the moment it becomes one. That waits for the owner's end (pidfd_open(2))
+//! and for its message. The owner stays the owner for as long as it lives. When it exits by itself, and no child is
+//! undecided, and there is exactly one candidate, it writes that one's PID into the file and sends it the
+//! descriptor that holds the lock ([`crate::pidfile::fd_passing`]). It ends when the successor has answered.
 //!
-//! What the processes have to tell each other lies in a [`crate::ownership::shared::Page`] that they share since the claim.
+//! What processes tell each other lies in a [`crate::ownership::shared::Page`], and is a hint: descendants of fewer
+//! rights can write there too.
 
 pub mod choose;
 pub mod give;

@@ -10,5 +10,6 @@ mod erlang;
 mod exec;
 mod exec_functions;
 mod exec_restarts;
+mod kinds;
 mod rights;
 mod threads_and_forks;

@@ -1,0 +1,114 @@
+//! Less common ways to become a daemon: the session begins in a grandchild, or when the launcher is gone, or where the
+//! file is out of sight. And strangers, who hold the lock of the file or write into the memory that processes share.
+
+use crate::common::{
+    Descendant, Descendants, NOTHING, TestDir, daemonize, daemonize_with, end_daemon, exited,
+    is_at_work, killed_by, output_pids, wait_for,
+};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+
+#[test]
+fn grandchild_beginning_the_session_inherits() {
+    let shapes: [&[&str]; 2] = [&["fork", "daemon(1, 1)"], &["fork", "fork", "setsid"]];
+    for (round, shape) in shapes.iter().enumerate() {
+        for leaving in ["exit", "_exit"] {
+            for follow in ["auto", "fork"] {
+                let scene = TestDir::new();
+                let _orphans = Descendants::of(&scene);
+                let steps = [&["leave by", leaving], *shape].concat();
+                let daemon = daemonize_with(&scene, &steps, &[("PIDFILE_FOLLOW", follow)]);
+                end_daemon(&scene, daemon, round, &steps);
+            }
+        }
+    }
+}
+
+/// The one between stays: it is a worker that has a session below it, as sshd has.
+#[test]
+fn grandchild_of_a_worker_never_inherits() {
+    let scene = TestDir::new();
+    let _orphans = Descendants::of(&scene);
+    let steps = ["leave by", "exit", "wait for", "pipe", "fork", "worker"];
+    let ended = scene.host("daemonizes").args(steps).run();
+    assert_eq!(ended.status, exited(0), "{ended:?}");
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// ZNC: the child waits until its launcher is gone.
+#[test]
+fn session_begun_after_the_launcher_takes_the_free_path() {
+    for way in 0..4 {
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
+        let steps = ["fork", "be orphaned", "setsid"];
+        let ended = scene.host("daemonizes").args(steps).run();
+        assert_eq!(ended.status, exited(0), "{ended:?}");
+        wait_for(
+            || {
+                let daemon = output_pids(&scene, "process");
+                daemon
+                    .iter()
+                    .any(|pid| scene.content() == format!("{pid}\n") && is_at_work(*pid))
+            },
+            "the file names the daemon",
+        );
+        let daemon = Descendant::new(output_pids(&scene, "process")[0]);
+        end_daemon(&scene, daemon, way, &steps);
+    }
+}
+
+/// A signal is a stop, and not the end of a launcher.
+#[test]
+fn session_begun_after_a_stop_gets_nothing() {
+    let scene = TestDir::new();
+    let _orphans = Descendants::of(&scene);
+    let steps = ["leave by", "SIGTERM", "fork", "be orphaned", "setsid"];
+    let ended = scene.host("daemonizes").args(steps).run();
+    assert_eq!(ended.status, killed_by(libc::SIGTERM), "{ended:?}");
+    wait_for(
+        || {
+            let all = output_pids(&scene, "process");
+            all.len() == 1 && is_at_work(all[0])
+        },
+        "the child works",
+    );
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// haproxy -D with chroot, icecast2 -b: what the launcher's keeper has still open goes to the daemon.
+#[test]
+fn launcher_in_a_chroot_without_root_hands_over() {
+    for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
+        let data = scene.path("data");
+        let start = ["chroot", data.to_str().unwrap(), "drop root"];
+        let steps = [&start[..], &["wait for", "pipe"], shape].concat();
+        let daemon = daemonize(&scene, &steps);
+        daemon.signal(libc::SIGTERM);
+        assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
+        assert_eq!(scene.content(), "", "{steps:?}");
+    }
+}
+
+/// Whoever may read the file can take its lock.
+#[test]
+fn lock_held_by_a_stranger_delays_no_start() {
+    let scene = TestDir::new();
+    fs::write(scene.pidfile(), "4194303\n").unwrap();
+    let stranger = File::open(scene.pidfile()).unwrap();
+    // SAFETY: the descriptor is open for as long as `stranger` lives.
+    assert_eq!(
+        unsafe { libc::flock(stranger.as_raw_fd(), libc::LOCK_EX) },
+        0
+    );
+    let mut host = scene
+        .host("waits_for_eof")
+        .env("PIDFILE_STRICT", "1")
+        .spawn_owner();
+    assert_eq!(scene.leftovers(), ["a.pid"]);
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
