@@ -30,6 +30,8 @@ use crate::{guard, handover, report};
 const ARMING: Duration = Duration::from_millis(10);
 /// How long a file that has replaced ours may take to name a process: the host may be writing it.
 const SETTLING: Duration = Duration::from_secs(2);
+/// How long a child that has removed the file, as it says, may take to put its own there. After that it is a deletion.
+const SAID_BY_CHILD: Duration = Duration::from_millis(500);
 const SETTLING_LOOKS: Duration = Duration::from_millis(10);
 /// How often an event is looked at again at once while unlink(2) has still to take the path away: some
 /// 50 µs. After that the keeper looks, at intervals.
@@ -293,9 +295,18 @@ impl EventLoop {
                     terminate_at_once(self.config, &mut place);
                 }
                 Err(pid) => {
-                    let until = *self.settling.get_or_insert(clock::now() + SETTLING);
+                    let settling = if sight == Sight::Deleted && host_file::is_said_by_child() {
+                        SAID_BY_CHILD
+                    } else {
+                        SETTLING
+                    };
+                    let until = *self.settling.get_or_insert(clock::now() + settling);
                     let other = pid.filter(|pid| procfs::is_alive(*pid));
-                    if other.is_some() || clock::now() >= until {
+                    let is_over = other.is_some() || clock::now() >= until;
+                    if is_over && sight == Sight::Deleted && host_file::is_said_by_child() {
+                        // Nothing has come in its place: the word of a child alone is none.
+                        terminate_at_once(self.config, &mut place);
+                    } else if is_over {
                         *place = None;
                         self.on_lost(other);
                     }

@@ -77,6 +77,12 @@ pub fn has_removed() -> bool {
     REMOVED.load(Ordering::SeqCst) || shared::is_removed_by_host()
 }
 
+/// Returns whether only a child says that the host has removed the file: a candidate, which may have written a file of
+/// its own by then, or any child that writes to the memory that all share.
+pub fn is_said_by_child() -> bool {
+    !REMOVED.load(Ordering::SeqCst) && shared::is_removed_by_host()
+}
+
 /// Makes a call by which the host removes or renames what `path` leads to from the directory `from`, and records whether
 /// that was our file. Returns, and leaves in errno, what the call does.
 ///
