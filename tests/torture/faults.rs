@@ -121,6 +121,7 @@ const NEVER_FAIL: &[&str] = &[
     "futex",
     "geteuid",
     "getpid",
+    "getppid",
     "gettid",
     "kill",
     "munmap",
