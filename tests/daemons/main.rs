@@ -26,6 +26,7 @@ use table::{End, Row, Table};
 
 /// One after the other: what is left behind is known to be its own.
 #[test]
+#[ignore = "needs root"]
 fn debian_daemons_keep_and_remove_their_file() {
     let mut failed = Vec::new();
     let mut rows = Vec::new();

@@ -55,6 +55,7 @@ fn status_of(scene: &TestDir, host: Process, what: &str) -> i32 {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn pid1_own_endings_are_as_without_us() {
     // The letters that the host knows. What does not end it is followed by an exit.
     for letters in ["e", "_", "a", "f", "oe", "se", ""] {
@@ -72,6 +73,7 @@ fn pid1_own_endings_are_as_without_us() {
 
 /// A signal that ends nobody does not interrupt what the process waits in, either.
 #[test]
+#[ignore = "needs root"]
 fn pid1_ignored_signal_interrupts_nothing() {
     for (mode, watch) in RUNS {
         let scene = TestDir::new();
@@ -83,6 +85,7 @@ fn pid1_ignored_signal_interrupts_nothing() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn pid1_is_ended_by_operators_sigterm() {
     for watch in ["auto", "off"] {
         let scene = TestDir::new();
@@ -94,6 +97,7 @@ fn pid1_is_ended_by_operators_sigterm() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn pid1_is_ended_by_deletion() {
     let scene = TestDir::new();
     let host = start(&scene, Mode::Active, "auto");
@@ -102,6 +106,7 @@ fn pid1_is_ended_by_deletion() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn pid1_without_us_survives_sigterm() {
     for mode in [Mode::Plain, Mode::Inert] {
         let scene = TestDir::new();
@@ -115,6 +120,7 @@ fn pid1_without_us_survives_sigterm() {
 
 /// A sandbox's own init: a child that a host forks into a new namespace. It is a bystander there and owns nothing.
 #[test]
+#[ignore = "needs root"]
 fn pid1_forked_by_host_is_protected_too() {
     for letters in ["te", "oe", "se", "a", "f", "e"] {
         let statuses = RUNS.map(|(mode, watch)| {

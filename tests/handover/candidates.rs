@@ -206,6 +206,7 @@ fn survivor_of_two_sessions_inherits() {
 
 /// A shell that leaves a command behind has ended; nothing of it goes on under its name.
 #[test]
+#[ignore = "needs root"]
 fn background_command_of_shell_never_inherits() {
     for shell in SHELLS {
         for command in [
@@ -261,6 +262,7 @@ fn is_not_held_up(what: &str, does_it: impl Fn(&TestDir)) {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn shell_does_not_wait_for_background_commands() {
     for shell in SHELLS {
         is_not_held_up(shell, |scene| {
@@ -273,6 +275,7 @@ fn shell_does_not_wait_for_background_commands() {
 
 /// Programs that start another one in a session of its own and wait for it.
 #[test]
+#[ignore = "needs root"]
 fn setsid_helpers_that_are_waited_for_get_nothing() {
     let programs: [&[&str]; 6] = [
         &["setsid", "--wait", "sh", "-c", "exit 5"],
@@ -365,12 +368,14 @@ fn end_at_once(steps: &[&str], status: ExitStatus) {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn young_worker_does_not_delay_owners_exit() {
     end_at_once(&["worker", "leave"], exited(0));
     end_at_once(&["worker", "worker", "helper", "leave"], exited(0));
 }
 
 #[test]
+#[ignore = "needs root"]
 fn unfit_child_does_not_delay_owners_exit() {
     end_at_once(&["drop root", "no more processes", "fork"], exited(99));
 }

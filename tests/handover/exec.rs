@@ -100,6 +100,7 @@ fn exec_by_usual_launchers_keeps_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exec_by_root_dropping_launchers_keeps_file() {
     for launcher in [
         "setpriv --reuid=65534 --regid=65534 --clear-groups",
@@ -352,6 +353,7 @@ fn exec_of_static_program_leaves_stale_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exec_of_setuid_program_leaves_stale_file() {
     let scene = TestDir::new();
     chown(scene.path("run"), Some(NOBODY), None).unwrap();

@@ -11,6 +11,7 @@ const NOBODY: u32 = 65534;
 
 /// A directory of the service's own: there it may remove the file also when it is not root any more.
 #[test]
+#[ignore = "needs root"]
 fn daemon_that_drops_root_inherits() {
     for round in 0..4 {
         for waiting in ["", "pipe"] {
@@ -33,6 +34,7 @@ fn daemon_that_drops_root_inherits() {
 
 /// proftpd is root now and then: its keeper, which waits for the lock, is not, and must not make libc end it.
 #[test]
+#[ignore = "needs root"]
 fn daemon_switching_user_inherits() {
     for waiting in ["", "pipe"] {
         for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
@@ -50,6 +52,7 @@ fn daemon_switching_user_inherits() {
 /// While its keeper waits for the lock such a daemon makes its changes alone. No thread of ours has more rights
 /// than the daemon in the end.
 #[test]
+#[ignore = "needs root"]
 fn unprivileged_daemon_has_no_privileged_thread() {
     for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
         let scene = TestDir::new();
@@ -92,6 +95,7 @@ fn leaves_an_empty_file(scene: &TestDir, daemon: Descendant, signal: i32, steps:
 
 /// Where the daemon cannot remove the file it empties it.
 #[test]
+#[ignore = "needs root"]
 fn daemon_without_access_empties_file() {
     for waiting in ["", "pipe"] {
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT] {
@@ -119,6 +123,7 @@ fn daemon_without_access_empties_file() {
 /// What has never been root may not even open the file for writing: it has that right from its launcher, also for an heir of
 /// its own.
 #[test]
+#[ignore = "needs root"]
 fn launcher_dropping_root_first_hands_over() {
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR2] {
         for shape in SHAPES {
@@ -146,6 +151,7 @@ fn launcher_dropping_root_first_hands_over() {
 
 /// A deletion is also seen by a daemon that cannot look at the path any more.
 #[test]
+#[ignore = "needs root"]
 fn daemon_without_access_ends_on_deletion() {
     for shape in SHAPES {
         let scene = TestDir::new();

@@ -35,6 +35,7 @@ fn two_thousand_forks_end_without_hanging() {
 
 /// What the library shares with a child must not be a way back to the rights that the child has given up.
 #[test]
+#[ignore = "needs root"]
 fn unprivileged_child_cannot_affect_owner() {
     for mode in [Mode::Plain, Mode::Active] {
         let scene = TestDir::new();
@@ -59,6 +60,7 @@ fn thread_cancelled_at_any_time_harms_nothing() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn set_user_call_changes_all_threads() {
     let mut outputs = Vec::new();
     for (mode, watch) in RUNS {
@@ -101,6 +103,7 @@ fn drops_root(scene: &TestDir, launcher: &[&str], groups: &str) {
 const GROUPS: [&str; 3] = ["--clear-groups", "--init-groups", "--groups=65534,1"];
 
 #[test]
+#[ignore = "needs root"]
 fn program_dropping_root_at_once_keeps_file() {
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -114,6 +117,7 @@ fn program_dropping_root_at_once_keeps_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn daemon_dropping_root_before_fork_inherits() {
     for round in 0..30 {
         let scene = TestDir::new();

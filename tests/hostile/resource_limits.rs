@@ -111,6 +111,7 @@ fn a_user() -> String {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn process_limit_host_runs() {
     for most in 0..=3 {
         copes_without(&[&format!("nproc={most}"), &a_user()]);
@@ -119,6 +120,7 @@ fn process_limit_host_runs() {
 
 /// Where the kernel lists them, they are more than the library has room for.
 #[test]
+#[ignore = "needs root"]
 fn more_groups_than_expected_host_runs() {
     let scene = TestDir::new();
     let host = start(&scene, Mode::Active, "auto", &["groups=30000"]);
@@ -140,6 +142,7 @@ fn little_address_space_host_runs() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn locked_memory_limit_host_runs() {
     for room in ROOMS {
         copes_without(&[&format!("locked={room}"), &a_user()]);
@@ -204,11 +207,13 @@ fn lives_and_is_deleted_after(script: &str) {
 /// The limit has to be there before the kernel makes the first thread's stack. (With 16 KiB the loader itself runs out of it
 /// in one start of five, whatever it is that it preloads.)
 #[test]
+#[ignore = "needs root"]
 fn stack_of_24_kib_host_runs() {
     lives_and_is_deleted_after("ulimit -s 24");
 }
 
 #[test]
+#[ignore = "needs root"]
 fn unusable_proc_host_runs() {
     lives_and_is_deleted_after("mount -t tmpfs tmpfs /proc");
 }

@@ -85,6 +85,7 @@ fn everybody_may_write_there(scene: &TestDir) {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn missing_directory_is_reported_and_host_runs() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
@@ -99,6 +100,7 @@ fn missing_directory_is_reported_and_host_runs() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn directory_that_is_a_file_is_reported() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
@@ -110,6 +112,7 @@ fn directory_that_is_a_file_is_reported() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn path_to_directory_is_refused() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
@@ -121,6 +124,7 @@ fn path_to_directory_is_refused() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn path_to_symlink_is_refused() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
@@ -143,6 +147,7 @@ fn path_to_symlink_is_refused() {
 
 /// Opening a FIFO waits for the other side, and opening a device or a socket may do anything: this must not.
 #[test]
+#[ignore = "needs root"]
 fn fifo_device_or_socket_is_refused_unopened() {
     let scene = TestDir::new();
     everybody_may_write_there(&scene);
@@ -232,6 +237,7 @@ fn message_is_one_line_for_any_path() {
 
 /// What looks like a file there is a switch of the kernel's: with a PID in it, it would do something.
 #[test]
+#[ignore = "needs root"]
 fn file_of_a_kernel_file_system_is_refused() {
     let scene = TestDir::new();
     for path in [
@@ -252,6 +258,7 @@ fn file_of_a_kernel_file_system_is_refused() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn path_to_a_descriptor_is_refused() {
     let scene = TestDir::new();
     for path in ["/dev/fd/0", "/dev/stdout", "/proc/self/fd/1", "/proc/self"] {
@@ -266,6 +273,7 @@ fn path_to_a_descriptor_is_refused() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn unwritable_directory_is_reported() {
     let scene = TestDir::new();
     let refused = |why| runs_so_without(&scene, TestDir::host_as_nobody, &scene.pidfile(), why);
@@ -280,6 +288,7 @@ fn unwritable_directory_is_reported() {
 
 /// An administrator has put it there for this user.
 #[test]
+#[ignore = "needs root"]
 fn writable_file_alone_is_used_and_emptied() {
     let scene = TestDir::new();
     leave_a_stale_file(&scene, NOBODY, 0o644);
@@ -293,6 +302,7 @@ fn writable_file_alone_is_used_and_emptied() {
 
 /// As in /tmp.
 #[test]
+#[ignore = "needs root"]
 fn other_users_file_in_sticky_dir_is_refused() {
     let (root, nobody): (for<'a> fn(&'a TestDir, &str) -> HostCommand<'a>, _) =
         (TestDir::host, TestDir::host_as_nobody);
@@ -313,6 +323,7 @@ fn other_users_file_in_sticky_dir_is_refused() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn own_stale_file_in_sticky_dir_is_taken_over() {
     let scene = TestDir::new();
     set_mode(&scene, 0o1777);
@@ -323,6 +334,7 @@ fn own_stale_file_in_sticky_dir_is_taken_over() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn read_only_file_system_is_reported() {
     for stale in [false, true] {
         let scene = TestDir::new();
@@ -340,6 +352,7 @@ fn read_only_file_system_is_reported() {
 
 /// No room for a byte, or for one more file. A script looks at the directory, which nobody sees from outside.
 #[test]
+#[ignore = "needs root"]
 fn full_file_system_leaves_no_partial_file() {
     for (options, fill) in [
         ("size=4k", "echo neighbour >\"$run/neighbour\""),
@@ -398,6 +411,7 @@ fn used_up_quota_is_reported() {
 
 /// As on NFS, when the server has forgotten the file or the directory.
 #[test]
+#[ignore = "needs root"]
 fn stale_file_handle_is_reported() {
     let scene = TestDir::new();
     // Not what leads to stderr.
@@ -413,6 +427,7 @@ fn stale_file_handle_is_reported() {
 
 /// It proves nothing, so it is no deletion.
 #[test]
+#[ignore = "needs root"]
 fn stale_handle_later_is_no_deletion() {
     let scene = TestDir::new();
     let faults = [
@@ -435,6 +450,7 @@ fn stale_handle_later_is_no_deletion() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn removed_current_directory_is_reported() {
     let scene = TestDir::new();
     let script = "mkdir gone; cd gone; rmdir ../gone; pidfile=a.pid";
@@ -445,6 +461,7 @@ fn removed_current_directory_is_reported() {
 
 /// Taken away with what it is on (umount -l): the file is still on that, so it is no deletion.
 #[test]
+#[ignore = "needs root"]
 fn lazy_unmount_is_no_deletion() {
     let scene = TestDir::new();
     let mount = "mount -t tmpfs tmpfs \"${pidfile%/*}\"";

@@ -123,6 +123,7 @@ fn is_kept(owner: u32, when: When, loses: &[&str], left: Left) {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn lost_user_and_group_leaves_no_content() {
     is_kept(0, Watched, &["group=65534"], Nothing);
     is_kept(0, Watched, &["user=65534"], AnEmptyFile);
@@ -132,6 +133,7 @@ fn lost_user_and_group_leaves_no_content() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn lost_capabilities_leave_no_content() {
     is_kept(0, Watched, &["capabilities"], Nothing);
     is_kept(NOBODY, Watched, &["capabilities"], Nothing);
@@ -144,6 +146,7 @@ fn lost_capabilities_leave_no_content() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn changed_root_empties_file() {
     is_kept(0, Watched, &["chroot=data"], AnEmptyFile);
     is_kept(
@@ -160,6 +163,7 @@ fn changed_root_empties_file() {
 
 /// The path leads elsewhere then, and what is there is none of ours.
 #[test]
+#[ignore = "needs root"]
 fn changed_root_keeps_file_of_same_name() {
     for loses in ["chroot=data", "pivot=data"] {
         for end in [ends_by_itself, is_ended] {
@@ -177,17 +181,20 @@ fn changed_root_keeps_file_of_same_name() {
 
 /// The library's threads see the mounts that there were at the start.
 #[test]
+#[ignore = "needs root"]
 fn changed_mounts_file_is_removed() {
     is_kept(0, Watched, &["mounts=run"], Nothing);
 }
 
 #[test]
+#[ignore = "needs root"]
 fn forbidden_removal_calls_leave_no_content() {
     is_kept(0, Watched, &["no-removal"], Nothing);
     is_kept(0, Watched, &["no-removal-by-all"], AnEmptyFile);
 }
 
 #[test]
+#[ignore = "needs root"]
 fn landlock_leaves_no_content() {
     is_kept(0, Watched, &["landlock"], Nothing);
     is_kept(0, Watched, &["landlock-removal"], Nothing);

@@ -158,6 +158,7 @@ fn log_of_a_daemon_matches_the_readme() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn log_names_what_lost_rights_prevent() {
     for (watch, what) in [
         (
@@ -241,6 +242,7 @@ fn log_to_closed_pipe_ends_nothing() {
 
 /// The same lines, in the system log.
 #[test]
+#[ignore = "needs root"]
 fn log_goes_to_the_journal_of_a_service() {
     for watch in ["auto", "off"] {
         let lab = Lab::get();

@@ -95,6 +95,7 @@ fn went_where_it_was_to_go(
 const SETTINGS: [&str; 4] = ["auto", "stderr", "syslog", "off"];
 
 #[test]
+#[ignore = "needs root"]
 fn undisturbed_life_is_reported_as_set() {
     for setting in SETTINGS {
         let scene = TestDir::new();
@@ -113,6 +114,7 @@ fn undisturbed_life_is_reported_as_set() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn deletion_is_reported_as_set() {
     for setting in SETTINGS {
         let scene = TestDir::new();
@@ -130,6 +132,7 @@ fn deletion_is_reported_as_set() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn unusable_file_is_reported_as_set() {
     for setting in SETTINGS {
         let scene = TestDir::new();
@@ -156,6 +159,7 @@ fn is_in_the_log(scene: &TestDir, host: Process, log: &SystemLog) {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn stderr_closed_at_start_uses_system_log() {
     for script in ["exec 2>&-", "exec 2>/dev/null"] {
         let scene = TestDir::new();
@@ -167,6 +171,7 @@ fn stderr_closed_at_start_uses_system_log() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn stderr_closed_by_host_uses_system_log() {
     let scene = TestDir::new();
     let log = SystemLog::of(&scene);
@@ -176,6 +181,7 @@ fn stderr_closed_by_host_uses_system_log() {
 
 /// Whether that is a log or the host's data, nobody can know.
 #[test]
+#[ignore = "needs root"]
 fn stderr_replaced_by_host_uses_system_log() {
     let scene = TestDir::new();
     let other = scene.path("data/other");
@@ -191,6 +197,7 @@ fn stderr_replaced_by_host_uses_system_log() {
 
 /// As after the rotation of a log by copying.
 #[test]
+#[ignore = "needs root"]
 fn stderr_reopened_same_file_gets_messages() {
     let scene = TestDir::new();
     let log = SystemLog::of(&scene);
@@ -212,6 +219,7 @@ fn stderr_reopened_same_file_gets_messages() {
 
 /// systemd gives services a socket.
 #[test]
+#[ignore = "needs root"]
 fn stderr_socket_gets_messages() {
     let scene = TestDir::new();
     let log = SystemLog::of(&scene);
@@ -307,22 +315,26 @@ fn host_with<'scene>(
 }
 
 #[test]
+#[ignore = "needs root"]
 fn full_pipe_never_blocks_the_host() {
     waits_for_nobody("pipe", full_pipe);
 }
 
 #[test]
+#[ignore = "needs root"]
 fn full_socket_never_blocks_the_host() {
     waits_for_nobody("socket", full_socket);
 }
 
 #[test]
+#[ignore = "needs root"]
 fn stopped_terminal_never_blocks_the_host() {
     waits_for_nobody("terminal", stopped_terminal);
 }
 
 /// What stderr has no room for goes to the system's log.
 #[test]
+#[ignore = "needs root"]
 fn full_pipe_sends_messages_to_system_log() {
     let scene = TestDir::new();
     let log = SystemLog::of(&scene);
@@ -333,6 +345,7 @@ fn full_pipe_sends_messages_to_system_log() {
 
 /// Writing there costs a signal too, SIGPIPE.
 #[test]
+#[ignore = "needs root"]
 fn pipe_without_reader_uses_system_log() {
     for watch in ["auto", "off"] {
         let scene = TestDir::new();
@@ -356,6 +369,7 @@ fn pipe_without_reader_uses_system_log() {
 
 /// The one who listened has gone, and left the socket behind; or there is none.
 #[test]
+#[ignore = "needs root"]
 fn missing_system_log_is_harmless() {
     for exists in [true, false] {
         for setting in ["auto", "syslog"] {

@@ -107,11 +107,13 @@ fn works_below(words: &[&str]) {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_matching_program_owns_file() {
     works_below(&["env"]);
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_below_shells_owns_file() {
     for shell in SHELLS {
         for script in [
@@ -128,6 +130,7 @@ fn exe_below_shells_owns_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_below_su_owns_file() {
     works_below(&["su", "--shell=/bin/sh", "root", "-c", "exec \"$0\"", "--"]);
     works_below(&[
@@ -141,6 +144,7 @@ fn exe_below_su_owns_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_below_shell_su_shell_owns_file() {
     works_below(&[
         "bash",
@@ -150,6 +154,7 @@ fn exe_below_shell_su_shell_owns_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_below_runuser_owns_file() {
     works_below(&["runuser", "--user=nobody", "--"]);
     works_below(&[
@@ -163,6 +168,7 @@ fn exe_below_runuser_owns_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_below_setpriv_owns_file() {
     works_below(&[
         "setpriv",
@@ -173,6 +179,7 @@ fn exe_below_setpriv_owns_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_below_sudo_owns_file() {
     works_below(&[
         "sudo",
@@ -183,6 +190,7 @@ fn exe_below_sudo_owns_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_below_start_stop_daemon_owns_file() {
     works_below(&[
         "start-stop-daemon",
@@ -193,6 +201,7 @@ fn exe_below_start_stop_daemon_owns_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_by_path_owns_file() {
     let place = Place::new();
     let script = "\"$0\"; exit $?";
@@ -339,6 +348,7 @@ fn exe_child_of_same_name_owns_nothing() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exe_launcher_end_leaves_owner_and_file() {
     let place = Place::new();
     let launcher = place.launcher(&["dash", "-c", "\"$0\"; exit $?"]);

@@ -84,6 +84,7 @@ fn works(unit: &Unit, options: &str) -> String {
 const FOREGROUND: &str = "ExecStart=/lab/c-tests/is_a_service";
 
 #[test]
+#[ignore = "needs root"]
 fn drop_in_serves_foreground_service() {
     for kind in ["simple", "exec", "notify"] {
         let name = format!("run-{kind}");
@@ -100,6 +101,7 @@ fn drop_in_serves_foreground_service() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn drop_in_serves_forking_service() {
     for how in ["fork", "double", "daemon"] {
         let name = format!("run-forking-{how}");
@@ -111,6 +113,7 @@ fn drop_in_serves_forking_service() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn drop_in_gives_user_service_a_directory() {
     let unit = lab().unit("run-nobody", &format!("User=nobody\n{FOREGROUND}"));
     works(&unit, "");
@@ -120,6 +123,7 @@ fn drop_in_gives_user_service_a_directory() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn drop_in_keeps_existing_settings() {
     let lines = format!(
         "RuntimeDirectory=run-has\nEnvironment=A=b LD_PRELOAD=libm.so.6 \"C=d e\"\n{FOREGROUND}"
@@ -135,6 +139,7 @@ fn drop_in_keeps_existing_settings() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn drop_in_options_become_settings() {
     let unit = lab().unit("run-options", FOREGROUND);
     let drop_in = works(&unit, " --kill-after=5 --exe 'is_a_service' --strict");
@@ -149,6 +154,7 @@ fn drop_in_options_become_settings() {
 
 /// RuntimeDirectory= would remove it with all that is in it.
 #[test]
+#[ignore = "needs root"]
 fn drop_in_leaves_shared_directory_alone() {
     lab().unit("run-shared", &format!("User=nobody\n{FOREGROUND}"));
     let drop_in = output_of("pidfile-run systemd run-shared --pidfile /run/systemd/a.pid");
@@ -160,6 +166,7 @@ fn drop_in_leaves_shared_directory_alone() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn drop_in_for_unknown_service_is_refused() {
     let told = refusal_of("pidfile-run systemd no-such-thing --pidfile /run/x/a.pid");
     assert!(told.contains("no-such-thing.service"), "{told}");
@@ -208,6 +215,7 @@ fn drop_in_without_systemd_names_the_type() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn drop_in_is_installed_and_removed() {
     let unit = lab().unit("run-installed", FOREGROUND);
     let name = &unit.name;
@@ -245,6 +253,7 @@ fn drop_in_is_installed_and_removed() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn drop_in_of_somebody_else_is_left_alone() {
     let unit = lab().unit("run-theirs", FOREGROUND);
     let name = &unit.name;

@@ -22,6 +22,7 @@ fn service(name: &str, how: &str, more: &str) -> PairedRun {
 
 /// `systemctl start` returns when the launcher has ended: by then the file names the daemon, and systemd has read it.
 #[test]
+#[ignore = "needs root"]
 fn forking_service_start_stop_and_deletion() {
     for how in WAYS {
         let pair = service("life", how, "");
@@ -36,6 +37,7 @@ fn forking_service_start_stop_and_deletion() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn forking_service_reload() {
     for how in WAYS {
         let pair = service("reload", how, "");
@@ -50,6 +52,7 @@ fn forking_service_reload() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn forking_service_restarts_after_deletion() {
     for how in WAYS {
         let pair = service("restart", how, "Restart=always\nRestartSec=0\n");
@@ -60,6 +63,7 @@ fn forking_service_restarts_after_deletion() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn forking_service_of_another_user() {
     for how in WAYS {
         service("user", how, "User=nobody\n").live();
@@ -67,6 +71,7 @@ fn forking_service_of_another_user() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn forking_service_in_a_sandbox() {
     let sandbox = "DynamicUser=yes\nProtectSystem=strict\nNoNewPrivileges=yes\nSystemCallFilter=@system-service\n";
     for how in WAYS {
@@ -75,6 +80,7 @@ fn forking_service_in_a_sandbox() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn forking_service_kill_modes() {
     for mode in ["control-group", "mixed", "process"] {
         for how in WAYS {

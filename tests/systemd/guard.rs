@@ -34,6 +34,7 @@ fn nothing_was_left_over(pair: &PairedRun) {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn whole_life_leaves_no_process() {
     for mode in ["control-group", "mixed", "process"] {
         let more = format!("KillMode={mode}\n");
@@ -57,6 +58,7 @@ fn live(pair: &PairedRun) {
 
 /// The file is gone before the next start, or replaced by it.
 #[test]
+#[ignore = "needs root"]
 fn killed_main_process_is_restarted() {
     let more = "Restart=always\nRestartSec=0\n";
     for pair in [
@@ -84,6 +86,7 @@ fn killed_main_process_is_restarted() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn killed_main_process_leaves_no_file() {
     let pair = notify("guard-killed-once", "");
     pair.start();
@@ -99,6 +102,7 @@ fn killed_main_process_leaves_no_file() {
 
 /// `systemctl kill --signal=KILL` kills the guard too: the next start replaces the stale file.
 #[test]
+#[ignore = "needs root"]
 fn killed_with_its_guard_starts_again() {
     let pair = notify("guard-killed-too", "");
     pair.start();

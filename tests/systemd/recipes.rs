@@ -140,6 +140,7 @@ impl Drop for Machine {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_shell_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let [start, then] = &recipes("Shell")[..] else {
@@ -164,6 +165,7 @@ fn recipe_shell_works() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_seeing_it_work_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let command = recipes("See it work").remove(0);
@@ -211,16 +213,19 @@ fn systemd(legacy: &str, drop_in: &str) {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_systemd_foreground_works() {
     systemd(STAYS_IN_THE_FOREGROUND, &recipes("systemd")[0]);
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_systemd_background_works() {
     systemd(PUTS_ITSELF_INTO_THE_BACKGROUND, &recipes("systemd")[1]);
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_monit_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     machine.write("/etc/monit/conf.d/legacy", &recipes("monit")[0], "600");
@@ -249,6 +254,7 @@ fn recipe_monit_works() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_supervisord_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let place = "/etc/supervisor/conf.d/legacy.conf";
@@ -275,6 +281,7 @@ fn recipe_supervisord_works() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_init_script_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/examples/legacy.init");
@@ -305,6 +312,7 @@ fn recipe_init_script_works() {
 
 /// cron runs the first line at once. For the second one it would take up to a minute: its command is run as cron does.
 #[test]
+#[ignore = "needs root"]
 fn recipe_cron_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy.pid");
     let crontab = recipes("cron").remove(0);
@@ -367,6 +375,7 @@ exec bwrap --unshare-pid --as-pid-1 --bind / / --dev /dev --proc /proc --tmpfs /
 "#;
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_container_environment_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy/legacy.pid");
     machine.write("/usr/local/bin/docker", DOCKER, "755");
@@ -374,6 +383,7 @@ fn recipe_container_environment_works() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_container_entry_point_works() {
     let machine = Machine::new(STAYS_IN_THE_FOREGROUND, "/run/legacy/legacy.pid");
     machine.write("/entrypoint", &recipes("Containers")[1], "755");
@@ -384,6 +394,7 @@ fn recipe_container_entry_point_works() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn recipe_start_script_works() {
     let machine = Machine::new(PUTS_ITSELF_INTO_THE_BACKGROUND, "/run/legacy.pid");
     let script = "#!/bin/bash\nid >/dev/null\n/opt/legacy/bin/legacy\necho started\n";

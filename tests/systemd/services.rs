@@ -7,17 +7,20 @@ use std::os::unix::fs::MetadataExt;
 const SERVICE: &str = "ExecStart=/lab/c-tests/is_a_service\n";
 
 #[test]
+#[ignore = "needs root"]
 fn simple_service_start_stop_and_deletion() {
     PairedRun::new("simple", &format!("Type=simple\n{SERVICE}")).live();
 }
 
 #[test]
+#[ignore = "needs root"]
 fn exec_service_start_stop_and_deletion() {
     PairedRun::new("exec", &format!("Type=exec\n{SERVICE}")).live();
 }
 
 /// systemd says that such a service is up only when it has said so itself: then the file is there too.
 #[test]
+#[ignore = "needs root"]
 fn notify_service_is_up_with_its_file() {
     let pair = PairedRun::new("notify", &format!("Type=notify\n{SERVICE}"));
     pair.live();
@@ -27,6 +30,7 @@ fn notify_service_is_up_with_its_file() {
 
 /// It says so through another program, which has the library and the setting too.
 #[test]
+#[ignore = "needs root"]
 fn notify_by_helper_program_works() {
     let script = "/usr/bin/systemd-notify --ready; exec /lab/c-tests/is_a_service";
     let lines = format!("Type=notify\nNotifyAccess=all\nExecStart=/bin/sh -c '{script}'\n");
@@ -34,11 +38,13 @@ fn notify_by_helper_program_works() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn service_without_handler_ends_clean() {
     PairedRun::new("default", "ExecStart=/lab/c-tests/waits_for_signal\n").live();
 }
 
 #[test]
+#[ignore = "needs root"]
 fn service_started_by_shell_exec() {
     PairedRun::new(
         "shell",
@@ -48,6 +54,7 @@ fn service_started_by_shell_exec() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn service_ending_itself_keeps_its_result() {
     for (name, status) in [("ends-well", "0"), ("ends-badly", "3")] {
         let start = format!("ExecStart=/lab/c-tests/returns_status {status}\n");
@@ -65,6 +72,7 @@ fn service_ending_itself_keeps_its_result() {
 
 /// systemd gives the environment of a unit to each of its commands, and all of them run in the course of this.
 #[test]
+#[ignore = "needs root"]
 fn unit_commands_never_touch_the_file() {
     for (name, reload) in [
         ("reload-by-pid", "/bin/kill -HUP $MAINPID"),
@@ -104,6 +112,7 @@ fn unit_commands_never_touch_the_file() {
 
 /// Deleting the file is a way to stop a service.
 #[test]
+#[ignore = "needs root"]
 fn exec_stop_by_deletion_stops_service() {
     let lines = format!(
         "Type=notify\n{SERVICE}\
@@ -115,6 +124,7 @@ fn exec_stop_by_deletion_stops_service() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn service_restarts_after_deletion() {
     let lines = format!("Type=notify\n{SERVICE}Restart=always\nRestartSec=0\n");
     let pair = PairedRun::new("restart", &lines);
@@ -127,6 +137,7 @@ fn service_restarts_after_deletion() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn systemctl_restart_renews_the_file() {
     let pair = PairedRun::new("restart-verb", &format!("Type=notify\n{SERVICE}"));
     pair.start();
@@ -139,6 +150,7 @@ fn systemctl_restart_renews_the_file() {
 
 /// What systemd does not wait for is a stale file, for it and for us.
 #[test]
+#[ignore = "needs root"]
 fn killed_service_starts_again_over_stale_file() {
     let lines = format!("Type=notify\n{SERVICE}RuntimeDirectoryPreserve=yes\n");
     let pair = PairedRun::new("killed", &lines);
@@ -153,11 +165,13 @@ fn killed_service_starts_again_over_stale_file() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn service_of_another_user() {
     PairedRun::new("user", &format!("Type=notify\nUser=nobody\n{SERVICE}")).live();
 }
 
 #[test]
+#[ignore = "needs root"]
 fn service_of_a_dynamic_user() {
     let lines = format!("Type=notify\nDynamicUser=yes\n{SERVICE}");
     let pair = PairedRun::new("dynamic", &lines);
@@ -168,6 +182,7 @@ fn service_of_a_dynamic_user() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn service_in_sandboxes() {
     let all = [
         ("private-tmp", "PrivateTmp=yes\n"),
@@ -205,6 +220,7 @@ fn service_in_sandboxes() {
 
 /// The deletion is told even where not every system call is allowed.
 #[test]
+#[ignore = "needs root"]
 fn service_log_names_the_deletion() {
     for (name, sandbox) in [
         ("reason", ""),
@@ -233,6 +249,7 @@ fn service_log_names_the_deletion() {
 
 /// The file in a place that only the service sees.
 #[test]
+#[ignore = "needs root"]
 fn service_with_file_in_private_tmp() {
     let lines = format!(
         "Environment=LD_PRELOAD=/lab/libpidfile.so PIDFILE=/tmp/a.pid\nType=notify\nPrivateTmp=yes\n{SERVICE}"
@@ -252,6 +269,7 @@ fn service_with_file_in_private_tmp() {
 
 /// A main process and a worker; what is left of them after each end is systemd's business and must not change.
 #[test]
+#[ignore = "needs root"]
 fn service_kill_modes() {
     for mode in ["control-group", "mixed", "process", "none"] {
         let lines = format!(

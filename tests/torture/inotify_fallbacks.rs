@@ -79,6 +79,7 @@ fn no_inotify_watch_and_no_polling_is_reported() {
 
 /// Each has a file, each sees its deletion, whether there was an instance for it or not.
 #[test]
+#[ignore = "needs root"]
 fn more_owners_than_inotify_instances_all_end() {
     allow_many_descriptors();
     // Nobody else's.
@@ -269,6 +270,7 @@ fn replaced_file_closed_late_stays_watched() {
 
 /// unlink(2) sends the event and only then takes the path away: who is quick still finds the file there. Here that lasts.
 #[test]
+#[ignore = "needs root"]
 fn unlink_event_before_path_vanishes_still_ends() {
     let scene = TestDir::new();
     let file = scene.path("data/a.pid");
