@@ -1,6 +1,6 @@
 //! The packages of `make dist`: what is in them, that an old system can use it, and that anybody can make the same again.
 
-use crate::common::{NOTHING, TestDir, killed_by, library};
+use crate::common::{NOTHING, TestDir, killed_by, library, pidfile_run};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,14 @@ fn runs_on_the_oldest(file: &Path) {
 #[test]
 fn portable_library_needs_no_newer_glibc() {
     runs_on_the_oldest(&library());
+}
+
+/// It is started before each program, and on the same systems.
+#[test]
+fn portable_command_is_small_and_as_portable() {
+    runs_on_the_oldest(&pidfile_run());
+    let size = fs::metadata(pidfile_run()).unwrap().len();
+    assert!(size < 2 * 1024 * 1024, "{size}");
 }
 
 /// Compact relocations need the loader of glibc 2.36; the old hash table is for loaders and tools that know no other.
