@@ -38,6 +38,18 @@ fn background_returns_when_the_file_names_the_daemon() {
     assert_eq!(scene.leftovers(), NOTHING);
 }
 
+/// Though the daemon's directory is another one.
+#[test]
+fn background_finds_a_relative_command() {
+    let scene = TestDir::new();
+    scene.copy(&scene.host_path("waits_for_signal"), "755");
+    let start = launcher(&scene).current_dir(scene.path("bin"));
+    let start = start.args(["--background", "-p", "../run/a.pid", "./waits_for_signal"]);
+    assert_eq!(answer(start), (0, String::new()));
+    let stop = launcher(&scene).arg("stop").arg(scene.pidfile());
+    assert_eq!(answer(stop), (0, String::new()));
+}
+
 #[test]
 fn background_waits_for_the_daemon_of_a_launcher() {
     let scene = TestDir::new();

@@ -9,6 +9,7 @@ use crate::cli::{self, Settings};
 use crate::exec::Image;
 use crate::inspect::{self, Report, place};
 use crate::library::Library;
+use crate::location::absolute;
 use crate::output::{self, Failure, shown, status};
 use crate::settings::variable;
 
@@ -79,7 +80,11 @@ pub fn run(asked: cli::Start) -> Result<u8, Failure> {
     if is_strict && !settings.strict {
         variables.push(("PIDFILE_STRICT", "1".into()));
     }
-    let program = plan.report.program;
+    let mut program = plan.report.program;
+    if asked.background {
+        // It is started in another directory.
+        program = absolute(&program)?;
+    }
     let image = Image::new(&program, command, &variables);
     if asked.background {
         return super::background::start(&image, &program, &plan.file, settings.only().is_some());
