@@ -144,6 +144,7 @@ fn packages_hold_what_make_install_installs() {
         without_make(&mut Command::new("make"))
             .arg("install")
             .arg(format!("LIB={}", library().display()))
+            .arg(format!("COMMAND={}", pidfile_run().display()))
             .arg("PREFIX=")
             .arg(format!("DESTDIR={}", installed.display()))
             .current_dir(tree()),
