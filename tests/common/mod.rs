@@ -67,10 +67,3 @@ pub use test_dir::{NOTHING, SHELLS, TestDir, library};
 pub use trace::{calls_in, trace};
 pub use tree::tree;
 pub use wait::wait_for;
-
-// Former names, for tests that still use them.
-pub use {
-    Descendant as Orphan, Descendants as Orphanage, FileObserver as Onlooker, HostCommand as Host,
-    PRELOADED as WITH_US, PairedRun as Twins, Probe as Witness, TestDir as Scene,
-    output_pids as said, owners_in_log as reigns_in,
-};

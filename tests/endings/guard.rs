@@ -1,7 +1,7 @@
 //! `PIDFILE_GUARD=1`: the file goes where no handler of the program sees its end, and the program notices nothing of the guard.
 
 use crate::common::{
-    Descendants, Mode, NOTHING, Orphan, Process, TestDir, blocked_signals, children_of,
+    Descendant, Descendants, Mode, NOTHING, Process, TestDir, blocked_signals, children_of,
     daemonize_with, exited, fds_of, is_alive, killed_by, library, private_dirty, status_line,
     wait_for,
 };
@@ -25,13 +25,13 @@ fn guards_of(pidfile: &Path) -> Vec<i32> {
 }
 
 #[track_caller]
-fn guard_of(scene: &TestDir) -> Orphan {
+fn guard_of(scene: &TestDir) -> Descendant {
     // Its command line says what it is once it has left the program.
     wait_for(
         || guards_of(&scene.pidfile()).len() == 1,
         "one guard is there",
     );
-    Orphan::new(guards_of(&scene.pidfile())[0])
+    Descendant::new(guards_of(&scene.pidfile())[0])
 }
 
 #[track_caller]
