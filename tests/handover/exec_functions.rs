@@ -1,8 +1,7 @@
 //! Each function by which a program becomes another one, or starts one: who has the file then, and what the new image is told.
 
 use crate::common::{
-    Descendants, Mode, NOTHING, Process, TestDir, exited, is_alive, is_watching, killed_by,
-    library, wait_for,
+    Mode, NOTHING, Process, TestDir, exited, is_alive, is_watching, killed_by, library, wait_for,
 };
 use std::collections::BTreeMap;
 
@@ -117,7 +116,6 @@ fn child_without_mark_is_inert() {
 fn daemon_by_each_exec_inherits() {
     for function in EXECS {
         let scene = TestDir::new();
-        let _descendants = Descendants::of(&scene);
         let mut launcher = scene.host("execs_by").args([function, "daemon"]).spawn();
         let line = launcher.pid_line();
         launcher.wait_until(|_| scene.content() == line, "an owner");
