@@ -81,6 +81,19 @@ const IMPORTS: &[(&str, &str)] = &[
     ("pthread_mutex_lock", "the unwinder"),
     ("pthread_mutex_unlock", "the unwinder"),
     ("pthread_once", "the unwinder"),
+    ("pthread_atfork", "__register_atfork, before glibc 2.34"),
+    (
+        "pthread_rwlock_rdlock",
+        "LLVM's unwinder, in the portable library",
+    ),
+    (
+        "pthread_rwlock_unlock",
+        "LLVM's unwinder, in the portable library",
+    ),
+    (
+        "pthread_rwlock_wrlock",
+        "LLVM's unwinder, in the portable library",
+    ),
     ("pthread_self", "threads"),
     (
         "pthread_setcancelstate",

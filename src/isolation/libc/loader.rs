@@ -34,3 +34,34 @@ unsafe extern "C" fn dl_iterate_phdr(callback: Callback, data: *mut c_void) -> c
 }
 
 crate::isolation::wrap::wrap!(dlsym, dl_iterate_phdr);
+
+// LLVM's unwinder, with which the portable library is linked, has messages for its developers. Nobody gets them.
+
+extern "C" fn dladdr(_: *const c_void, _: *mut c_void) -> c_int {
+    0
+}
+
+extern "C" fn fprintf(_: *mut c_void, _: *const c_char) -> c_int {
+    0
+}
+
+extern "C" fn fwrite(_: *const c_void, _: usize, count: usize, _: *mut c_void) -> usize {
+    count
+}
+
+extern "C" fn fflush(_: *mut c_void) -> c_int {
+    0
+}
+
+unsafe extern "C" fn snprintf(to: *mut c_char, size: usize, _: *const c_char) -> c_int {
+    if size > 0 {
+        // SAFETY: the caller has room for `size` bytes.
+        unsafe { *to = 0 };
+    }
+    0
+}
+
+#[expect(non_upper_case_globals, reason = "the name that C has for it")]
+static stderr: usize = 0;
+
+crate::isolation::wrap::wrap!(dladdr, fprintf, fwrite, fflush, snprintf, stderr);
