@@ -121,7 +121,7 @@ pub fn unlink(path: &CStr) -> Result<(), Errno> {
 /// # Safety
 ///
 /// `path` is a C string.
-pub unsafe fn unlink_by_kernel(path: *const c_char) -> c_long {
+unsafe fn unlink_by_kernel(path: *const c_char) -> c_long {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: `path` is a C string by this function's contract.
     return unsafe { libc::syscall(libc::SYS_unlink, path) };
