@@ -105,7 +105,7 @@ fn keeper_without_processor_does_not_keep_the_file() {
 /// A debugger that stops the keeper at the removal stands for a file system that does not answer. The file is stale then.
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn keeper_stuck_in_file_system_does_not_hold_up_the_end() {
+fn stuck_keeper_does_not_hold_up_the_end() {
     for by_signal in [true, false] {
         let scene = TestDir::new();
         let mut host = scene.host("waits_for_eof").spawn_owner();

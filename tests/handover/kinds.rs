@@ -37,7 +37,7 @@ fn grandchild_of_a_worker_never_inherits() {
 
 /// ZNC: the child waits until its launcher is gone.
 #[test]
-fn session_begun_after_the_launcher_takes_the_free_path() {
+fn session_after_launcher_takes_the_free_path() {
     for way in 0..4 {
         let scene = TestDir::new();
         let _orphans = Descendants::of(&scene);

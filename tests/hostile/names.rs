@@ -104,7 +104,7 @@ fn program(scene: &TestDir, has_exports: bool) -> PathBuf {
 }
 
 #[test]
-fn program_with_every_name_of_libc_starts_owns_and_ends() {
+fn program_with_every_libc_name_starts_and_ends() {
     for has_exports in [false, true] {
         let scene = TestDir::new();
         let program = program(&scene, has_exports);

@@ -333,7 +333,7 @@ fn owner_with_large_environment_is_left_alone() {
 /// Whether the keeper holds the lock (a lock that the host asks for too is answered) or nobody does (the host gets it): a
 /// second instance is kept out by the host's own pidfile_open(3bsd).
 #[test]
-fn host_that_locks_its_file_excludes_its_second_instance() {
+fn host_locking_its_file_excludes_second_instance() {
     for watch in ["auto", "off"] {
         let scene = TestDir::new();
         let start = || {

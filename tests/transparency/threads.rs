@@ -120,7 +120,7 @@ fn idle_owner_never_wakes_up() {
 
 /// glibc gives a thread the stack of one that has ended, also one of ours.
 #[test]
-fn threads_with_small_stacks_get_what_they_get_without_us() {
+fn threads_with_small_stacks_start_as_without_us() {
     let stacks = |mode, watch: &str| {
         let scene = TestDir::new();
         let host = scene.host("asks_for_small_stacks").mode(mode);
