@@ -79,7 +79,7 @@ unsafe fn change(vector: Vector, whom: For) -> (Change, bool) {
         };
         return (change, false);
     };
-    let has_role = role == Role::Standby || state::has_file() && !host_file::has_removed();
+    let has_role = role == Role::Standby || state::has_file() && !host_file::has_removed_itself();
     let change = match exec_state::own(role).filter(|_| has_role) {
         Some(text) if applies() => Change::Put(text),
         Some(_) => Change::Nothing,

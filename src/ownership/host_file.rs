@@ -77,6 +77,14 @@ pub fn has_removed() -> bool {
     REMOVED.load(Ordering::SeqCst) || shared::is_removed_by_host()
 }
 
+/// Returns whether this process has removed or renamed the file. What a candidate has done is not asked for: that takes a
+/// connection to it.
+///
+/// Async-signal-safe; right in a vfork child too.
+pub fn has_removed_itself() -> bool {
+    REMOVED.load(Ordering::SeqCst)
+}
+
 /// Returns whether only a child says that the host has removed the file: a candidate, which may have written a file of
 /// its own by then, or any child that writes to the memory that all share.
 pub fn is_said_by_child() -> bool {
