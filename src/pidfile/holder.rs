@@ -91,7 +91,12 @@ pub fn judge(pid: libc::pid_t, stat: &libc::stat64, path: &CStr) -> Verdict {
     if !procfs::is_running(pid) || pid == sys::getpid() {
         return Verdict::Other;
     }
-    match instance(pid, path) {
+    let verdict = match instance(pid, path) {
+        // It may have called exec(2) between two looks at its environment.
+        Verdict::Other => instance(pid, path),
+        verdict => verdict,
+    };
+    match verdict {
         // A reused PID: the process is younger than the file.
         Verdict::Owner | Verdict::Hidden if !has_run_since(pid, stat.st_mtime) => Verdict::Other,
         verdict => verdict,
@@ -139,7 +144,7 @@ fn instance(pid: libc::pid_t, path: &CStr) -> Verdict {
     let environment = format!("/proc/{pid}/environ");
     let name = CString::new(environment.as_str()).unwrap_or_default();
     match read_once(&name, &mut [0; 1]) {
-        Ok(0) if is_in_exec(pid) => return Verdict::InExec,
+        Ok(0) if is_program(pid) => return Verdict::InExec,
         // It is another user's, or has changed its user.
         Err(Errno(libc::EACCES | libc::EPERM)) if procfs::has_keeper(pid) => return Verdict::Owner,
         Err(Errno(libc::EACCES | libc::EPERM)) => return Verdict::Hidden,
@@ -176,9 +181,9 @@ fn names_path(setting: &[u8], path: &CStr) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.ends_with(b"/"))
 }
 
-/// Returns whether a process without an environment is about to get one. A zombie is not.
-fn is_in_exec(pid: libc::pid_t) -> bool {
-    procfs::is_busy(pid)
+/// Returns whether a process without an environment is about to get one: a kernel thread has no program.
+fn is_program(pid: libc::pid_t) -> bool {
+    procfs::program(pid).is_some()
 }
 
 /// Returns whether a process of this PID runs since before the file was written: then the PID was not

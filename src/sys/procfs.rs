@@ -159,11 +159,6 @@ pub fn is_as_forked(pid: libc::pid_t) -> bool {
     is_alive(pid) && Stat::of(pid).is_none_or(|stat| stat.is_running() && !has_called_exec(&stat))
 }
 
-/// Returns whether the main thread of a process runs, waits for a processor, or waits for a disk; false without /proc.
-pub fn is_busy(pid: libc::pid_t) -> bool {
-    Stat::of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"R" | b"D")))
-}
-
 /// Returns whether the main thread of a process sleeps until something happens; false without /proc.
 pub fn is_asleep(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.is_asleep())
