@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use crate::handover::lineage;
-use crate::ownership::shared::{self, AT_ONCE, Claimant, Kind, LAUNCH, LOOK, Page, Progress, age};
-use crate::pidfile::fd_passing::Connection;
+use crate::ownership::shared::{
+    self, AT_ONCE, Claimant, Confirmed, Kind, LAUNCH, LOOK, Page, Progress, age,
+};
 use crate::sys::{self, procfs};
 
 /// How many looks in a row find a child that does not run, until it counts as one that has come to rest: on
@@ -30,7 +31,7 @@ pub enum Choice {
     Unclear,
     /// Somebody may be about to change the answer.
     Wait,
-    Successor(Claimant, Connection),
+    Successor(Claimant, Confirmed),
 }
 
 /// What is left of an owner that ends, as far as it matters for its successor.
@@ -163,19 +164,32 @@ pub fn successor(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
 
 /// Returns the one that is left, if the kernel confirms it.
 fn settle(page: &Page, looks: &mut Looks, claimant: Claimant) -> Choice {
-    if let Some(connection) = shared::confirm(claimant) {
-        return Choice::Successor(claimant, connection);
+    match shared::confirm(claimant) {
+        Some(Confirmed::Lesser) if !is_daemon_of_fewer_rights(claimant.pid) => {
+            return Choice::Unclear;
+        }
+        Some(confirmed) => return Choice::Successor(claimant, confirmed),
+        None => {}
     }
-    // One that calls exec(2) listens again when its new image begins; but that may be a program that has no
-    // such library. It soon sleeps, alone.
-    let is_on_its_way = procfs::is_runnable(claimant.pid)
-        || !procfs::is_as_forked(claimant.pid) && !procfs::is_asleep_alone(claimant.pid);
+    // A candidate without a keeper is in the middle of exec(2), which ends its threads first and waits for that, or
+    // it ends: a keeper that gives up withdraws. Its new image listens again; but that may be a program that has
+    // no such library. It soon sleeps, alone.
+    let is_on_its_way =
+        procfs::is_as_forked(claimant.pid) || !procfs::is_asleep_alone(claimant.pid);
     looks.alone = if is_on_its_way { 0 } else { looks.alone + 1 };
     if looks.alone > REST {
         looks.alone = 0;
         page.forget(claimant.pid);
     }
     Choice::Wait
+}
+
+/// Returns whether a process of fewer rights is a daemon, which has given up root and called exec(2), and not a worker:
+/// it is outside of this process's session, or the one child of a launcher that has begun the session itself.
+fn is_daemon_of_fewer_rights(pid: libc::pid_t) -> bool {
+    let [theirs, ours] = [pid, sys::getpid()].map(procfs::session);
+    let has_left = theirs.is_some() && theirs != ours || lineage::forked_as_leader() == Some(1);
+    has_left && !procfs::is_as_forked(pid)
 }
 
 fn age_of(claimant: &Claimant) -> Duration {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::handover::choose::{self, Choice, Ending, Looks};
 use crate::ownership::host_file;
-use crate::ownership::shared::{AT_ONCE, Page, page};
+use crate::ownership::shared::{AT_ONCE, Confirmed, Page, page};
 use crate::ownership::state::{self, Requests};
-use crate::pidfile::fd_passing::{Answer, Connection};
+use crate::pidfile::fd_passing::Answer;
 use crate::pidfile::{PidFile, Sight};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
@@ -39,13 +39,15 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
             Choice::Nobody => break,
             Choice::Unclear => return None,
             Choice::Wait => choose::pause(page, news),
-            Choice::Successor(successor, connection) => {
+            Choice::Successor(successor, confirmed) => {
                 // All of this may take a while. Whoever would be the successor is told.
                 if file.look_patiently() == Sight::Deleted && !host_file::has_removed() {
-                    connection.tell_deleted();
+                    if let Confirmed::Equal(connection) = confirmed {
+                        connection.tell_deleted();
+                    }
                     return None;
                 }
-                if give(file, successor.pid, &connection) {
+                if give(file, successor.pid, &confirmed) {
                     wait_for_the_one_between(successor.pid, end);
                     return Some(successor.pid);
                 }
@@ -65,17 +67,22 @@ fn leave_to_the_late(page: &Page) {
     page.abandon();
 }
 
-/// Makes the file name the successor, and sends it the file. Returns whether it is the successor's from then
-/// on; if not, it is as before.
-fn give(file: &PidFile, successor: libc::pid_t, connection: &Connection) -> bool {
+/// Makes the file name the successor, and sends it the file if it may have that. Returns whether it is the
+/// successor's from then on; if not, it is as before.
+fn give(file: &PidFile, successor: libc::pid_t, confirmed: &Confirmed) -> bool {
     let Some(fd) = file.rename_owner(successor) else {
         return false;
+    };
+    // One that gets no descriptor finds its name in the file when this process has ended.
+    let Confirmed::Equal(connection) = confirmed else {
+        return true;
     };
     if connection.offer(fd, file.parent()).is_ok() {
         match connection.answer(TAKING) {
             Answer::Taken => return true,
             // It has the lock, and finds what is in the file when it comes round.
             Answer::None if procfs::is_running(successor) => return true,
+            Answer::Ended if comes_back(successor) => return true,
             Answer::None | Answer::Ended => {}
         }
     }
@@ -85,6 +92,21 @@ fn give(file: &PidFile, successor: libc::pid_t, connection: &Connection) -> bool
         file.rename_owner(sys::getpid());
     }
     false
+}
+
+/// Returns whether a successor that has closed its end without an answer has called exec(2): then its new image has a
+/// keeper soon, and finds its name in the file. One that ends has none. Gives up after [`TAKING`]; it lives, and the
+/// file names it.
+fn comes_back(successor: libc::pid_t) -> bool {
+    let end = clock::now() + TAKING;
+    while procfs::is_running(successor) && clock::now() < end {
+        let has_called_exec = !procfs::is_as_forked(successor);
+        if has_called_exec && procfs::keeper_in(successor) == Some(true) {
+            break;
+        }
+        futex::pause(POLL_INTERVAL);
+    }
+    procfs::is_running(successor)
 }
 
 /// Waits, until `end` at most, for the leader that has forked this successor of ours, and has begun to end too:

@@ -185,18 +185,29 @@ pub fn is_removed_by_host() -> bool {
     }
     let all = page.claimants();
     all.filter(|claimant| claimant.pid == pid)
-        .any(|claimant| confirm(claimant).is_some())
+        .any(|claimant| matches!(confirm(claimant), Some(Confirmed::Equal(_))))
 }
 
-/// Returns a connection to the keeper of a candidate, if the kernel says that it is that process which has
-/// opened the other end, as root or as the user that this process is.
+/// What a candidate may get, by what the kernel says of it.
+pub enum Confirmed {
+    /// It began to listen as root, or as the user that this process is: the descriptor of the file too.
+    Equal(Connection),
+    /// It has fewer rights, as a daemon that has given up root and called exec(2): its name in the file, no more.
+    Lesser,
+}
+
+/// Returns what a candidate may get, if the kernel says that it is that process which listens.
 ///
 /// Context: keeper.
-pub fn confirm(claimant: Claimant) -> Option<Connection> {
+pub fn confirm(claimant: Claimant) -> Option<Confirmed> {
     let (connection, peer) = Connection::to(claimant.pid, claimant.address)?;
-    let is_trusted =
-        peer.uid == 0 || procfs::user(sys::getpid()).is_none_or(|user| user == peer.uid);
-    (peer.pid == claimant.pid && is_trusted).then_some(connection)
+    if peer.pid != claimant.pid {
+        return None;
+    }
+    if peer.uid == 0 || procfs::user(sys::getpid()).is_none_or(|user| user == peer.uid) {
+        return Some(Confirmed::Equal(connection));
+    }
+    Some(Confirmed::Lesser)
 }
 
 pub fn nanoseconds() -> u64 {
