@@ -184,12 +184,12 @@ fn settle(page: &Page, looks: &mut Looks, claimant: Claimant) -> Choice {
     Choice::Wait
 }
 
-/// Returns whether a process of fewer rights is a daemon, which has given up root and called exec(2), and not a worker:
+/// Returns whether a process of fewer rights is a daemon that has given up root, and not a worker:
 /// it is outside of this process's session, or the one child of a launcher that has begun the session itself.
 fn is_daemon_of_fewer_rights(pid: libc::pid_t) -> bool {
     let [theirs, ours] = [pid, sys::getpid()].map(procfs::session);
     let has_left = theirs.is_some() && theirs != ours || lineage::forked_as_leader() == Some(1);
-    has_left && !procfs::is_as_forked(pid)
+    has_left
 }
 
 fn age_of(claimant: &Claimant) -> Duration {

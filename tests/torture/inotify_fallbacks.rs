@@ -330,6 +330,7 @@ fn host_stopped_meanwhile_notices_deletion() {
 #[test]
 fn every_watch_value_sees_the_deletion() {
     let values = [
+        "",
         "auto",
         "inotify",
         "poll",
@@ -338,7 +339,7 @@ fn every_watch_value_sees_the_deletion() {
         "poll:0.001",
     ];
     let wrong = [
-        "", "inotify ", "POLL", "poll:", "poll:0", "poll:-1", "poll:1s", "poll:1e9", "on",
+        "inotify ", "POLL", "poll:", "poll:0", "poll:-1", "poll:1s", "poll:1e9", "on",
     ];
     for (value, is_wrong) in values
         .map(|it| (it, 0))
