@@ -188,7 +188,8 @@ fn settle(page: &Page, looks: &mut Looks, claimant: Claimant) -> Choice {
 /// it is outside of this process's session, or the one child of a launcher that has begun the session itself.
 fn is_daemon_of_fewer_rights(pid: libc::pid_t) -> bool {
     let [theirs, ours] = [pid, sys::getpid()].map(procfs::session);
-    theirs.is_some() && theirs != ours || lineage::forked_as_leader() == Some(1)
+    theirs.is_some() && theirs != ours
+        || lineage::forked_as_leader() == Some(1) && !procfs::is_as_forked(pid)
 }
 
 fn age_of(claimant: &Claimant) -> Duration {
