@@ -135,8 +135,11 @@ impl PidFile {
         if ours.st_nlink != 0 || !is_regular(&stat) {
             return None;
         }
-        // What takes the last name away sets the time of change, and nothing sets that back.
-        let is_younger = born(&fd).is_some_and(|born| born > (ours.st_ctime, ours.st_ctime_nsec));
+        // What takes the last name away sets the time of change, and nothing sets that back. It may be coarse, up to a
+        // clock tick late, where the birth is exact (include/linux/fs.h, FS_MGTIME).
+        let nanoseconds = |(s, ns): (i64, i64)| i128::from(s) * 1_000_000_000 + i128::from(ns);
+        let changed = nanoseconds((ours.st_ctime, ours.st_ctime_nsec));
+        let is_younger = born(&fd).is_some_and(|born| nanoseconds(born) > changed + 10_000_000);
         Some((read_pid(&fd)?, is_younger))
     }
 
