@@ -108,7 +108,11 @@ pub fn successor(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
         page.claimants()
             .filter(move |claimant| claimant.kind == kind)
     };
-    if let Some(last) = of_kind(Kind::AnyChild).max_by_key(|claimant| claimant.since) {
+    // A grandchild inherits from the one between, if that one lives: a worker of a daemon does not.
+    let has_no_one_between =
+        |claimant: &Claimant| procfs::parent(claimant.pid).is_none_or(|parent| !is_child(parent));
+    let children = of_kind(Kind::AnyChild).filter(has_no_one_between);
+    if let Some(last) = children.max_by_key(|claimant| claimant.since) {
         return settle(page, looks, last);
     }
     let mut leaders: Vec<Claimant> = Vec::new();

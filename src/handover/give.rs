@@ -11,9 +11,10 @@ use crate::pidfile::{PidFile, Sight};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
 
-/// How long an owner that ends waits for children that have not decided, or that call exec(2) just now. Only
-/// a machine that gives them no processor takes so long. Then nobody inherits, and the file is removed.
-const DECIDING: Duration = Duration::from_secs(3);
+/// How often an owner that ends looks at children that have not decided, or that call exec(2) just now: for some 3 s. Only
+/// a machine that gives them no processor takes so long. Then nobody inherits, and the file is removed. Looks are counted,
+/// and not seconds, so that those in which all of them are frozen (cgroups(7)) do not count.
+const LOOKS: u32 = 600;
 /// How long a successor may take to have the file. Only one that is stopped, or gets no processor, takes so
 /// long. The file names it by then, and stays.
 const TAKING: Duration = Duration::from_secs(1);
@@ -30,10 +31,12 @@ pub fn may_pass_on() -> bool {
 /// Context: keeper of an owner that ends of its own accord.
 pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
     let page = page()?;
-    let end = clock::now() + DECIDING;
     let mut looks = Looks::new();
     // Children that mean no good could have us wait for ever.
-    while clock::now() < end && !state::is_posted(Requests::FATAL_SIGNAL) {
+    for _ in 0..LOOKS {
+        if state::is_posted(Requests::FATAL_SIGNAL) {
+            break;
+        }
         let news = page.news();
         match choose::successor(page, &mut looks, ending) {
             Choice::Nobody => break,
@@ -48,7 +51,7 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
                     return None;
                 }
                 if give(file, successor.pid, &confirmed) {
-                    wait_for_the_one_between(successor.pid, end);
+                    wait_for_the_one_between(successor.pid);
                     return Some(successor.pid);
                 }
                 // Or it has just called exec(2), and its new image will listen again.
@@ -109,11 +112,11 @@ fn comes_back(successor: libc::pid_t) -> bool {
     procfs::is_running(successor)
 }
 
-/// Waits, until `end` at most, for the leader that has forked this successor of ours, and has begun to end too:
+/// Waits for the leader that has forked this successor of ours, and has begun to end too:
 /// only then the successor has the parent that it will keep. systemd asks for it when the launcher is gone, and
-/// would not learn how a child of somebody else's ends (systemd.service(5), PIDFile=).
-fn wait_for_the_one_between(successor: libc::pid_t, end: Duration) {
-    let end = end.min(clock::now() + AT_ONCE);
+/// would not learn how a child of somebody else's ends (systemd.service(5), PIDFile=). Gives up after [`AT_ONCE`].
+fn wait_for_the_one_between(successor: libc::pid_t) {
+    let end = clock::now() + AT_ONCE;
     let is_between = |leader: &libc::pid_t| procfs::parent(*leader) == Some(sys::getpid());
     while clock::now() < end
         && let Some(leader) = procfs::parent(successor).filter(is_between)

@@ -28,7 +28,7 @@ use crate::pidfile::fd_passing::{Connection, Listener, Message};
 use crate::pidfile::standby::{Found, StandbyFile};
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
-use crate::sys::{self, check, futex, procfs};
+use crate::sys::{self, check, procfs};
 
 /// Pause between two looks at an owner of whose end the kernel tells nobody (before Linux 5.3).
 const WITHOUT_PIDFD: Duration = Duration::from_millis(250);
@@ -104,21 +104,17 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
     };
     state::enter(Phase::Standby);
     let mut owner = if has_called_exec {
-        match owner_before_exec(standby.as_ref()?)? {
-            pid if pid == sys::getpid() => {
-                TAKING.store(true, Ordering::SeqCst);
-                return Some(Inheritance {
-                    file: standby?.take()?,
-                    owner: None,
-                });
-            }
-            pid => pid,
-        }
+        standby.as_ref()?.owner()?
     } else {
         state::owner()
     };
     loop {
-        if let Some((message, connection)) = wait_for_end(&listener, owner) {
+        let was_named = owner == sys::getpid();
+        let sent = match &standby {
+            Some(file) if was_named => wait_for_sender(&listener, file),
+            _ => wait_for_end(&listener, owner),
+        };
+        if let Some((message, connection)) = sent {
             TAKING.store(true, Ordering::SeqCst);
             return match message {
                 Message::Deleted => {
@@ -138,7 +134,7 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
         let ours = |file| Some(Inheritance { file, owner: None });
         match standby.as_ref().map_or(Found::Unknown, StandbyFile::look) {
             Found::Ours => return ours(standby?.take()?),
-            Found::Other(other) if other != owner && may_own(other) => owner = other,
+            Found::Other(other) if other != owner && (was_named || may_own(other)) => owner = other,
             Found::Other(_) => break,
             Found::Stale => {
                 standby?.remove_stale();
@@ -160,18 +156,29 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
     None
 }
 
-/// Returns the owner for which this process stood by before exec(2). It is this process, if it was about to have
-/// the file: then the owner has ended, or takes the file back, since nobody has answered.
-fn owner_before_exec(file: &StandbyFile) -> Option<libc::pid_t> {
+/// Waits for what the owner sends, in a process that has called exec(2) and that the file names already: its owner is
+/// just passing it on. Returns nothing if nobody holds the lock, or if the owner has taken the file back. Gives up after
+/// some seconds, when the owner neither sends nor ends.
+fn wait_for_sender(listener: &Listener, file: &StandbyFile) -> Option<(Message, Connection)> {
     const LOOKS: u32 = 400;
+    let may_send = |peer: &libc::ucred| peer.uid == 0 || peer.uid == sys::geteuid();
     for _ in 0..LOOKS {
-        let owner = file.owner()?;
-        if owner != sys::getpid() || file.is_free() {
-            return Some(owner);
+        // Before the message is looked for: one that comes later comes from nobody.
+        let is_over = file.owner() != Some(sys::getpid()) || file.is_free();
+        if !is_over {
+            listener.wait(None, Some(LOOK));
         }
-        futex::pause(LOOK);
+        match listener.receive(may_send) {
+            // Who else may send does not know what file it is.
+            Some((Message::File(fd, _), _)) if !file.is_same(&fd) => {}
+            Some(sent) => return Some(sent),
+            None => {}
+        }
+        if is_over {
+            break;
+        }
     }
-    file.owner()
+    None
 }
 
 /// Whether a process is one from which this one may get the file: the one between, or another candidate.

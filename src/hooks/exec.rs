@@ -50,15 +50,17 @@ unsafe fn change(vector: Vector, whom: For) -> (Change, bool) {
     let variables = unsafe { Variables::read(vector) };
     let applies = || inert.applies_to(variables.path(), variables.preload);
     let found = variables.state();
-    if whom == For::Itself
-        && let Some(lost) = exec_state::lost()
-    {
-        let change = if applies() {
+    let leave_it = |lost| {
+        if applies() {
             Change::Put(lost)
         } else {
             Change::Nothing
-        };
-        return (change, true);
+        }
+    };
+    if whom == For::Itself
+        && let Some(lost) = exec_state::lost()
+    {
+        return (leave_it(lost), true);
     }
     let role = match whom {
         For::Child => None,
@@ -80,9 +82,13 @@ unsafe fn change(vector: Vector, whom: For) -> (Change, bool) {
         return (change, false);
     };
     let has_role = role == Role::Standby || state::has_file() && !host_file::has_removed_itself();
-    let change = match exec_state::own(role).filter(|_| has_role) {
+    // A successor that is just becoming the owner stands by until it is one.
+    let own = exec_state::own(role).filter(|_| has_role);
+    let change = match own.or_else(|| exec_state::own(Role::Standby)) {
         Some(text) if applies() => Change::Put(text),
         Some(_) => Change::Nothing,
+        // The keeper has found it lost meanwhile.
+        None if let Some(lost) = exec_state::lost() => leave_it(lost),
         // The file is gone: what comes is a start like any other.
         None if found.is_some_and(|found| found.pid == sys::getpid()) => Change::Remove,
         None => Change::Nothing,

@@ -237,6 +237,10 @@ fn go(step: Step) {
 pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c_int) -> c_int {
     // libc itself refuses to leave everything as it is.
     if arguments == [SAME; 3] || !is_asked() {
+        if state::is_candidate() {
+            // libc leaves out a thread that is ending (nptl/nptl_setxid.c, __nptl_setxid).
+            guarded((), wait_for_stack);
+        }
         return by_libc();
     }
     if !is_kept() {

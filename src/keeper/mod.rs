@@ -18,6 +18,7 @@ use crate::ownership::host_file;
 use crate::ownership::owned_file::{Claim, OWNED_FILE};
 use crate::ownership::state::{self, Phase};
 use crate::ownership::{terminate, unattended};
+use crate::pidfile::Remark;
 use crate::pidfile::acquire::Lock;
 use crate::pidfile::refusal::Refusal;
 use crate::settings::Watch;
@@ -144,8 +145,13 @@ fn keep(config: &'static Config, claim: Claim) {
             let remark = file.remark.take();
             host_file::note(&file);
             *OWNED_FILE.lock() = Some(file);
-            if let Some(remark) = remark {
-                report::detail(config, &remark);
+            match remark {
+                Some(Remark::TakenOver(pid)) => report::problem(
+                    config,
+                    &format!("named PID {pid}, which runs, but is not known to own it: taken over"),
+                ),
+                Some(Remark::Event(what)) => report::detail(config, what),
+                None => {}
             }
             state::enter(Phase::Kept);
         }

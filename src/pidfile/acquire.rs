@@ -23,13 +23,13 @@ use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use crate::pidfile::PidFile;
 use crate::pidfile::content::{Kind, kind, read_pid, replace};
 use crate::pidfile::creation::{Published, publish, remove_drafts};
 use crate::pidfile::holder::{Holder, Verdict, has_run_since, holder, judge};
 use crate::pidfile::location::Location;
 use crate::pidfile::objection::objection;
 use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
+use crate::pidfile::{PidFile, Remark};
 use crate::sys::fs::{
     FileId, directory_of, flock, fstat, lstat, open, open_private, open_regular, parent, unlink,
 };
@@ -59,7 +59,7 @@ pub struct Claimed {
     /// Whether the lock is ours.
     pub locked: bool,
     /// What an operator may want to know of it.
-    pub remark: Option<String>,
+    pub remark: Option<Remark>,
 }
 
 impl From<Published> for Claimed {
@@ -68,7 +68,7 @@ impl From<Published> for Claimed {
             fd: published.fd,
             id: published.id,
             locked: published.locked,
-            remark: published.remark.map(str::to_owned),
+            remark: published.remark.map(Remark::Event),
         }
     }
 }
@@ -199,7 +199,7 @@ fn attempt(
     let names = read_pid(&fd);
     if names == Some(sys::getpid()) && writable && stat.st_mode & 0o777 == 0o644 {
         // Ours from before an exec(2) that has lost the mark.
-        let remark = lockless.then(|| NO_LOCK.to_owned());
+        let remark = lockless.then_some(Remark::Event(NO_LOCK));
         let id = FileId::from(&stat);
         return Ok(Some(Claimed {
             fd,
@@ -220,8 +220,8 @@ fn attempt(
             Verdict::InExec => return Err(Refusal::Held(Some(pid))),
             Verdict::Hidden if waited < HIDDEN => return Ok(None),
             Verdict::Hidden | Verdict::Other => {
-                let what = "is not the file of PID {pid} any more, a living process that it named without a lock";
-                remark = Some(what.replace("{pid}", &pid.to_string()));
+                // Else its PID was used again since the file was written.
+                remark = has_run_since(pid, stat.st_mtime).then_some(Remark::TakenOver(pid));
             }
         }
     }
@@ -306,8 +306,7 @@ fn exclude_others(path: &CStr, stat: &libc::stat64) -> Result<Option<Gate>, Refu
     let name = CString::new(name).unwrap_or_default();
     let fd = open_private(&name).map_err(failed)?;
     let found = fstat(&fd).map_err(failed)?;
-    // SAFETY: geteuid(2) takes nothing and always succeeds.
-    let user = unsafe { libc::geteuid() };
+    let user = sys::geteuid();
     if found.st_uid != user || found.st_mode & 0o077 != 0 {
         return Err(Refusal::Held(None));
     }

@@ -134,8 +134,7 @@ fn flock_holders(stat: &libc::stat64) -> Vec<libc::pid_t> {
 
 /// Returns whether a process could have written the file: one that could not is no owner.
 fn may_write(pid: libc::pid_t, stat: &libc::stat64) -> bool {
-    // SAFETY: geteuid(2) takes nothing and always succeeds.
-    let ours = unsafe { libc::geteuid() };
+    let ours = sys::geteuid();
     procfs::user(pid).is_none_or(|user| user == 0 || user == ours || user == stat.st_uid)
 }
 

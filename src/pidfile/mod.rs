@@ -22,8 +22,8 @@ use std::time::Duration;
 use crate::pidfile::content::{names_us_at, read_pid, replace};
 use crate::sys::file_system;
 use crate::sys::fs::{
-    FileId, born, file_at, flock, flock_by_kernel, fstat, is_regular, open, open_regular, parent,
-    unlink,
+    FileId, born, directory_of, file_at, flock, flock_by_kernel, for_each_name, fstat, is_regular,
+    open, open_regular, parent, unlink,
 };
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, Errno, clock, futex};
@@ -57,7 +57,16 @@ pub struct PidFile {
     /// Whether the lock is ours. If not, somebody else has it, or the file system knows none.
     pub(crate) locked: bool,
     /// What an operator may want to know of how it became ours.
-    pub remark: Option<String>,
+    pub remark: Option<Remark>,
+}
+
+/// What an operator may want to know of how the file became ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// It named a living process, which has no lock.
+    TakenOver(libc::pid_t),
+    /// Something that is worth a line only for those who want to see every event.
+    Event(&'static str),
 }
 
 /// How long an unlink(2) may take from its event to its end, if it has a processor.
@@ -127,19 +136,19 @@ impl PidFile {
     }
 
     /// Returns the PID in the file that is at the path now, where ours has no name any more; and whether that file
-    /// was made later than ours lost its last name. (One that was renamed over ours is older than that.)
+    /// was made later than ours lost its last name. (One that was renamed over ours is not later than that.)
     pub fn successor(&self) -> Option<(libc::pid_t, bool)> {
-        let ours = fstat(self.fd.as_ref()?).ok()?;
         let fd = open(&self.path, libc::O_RDONLY).ok()?;
         let stat = fstat(&fd).ok()?;
+        // rename(2) and unlink(2) take the name away before they set the time of change. Both lock the directory until
+        // they have done, and who lists it waits for that (fs/readdir.c, iterate_dir).
+        let has_settled = for_each_name(&directory_of(&self.path), |_| ()).is_ok();
+        let ours = fstat(self.fd.as_ref()?).ok()?;
         if ours.st_nlink != 0 || !is_regular(&stat) {
             return None;
         }
-        // What takes the last name away sets the time of change, and nothing sets that back. It may be coarse, up to a
-        // clock tick late, where the birth is exact (include/linux/fs.h, FS_MGTIME).
-        let nanoseconds = |(s, ns): (i64, i64)| i128::from(s) * 1_000_000_000 + i128::from(ns);
-        let changed = nanoseconds((ours.st_ctime, ours.st_ctime_nsec));
-        let is_younger = born(&fd).is_some_and(|born| nanoseconds(born) > changed + 10_000_000);
+        let changed = (ours.st_ctime, ours.st_ctime_nsec);
+        let is_younger = has_settled && born(&fd).is_some_and(|born| born > changed);
         Some((read_pid(&fd)?, is_younger))
     }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+use crate::sys;
 use crate::sys::file_system::{Kind, kind_at};
 use crate::sys::fs::{directory_of, stat};
 
@@ -29,8 +30,7 @@ pub fn objection(found: &libc::stat64, path: &CStr) -> Option<&'static str> {
     // The rule of fs.protected_regular (proc_sys_fs(5)): in /tmp another user's file is a trap.
     let directory = stat(&directory_of(path)).ok()?;
     let shared = libc::S_ISVTX | libc::S_IWOTH;
-    // SAFETY: geteuid(2) takes no argument and always succeeds.
-    let user = unsafe { libc::geteuid() };
+    let user = sys::geteuid();
     let foreign = found.st_uid != user && found.st_uid != directory.st_uid;
     (directory.st_mode & shared == shared && foreign)
         .then_some("belongs to another user, in a directory that everybody may write to")

@@ -1,6 +1,7 @@
 //! The file of another process, which this one may inherit.
 
 use std::ffi::CStr;
+use std::os::fd::OwnedFd;
 
 use crate::pidfile::PidFile;
 use crate::pidfile::content::read_pid;
@@ -60,6 +61,12 @@ impl StandbyFile {
         holder(fd, &self.0.path) == Holder::Stranger
     }
 
+    /// Returns whether a descriptor leads to this file.
+    pub fn is_same(&self, fd: &OwnedFd) -> bool {
+        fstat(fd).is_ok_and(|stat| FileId::from(&stat) == self.0.id)
+    }
+
+    /// Looks what has become of the file.
     pub fn look(&self) -> Found {
         let stat = self.0.fd.as_ref().map(fstat);
         if !matches!(stat, Some(Ok(stat)) if stat.st_nlink > 0)

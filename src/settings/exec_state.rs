@@ -288,6 +288,10 @@ pub fn take(role: Role) {
             ..inert.state
         },
     );
+    // Only now: at every time there is one of the two.
+    if role == Role::Owner {
+        STANDBY.pid.store(0, Ordering::SeqCst);
+    }
 }
 
 /// Notes that the file is somebody else's now: this process leaves it to him, whatever it becomes.

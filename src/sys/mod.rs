@@ -82,6 +82,12 @@ pub fn getpid() -> libc::pid_t {
     unsafe { raw::call(libc::SYS_getpid, []) as libc::pid_t }
 }
 
+/// Returns the effective user of the calling thread.
+pub fn geteuid() -> libc::uid_t {
+    // SAFETY: geteuid(2) has no argument and always succeeds.
+    unsafe { raw::call(libc::SYS_geteuid, []) as libc::uid_t }
+}
+
 /// Returns the PID of the parent of this process.
 pub fn getppid() -> libc::pid_t {
     // SAFETY: getppid(2) has no argument and always succeeds.

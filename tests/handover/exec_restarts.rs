@@ -105,6 +105,13 @@ fn exec_after_replacement_runs_and_leaves_file() {
             },
             "another image",
         );
+        // It has looked at the file by then: what is deleted before that is the owner's file.
+        let waits_for_input = |host: &Process| {
+            let call = fs::read_to_string(format!("/proc/{}/syscall", host.pid()));
+            call.unwrap_or_default()
+                .starts_with(&format!("{} 0x0 ", libc::SYS_read))
+        };
+        host.wait_until(waits_for_input, "the other image reads its input");
         if is_removed {
             scene.remove_pidfile();
         }

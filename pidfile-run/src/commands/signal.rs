@@ -79,13 +79,8 @@ pub fn open(path: &Path, look: &Look) -> Result<Process, Failure> {
     };
     let process = Process::open(pid).ok_or_else(|| has_ended(path))?;
     let again = owner::look(path);
-    let is_same = match (&look.state, &again.state) {
-        (State::Owned(one), State::Owned(other)) => one == other,
-        (State::Unlocked(one), State::Unlocked(other)) => one == other,
-        _ => false,
-    };
     // While what was opened runs its PID is nobody else's, and so the second look was at it.
-    if !is_same || !process.is_running() {
+    if !is_same(&look.state, &again.state) || !process.is_running() {
         return Err(has_ended(path));
     }
     // A lock outlives the process that took it where a child has inherited the descriptor; the kernel's table goes on naming
@@ -93,10 +88,23 @@ pub fn open(path: &Path, look: &Look) -> Result<Process, Failure> {
     if let (State::Owned(_), Some(seen)) = (&again.state, &again.seen)
         && has_lock_open(pid, seen.stat.st_ino) == Some(false)
     {
+        // Or it has closed its descriptors since, because it ends.
+        if !is_same(&owner::look(path).state, &again.state) {
+            return Err(has_ended(path));
+        }
         let why =
             format!("PID {pid} has taken its lock, and another process holds its lock by now");
         return Err(Failure::new(status::NOT_DONE, shown(path), why)
             .help(format_args!("see who has it open: fuser {}", quoted(path))));
     }
     Ok(process)
+}
+
+/// Returns whether two looks have found the same process.
+fn is_same(one: &State, other: &State) -> bool {
+    match (one, other) {
+        (State::Owned(one), State::Owned(other)) => one == other,
+        (State::Unlocked(one), State::Unlocked(other)) => one == other,
+        _ => false,
+    }
 }

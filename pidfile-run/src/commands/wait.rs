@@ -7,6 +7,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use super::status::objection;
 use crate::cli;
 use crate::output::{Failure, say, shown, status};
+use crate::owner::process::Process;
 use crate::owner::{self, State};
 
 pub fn run(asked: cli::Wait) -> Result<u8, Failure> {
@@ -28,13 +29,16 @@ pub fn run(asked: cli::Wait) -> Result<u8, Failure> {
         }
         State::Owned(_) | State::Unlocked(_) => {}
     }
-    let process = match super::signal::open(&path, &look) {
-        Ok(process) => process,
-        // It has ended between two looks.
-        Err(failure) if failure.status == status::NOT_RUNNING => {
-            return Ok(look.pid().and_then(status_of_child).unwrap_or(status::DONE));
-        }
-        Err(failure) => return Err(failure),
+    // The PID of a child is nobody else's until this process has asked for its status: there is no need for a second look.
+    let child = look.pid().filter(|pid| is_child(*pid));
+    let process = match child.and_then(Process::open) {
+        Some(child) => child,
+        None => match super::signal::open(&path, &look) {
+            Ok(process) => process,
+            // It has ended between two looks.
+            Err(failure) if failure.status == status::NOT_RUNNING => return Ok(status::DONE),
+            Err(failure) => return Err(failure),
+        },
     };
     if process.wait(timeout) {
         let fd = process.fd().map(AsFd::as_fd);
@@ -46,6 +50,13 @@ pub fn run(asked: cli::Wait) -> Result<u8, Failure> {
     Err(Failure::new(status::NOT_DONE, shown(&path), why).help("give it more time with -t SECONDS"))
 }
 
+/// Returns whether a process is a child of this one that it has not waited for yet.
+fn is_child(pid: i32) -> bool {
+    let asked = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Pid::from_raw(pid).is_some_and(|pid| waitid(WaitId::Pid(pid), asked).is_ok())
+}
+
+/// Returns the exit status of a child that has ended, by its PID.
 fn status_of_child(pid: i32) -> Option<u8> {
     status_of(WaitId::Pid(Pid::from_raw(pid)?))
 }
