@@ -99,7 +99,7 @@ fn aftermath(scene: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: I
     assert!(matches!(look(scene), Sight::Held(_)));
     next.close_stdin();
     let ended = next.wait();
-    assert_eq!((ended.status, &*ended.stderr), (exited(0), ""));
+    assert_eq!((ended.status, &*ended.stderr), (exited(0), &*said));
     assert_eq!(scene.leftovers(), NOTHING);
     for other in others {
         wait_for(
