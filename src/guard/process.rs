@@ -13,6 +13,7 @@ use super::machine::clone_on;
 use super::orders::Orders;
 use crate::pidfile::content;
 use crate::sys;
+use crate::sys::fs::{FileId, is_regular};
 use crate::sys::raw::call;
 
 /// Bytes of stack. What is called here needs some hundred.
@@ -174,11 +175,11 @@ unsafe fn look_at(orders: &Orders, owner: libc::pid_t, fd: usize) -> Next {
         let Some(found) = status(fd, c"".as_ptr(), libc::AT_EMPTY_PATH) else {
             return Next::End;
         };
-        if found.mode & libc::S_IFMT != libc::S_IFREG || found.links != 1 {
+        if !is_regular(&found) || found.st_nlink != 1 {
             return Next::End;
         }
         let named = named(fd);
-        let is_guarded = (found.device, found.inode) == (orders.device, orders.inode);
+        let is_guarded = FileId::from(&found) == FileId(orders.device, orders.inode);
         match named {
             Some(pid) if pid == owner => {}
             Some(pid) if is_guarded => return Next::Successor(pid),
@@ -195,7 +196,7 @@ unsafe fn look_at(orders: &Orders, owner: libc::pid_t, fd: usize) -> Next {
         }
         let path: *const c_char = orders.path.as_ptr().cast();
         let same = status(libc::AT_FDCWD as usize, path, libc::AT_SYMLINK_NOFOLLOW)
-            .is_some_and(|now| (now.device, now.inode) == (found.device, found.inode));
+            .is_some_and(|now| FileId::from(&now) == FileId::from(&found));
         if !same || self::named(fd) != Some(owner) {
             return Next::End;
         }
@@ -226,40 +227,22 @@ unsafe fn named(fd: usize) -> Option<libc::pid_t> {
     content::parse_pid(content.get(..usize::try_from(size).ok()?)?)
 }
 
-/// What the guard has to know of a file.
-struct Status {
-    device: u64,
-    inode: u64,
-    mode: u32,
-    links: u32,
-}
-
-/// Returns what statx(2) says, which has one form on all architectures.
+/// Returns what newfstatat(2) says. Not statx(2), which sandboxes refuse that are older than it.
 ///
 /// # Safety
 ///
-/// Called in the guard.
-unsafe fn status(at: usize, path: *const c_char, flags: c_int) -> Option<Status> {
-    const BASIC: usize = libc::STATX_BASIC_STATS as usize;
-    let mut found = MaybeUninit::<libc::statx>::uninit();
-    // SAFETY: the path is a C string, and `found` is writable. It is read only after a return of 0, when the kernel
-    // has filled it.
+/// Called in the guard; `path` is a C string.
+unsafe fn status(at: usize, path: *const c_char, flags: c_int) -> Option<libc::stat64> {
+    let mut found = MaybeUninit::<libc::stat64>::zeroed();
+    // SAFETY: the path is a C string by this function's contract, and `found` is writable. All zeroes is a value of this
+    // structure of integers, which the kernel fills in besides: it is the kernel's own on 64-bit Linux.
     unsafe {
         let room = found.as_mut_ptr() as usize;
-        if call(
-            libc::SYS_statx,
-            [at, path as usize, flags as usize, BASIC, room],
-        ) != 0
-        {
-            return None;
-        }
-        let found = found.assume_init_ref();
-        Some(Status {
-            device: libc::makedev(found.stx_dev_major, found.stx_dev_minor),
-            inode: found.stx_ino,
-            mode: u32::from(found.stx_mode),
-            links: found.stx_nlink,
-        })
+        let asked = call(
+            libc::SYS_newfstatat,
+            [at, path as usize, room, flags as usize],
+        );
+        (asked == 0).then(|| found.assume_init())
     }
 }
 

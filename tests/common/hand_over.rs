@@ -2,6 +2,7 @@
 
 use super::descendants::Descendant;
 use super::file_observer::FileObserver;
+use super::host::HostCommand;
 use super::process::{exited, killed_by};
 use super::procfs::status_line;
 use super::test_dir::{NOTHING, TestDir};
@@ -60,11 +61,22 @@ pub fn daemonize_while(
     settings: &[(&str, &str)],
     meanwhile: impl FnOnce(),
 ) -> Descendant {
-    let observer = FileObserver::of(scene.pidfile());
     let mut host = scene.host("daemonizes").args(steps);
     for (name, value) in settings {
         host = host.env(name, value);
     }
+    daemonize_by(scene, host, steps, meanwhile)
+}
+
+/// As the others; `host` is the launcher with its steps, however it is started.
+#[track_caller]
+pub fn daemonize_by(
+    scene: &TestDir,
+    host: HostCommand<'_>,
+    steps: &[&str],
+    meanwhile: impl FnOnce(),
+) -> Descendant {
+    let observer = FileObserver::of(scene.pidfile());
     let launcher = host.spawn();
     let started = launcher.pid();
     meanwhile();

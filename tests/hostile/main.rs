@@ -4,5 +4,6 @@
 mod common;
 
 mod names;
+mod old_kernels;
 mod resource_limits;
 mod sandboxes;

@@ -1,9 +1,17 @@
-//! Old kernels, and sandboxes that refuse what we would like to do.
+//! Sandboxes that refuse what we would like to do.
 
-use crate::common::{Mode, NOTHING, Process, TestDir, exited, fds_of, killed_by, library};
+use crate::common::{
+    HostCommand, Mode, NOTHING, Process, TestDir, exited, fds_of, killed_by, library,
+};
+use std::ffi::OsStr;
 
-/// Starts a host in a sandbox that answers so, and waits until it is ready.
-fn start(scene: &TestDir, answers: &[&str], host: &str, mode: Mode) -> Process {
+/// A host in a sandbox that answers so. Arguments that are added are the host's.
+pub fn in_sandbox<'scene>(
+    scene: &'scene TestDir,
+    answers: &[impl AsRef<OsStr>],
+    host: &str,
+    mode: Mode,
+) -> HostCommand<'scene> {
     let mut launcher = scene.host("under_seccomp").plain().args(answers);
     launcher = launcher.args(["--", "/usr/bin/env"]);
     if mode == Mode::Active {
@@ -11,19 +19,24 @@ fn start(scene: &TestDir, answers: &[&str], host: &str, mode: Mode) -> Process {
             .arg(format!("LD_PRELOAD={}", library().display()))
             .arg(format!("PIDFILE={}", scene.pidfile().display()));
     }
-    launcher.arg(scene.host_path(host)).spawn_ready()
+    launcher.arg(scene.host_path(host))
+}
+
+/// Starts a host in a sandbox that answers so, and waits until it is ready.
+pub fn start(scene: &TestDir, answers: &[&str], host: &str, mode: Mode) -> Process {
+    in_sandbox(scene, answers, host, mode).spawn_ready()
 }
 
 /// How much a sandbox may cost.
 #[derive(PartialEq)]
-enum Degraded {
+pub enum Degraded {
     No,
     /// One line says so.
     InOneLine,
 }
 
 #[track_caller]
-fn works(answers: &[&str], degraded: Degraded) {
+pub fn works(answers: &[&str], degraded: Degraded) {
     for by_deletion in [false, true] {
         let scene = TestDir::new();
         let numbers: Vec<i32> = {
