@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::handover::lineage;
 use crate::isolation::fd_table;
 use crate::ownership::host_file;
-use crate::ownership::shared::{LOOK, page};
+use crate::ownership::shared::{self, LOOK, page};
 use crate::ownership::state::{self, Phase};
 use crate::ownership::terminate;
 use crate::pidfile::PidFile;
@@ -64,6 +64,7 @@ pub fn withdraw() -> bool {
     let Some(page) = page().filter(|_| state::is_candidate()) else {
         return false;
     };
+    shared::await_removal_seen(page);
     page.forget(sys::getpid());
     TAKING.load(Ordering::SeqCst) || host_file::path().is_some_and(names_us_at)
 }

@@ -211,11 +211,9 @@ unsafe extern "C" fn after_fork_child() {
     guarded((), || {
         let process = sys::getpid();
         let parent = SELF.swap(process, Ordering::SeqCst);
-        if process == 1 {
-            // The first process of a PID namespace: what has its default action there is ignored, and interrupts
-            // nothing (pid_namespaces(7)).
-            signals::unhook();
-        }
+        // A child has no file to remove: the kernel ends it by itself, in whatever sandbox it will be. One that may
+        // inherit gets them again.
+        signals::unhook();
         let (birth, place) = fork.map_or((Birth::Bystander, 0), |fork| {
             let birth = Birth::of(fork.birth.load(Ordering::SeqCst));
             (birth, fork.place.load(Ordering::SeqCst))
@@ -283,6 +281,7 @@ pub fn session_begun() {
 fn become_candidate(page: &'static shared::Page, config: &'static Config, kind: Kind) {
     let _blocked = SignalsBlocked::new();
     page.is_deciding();
+    signals::hook(config.signal);
     let stands_by = keeper::stand_by(config).is_ok();
     // Also one for which there is no file any more: its second must learn of the deletion, too.
     state::set_candidate(true);

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::ownership::state;
 use crate::pidfile::fd_passing::Connection;
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
@@ -31,6 +32,8 @@ pub struct Page {
     news: AtomicU32,
     /// The candidate whose host has removed or renamed the file itself.
     removed_by: AtomicI32,
+    /// The candidate of which the owner has seen that.
+    removal_seen: AtomicU32,
     /// When the owner has ended of its own accord, and there was nobody to inherit, in nanoseconds since boot.
     abandoned: AtomicU64,
     /// The first child that has begun its session after that.
@@ -168,24 +171,57 @@ pub fn make_page() -> bool {
     page.is_some()
 }
 
-/// The host of this process has removed or renamed the file itself, or not.
+/// The candidate of which this process, the owner, has found confirmed that it has removed the file; 0: none.
+static CONFIRMED_REMOVER: AtomicI32 = AtomicI32::new(0);
+
+/// Records whether the host of this process has removed or renamed the file itself.
 pub fn set_removed_by_host(it_has: bool) {
+    CONFIRMED_REMOVER.store(0, Ordering::SeqCst);
     if let Some(page) = page() {
         let pid = if it_has { sys::getpid() } else { 0 };
         page.removed_by.store(pid, Ordering::SeqCst);
     }
 }
 
-/// Returns whether a candidate has removed or renamed the file, one that the kernel confirms.
+/// Returns whether a candidate has removed or renamed the file, one that the kernel confirms. That counts also when it has
+/// ended since.
 pub fn is_removed_by_host() -> bool {
     let Some(page) = page() else { return false };
     let pid = page.removed_by.load(Ordering::SeqCst);
-    if pid == 0 || pid == sys::getpid() {
+    if pid == 0 || pid == sys::getpid() || pid == CONFIRMED_REMOVER.load(Ordering::SeqCst) {
         return pid != 0;
     }
     let all = page.claimants();
-    all.filter(|claimant| claimant.pid == pid)
-        .any(|claimant| matches!(confirm(claimant), Some(Confirmed::Equal(_))))
+    let is_confirmed = all
+        .filter(|claimant| claimant.pid == pid)
+        .any(|claimant| matches!(confirm(claimant), Some(Confirmed::Equal(_))));
+    if is_confirmed {
+        CONFIRMED_REMOVER.store(pid, Ordering::SeqCst);
+        page.removal_seen.store(pid as u32, Ordering::SeqCst);
+        futex::wake_all_shared(&page.removal_seen);
+    }
+    is_confirmed
+}
+
+/// Waits until the owner has seen that this process, a candidate that ends, has removed the file, if it has: of one that is
+/// gone the owner could not confirm it. Gives up after a second.
+///
+/// Async-signal-safe.
+pub fn await_removal_seen(page: &Page) {
+    const SEEING: Duration = Duration::from_secs(1);
+    let pid = sys::getpid();
+    if page.removed_by.load(Ordering::SeqCst) != pid {
+        return;
+    }
+    let end = clock::now() + SEEING;
+    loop {
+        let seen = page.removal_seen.load(Ordering::SeqCst);
+        let now = clock::now();
+        if seen == pid as u32 || now >= end || !procfs::is_alive(state::owner()) {
+            return;
+        }
+        futex::wait_shared(&page.removal_seen, seen, end - now);
+    }
 }
 
 /// What a candidate may get, by what the kernel says of it.
