@@ -257,8 +257,22 @@ unsafe extern "C" fn in_child_at_last() {
 
 // ---- a candidate ----
 
+/// Set in a forked child that has confined itself.
+static IS_CONFINED: AtomicBool = AtomicBool::new(false);
+
+/// Records that this process is about to filter its system calls (seccomp(2)). A forked child that does so before it begins
+/// a session is a worker: it makes no call more than without the library.
+pub fn confined() {
+    if state::owner() != 0 && !state::may_be_owner() && !state::is_candidate() {
+        IS_CONFINED.store(true, Ordering::SeqCst);
+    }
+}
+
 /// This process has called setsid(2).
 pub fn session_begun() {
+    if IS_CONFINED.load(Ordering::SeqCst) {
+        return;
+    }
     let (Some(page), Some(config)) = (page(), config()) else {
         return;
     };

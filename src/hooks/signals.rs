@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{SIG_ERR, sighandler_t};
 
-use super::{next, refuse};
+use super::{fork, next, refuse};
 use crate::endings::signals::{self, dispatch, is_virtual};
 use crate::ownership::state;
 use crate::sys::entry::guarded;
@@ -48,7 +48,8 @@ unsafe fn change(
     unsafe { signals::sigaction(signal, action, old, next::sigaction) }
 }
 
-/// prctl(2). A host that is about to catch its own system calls catches those of our handlers too: see [`dispatch`].
+/// prctl(2). A host that is about to catch its own system calls catches those of our handlers too: see [`dispatch`]. One that
+/// is about to filter them may allow none of ours: see [`fork::confined`].
 ///
 /// libc declares it with a variable number of arguments, which are passed as these are.
 ///
@@ -64,6 +65,9 @@ pub unsafe extern "C-unwind" fn prctl(
     fifth: c_ulong,
 ) -> c_int {
     const SET_SYSCALL_USER_DISPATCH: c_int = 59;
+    if option == libc::PR_SET_SECCOMP {
+        fork::confined();
+    }
     if option == SET_SYSCALL_USER_DISPATCH && state::owner() != 0 {
         guarded((), || {
             if !dispatch::expect() {

@@ -147,3 +147,28 @@ fn sandbox_with_broker_host_ends_as_ever() {
     // Its broker allows nobody to remove a file.
     assert_eq!(scene.content(), "");
 }
+
+/// A worker may know fewer calls than the library needs for anything. Of seccomp(2) by a raw system call the library does
+/// not learn, so there a session is a limit.
+#[test]
+fn child_in_its_own_sandbox_makes_no_more_calls() {
+    for how in ["prctl", "seccomp"] {
+        for (what, expected) in [
+            ("exit", "status 7\n"),
+            ("wait", "signal 15\n"),
+            ("setsid", "status 7\n"),
+        ] {
+            if how == "seccomp" && what == "setsid" {
+                continue;
+            }
+            let scene = TestDir::new();
+            for mode in [Mode::Plain, Mode::Active] {
+                let host = scene.host("sandboxes_child").mode(mode);
+                let ended = host.args([how, what]).run();
+                let said = (ended.status, &*ended.stdout);
+                assert_eq!(said, (exited(0), expected), "{how}, {what}, {mode:?}");
+                assert_eq!(scene.leftovers(), NOTHING, "{how}, {what}");
+            }
+        }
+    }
+}
