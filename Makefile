@@ -57,6 +57,10 @@ test-cpython: ## compare the outcome of CPython's own tests with and without the
 	@$(MAKE) --no-print-directory all
 	@$(NOW) scripts/test-cpython $(T)
 
+test-arm64: ## build for arm64 and run tests in an emulated machine, some minutes; T=all, T='NAME...' (as root; installs what it needs)
+	@scripts/setup build arm64
+	@$(NOW) scripts/test-arm64 $(T)
+
 dist: ## make packages that run on any glibc from 2.17 on: a tarball and a .deb in target/dist (installs what it needs)
 	@scripts/setup build dist
 	@$(NOW) scripts/dist
@@ -145,5 +149,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all deny completion run test dist test-dist test-daemons test-cpython torture bench c-tests picture lint install uninstall clean help
+.PHONY: all deny completion run test dist test-dist test-daemons test-arm64 test-cpython torture bench c-tests picture lint install uninstall clean help
 .DELETE_ON_ERROR:

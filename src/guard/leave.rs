@@ -5,6 +5,7 @@
 use std::ffi::CStr;
 
 use super::orders::Orders;
+use crate::sys::arch;
 use crate::sys::raw::call;
 
 /// What `/proc/PID/comm` says (prctl(2), PR_SET_NAME: 15 bytes at most).
@@ -113,20 +114,10 @@ pub unsafe fn unmap_host(orders: &Orders) {
             call(libc::SYS_munmap, [first.1, second.0 - first.1]);
         }
         for bits in ENDS {
-            // The last page below the end is never a process's on x86-64.
-            let end = (1_usize << bits) - page_of_end();
+            let end = (1_usize << bits) - arch::NEVER_MAPPED;
             if end > second.1 && call(libc::SYS_munmap, [second.1, end - second.1]) == 0 {
                 break;
             }
         }
-    }
-}
-
-/// Returns how many bytes below the end of the address space are never a process's.
-const fn page_of_end() -> usize {
-    if cfg!(target_arch = "x86_64") {
-        4096
-    } else {
-        0
     }
 }

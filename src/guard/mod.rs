@@ -23,7 +23,6 @@
 //! uses `CLONE_PARENT`, and the keeper reaps it.
 
 mod leave;
-mod machine;
 mod orders;
 mod process;
 

@@ -9,10 +9,10 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::leave::{leave_host, unmap_host};
-use super::machine::clone_on;
 use super::orders::Orders;
 use crate::pidfile::content;
 use crate::sys;
+use crate::sys::arch::clone_on;
 use crate::sys::fs::{FileId, is_regular};
 use crate::sys::raw::call;
 

@@ -22,7 +22,6 @@ mod exec;
 pub mod fork;
 
 mod credentials;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod exec_variadic;
 mod files;
 mod next;

@@ -12,6 +12,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crate::sys::Errno;
+use crate::sys::arch;
 use crate::sys::objects;
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
@@ -73,18 +74,11 @@ impl Stack {
             };
             libc::mprotect(below.cast(), PAGE, libc::PROT_NONE);
             let top = stack.add(size);
-            tell_valgrind(stack as usize, top as usize);
+            arch::tell_valgrind(stack as usize, top as usize);
             top.cast()
         }
     }
 }
-
-/// Bytes of stack that a thread gets from glibc.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-const SMALLEST: usize = libc::PTHREAD_STACK_MIN;
-/// Bytes of stack that a thread gets from glibc. It stays there: see `switch`.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const SMALLEST: usize = 64 * 1024;
 
 /// Returns how many bytes of stack are enough where PTHREAD_STACK_MIN is too little: the host has much static TLS.
 fn enough(attributes: *const libc::pthread_attr_t) -> usize {
@@ -123,7 +117,7 @@ unsafe fn create(
         }
         let attributes = attributes.assume_init_mut();
         libc::pthread_attr_setdetachstate(attributes, kind);
-        libc::pthread_attr_setstacksize(attributes, SMALLEST);
+        libc::pthread_attr_setstacksize(attributes, arch::SMALLEST_STACK);
         let mut error = __real_pthread_create(thread, attributes, entry, value);
         if error == libc::EINVAL {
             libc::pthread_attr_setstacksize(attributes, enough(attributes));
@@ -177,7 +171,7 @@ type Life = Box<dyn FnOnce() + Send>;
 pub fn spawn_keeper(life: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
     extern "C" fn enter(life: *mut c_void) -> *mut c_void {
         // SAFETY: the keeper is the one thread on its stack.
-        unsafe { switch(Stack::Keeper.prepare(), live, life) };
+        unsafe { arch::call_on(Stack::Keeper.prepare(), live, life) };
         ptr::null_mut()
     }
     extern "C" fn live(life: *mut c_void) {
@@ -213,7 +207,7 @@ pub unsafe fn run_on_keepers_stack(function: impl FnOnce()) {
     let mut function = Some(function);
     let entry = entry(&function);
     // SAFETY: the caller's promise; `function` outlives the call.
-    unsafe { switch(Stack::Keeper.prepare(), entry, (&raw mut function).cast()) };
+    unsafe { arch::call_on(Stack::Keeper.prepare(), entry, (&raw mut function).cast()) };
 }
 
 /// Starts a thread that does no more than to say its number, and leaves its stack to the next one.
@@ -245,7 +239,7 @@ unsafe extern "C" fn pthread_create(
 ) -> c_int {
     extern "C" fn enter(_: *mut c_void) -> *mut c_void {
         // SAFETY: the watcher is the one thread on its stack.
-        unsafe { switch(Stack::Watcher.prepare(), live, ptr::null_mut()) };
+        unsafe { arch::call_on(Stack::Watcher.prepare(), live, ptr::null_mut()) };
         ptr::null_mut()
     }
     extern "C" fn live(_: *mut c_void) {
@@ -286,109 +280,3 @@ use libc::pthread_create as __real_pthread_create;
 
 #[cfg(not(test))]
 super::wrap::wrap!(pthread_create);
-
-/// Calls `function` with its stack below `top`, and returns when it has returned.
-///
-/// # Safety
-///
-/// `top` is the aligned end of memory that no other thread uses as its stack, and large enough. The function
-/// does not unwind.
-#[cfg(target_arch = "x86_64")]
-unsafe fn switch(top: *mut c_void, function: extern "C" fn(*mut c_void), value: *mut c_void) {
-    // SAFETY: the caller's promise. r12 is preserved by the function; calls and returns stay paired, as a shadow
-    // stack demands.
-    unsafe {
-        std::arch::asm!(
-            "mov r12, rsp",
-            "mov rsp, rcx",
-            "call rdx",
-            "mov rsp, r12",
-            inout("rcx") top => _,
-            inout("rdx") function => _,
-            inout("rdi") value => _,
-            out("r12") _,
-            clobber_abi("C"),
-        );
-    }
-}
-
-/// Calls `function` with its stack below `top`, and returns when it has returned.
-///
-/// # Safety
-///
-/// `top` is the aligned end of memory that no other thread uses as its stack, and large enough. The function
-/// does not unwind.
-#[cfg(target_arch = "aarch64")]
-unsafe fn switch(top: *mut c_void, function: extern "C" fn(*mut c_void), value: *mut c_void) {
-    // SAFETY: the caller's promise. x20 is preserved by the function.
-    unsafe {
-        std::arch::asm!(
-            "mov x20, sp",
-            "mov sp, x1",
-            "blr x2",
-            "mov sp, x20",
-            inout("x1") top => _,
-            inout("x2") function => _,
-            inout("x0") value => _,
-            out("x20") _,
-            clobber_abi("C"),
-        );
-    }
-}
-
-/// Calls `function` where it is: nobody has written this for the architecture.
-///
-/// # Safety
-///
-/// None is needed.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-unsafe fn switch(_: *mut c_void, function: extern "C" fn(*mut c_void), value: *mut c_void) {
-    function(value);
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn tell_valgrind(_: usize, _: usize) {}
-
-/// Says to valgrind, if the process runs under it, that this is a stack: it takes what is below the stack pointer for
-/// undefined, and would otherwise take the switch for a very large frame. To the processor it is nothing
-/// (valgrind.h, VALGRIND_STACK_REGISTER).
-#[cfg(target_arch = "x86_64")]
-fn tell_valgrind(start: usize, end: usize) {
-    const STACK_REGISTER: usize = 0x1501;
-    let request = [STACK_REGISTER, start, end, 0, 0, 0];
-    // SAFETY: rotates a register by 128 bits in all, and exchanges another with itself. Under valgrind the answer is
-    // in rdx, and the request is read from the address in rax.
-    unsafe {
-        std::arch::asm!(
-            "rol rdi, 3",
-            "rol rdi, 13",
-            "rol rdi, 61",
-            "rol rdi, 51",
-            "xchg rbx, rbx",
-            in("rax") request.as_ptr(),
-            inout("rdx") 0_usize => _,
-            inout("rdi") 0_usize => _,
-        );
-    }
-}
-
-/// Says to valgrind, if the process runs under it, that this is a stack (valgrind.h, VALGRIND_STACK_REGISTER).
-#[cfg(target_arch = "aarch64")]
-fn tell_valgrind(start: usize, end: usize) {
-    const STACK_REGISTER: usize = 0x1501;
-    let request = [STACK_REGISTER, start, end, 0, 0, 0];
-    // SAFETY: rotates a register by 128 bits in all, and leaves another as it is. Under valgrind the answer is in x3,
-    // and the request is read from the address in x4.
-    unsafe {
-        std::arch::asm!(
-            "ror x12, x12, #3",
-            "ror x12, x12, #13",
-            "ror x12, x12, #51",
-            "ror x12, x12, #61",
-            "orr x10, x10, x10",
-            in("x4") request.as_ptr(),
-            inout("x3") 0_usize => _,
-            inout("x12") 0_usize => _,
-        );
-    }
-}

@@ -3,11 +3,11 @@
 //! The functions of libc with the names of `flock`, `unlink` and `rename` are the host's, by way of this library's own
 //! exports, so these are system calls here.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_long};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use super::{Errno, check, errno};
+use super::{Errno, arch, check, checked, errno, raw};
 
 /// The identity of a file: device and inode (inode(7)). The number of an inode is used again once the file is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,42 +113,14 @@ pub fn file_at(path: &CStr) -> Result<FileId, Errno> {
 /// Removes the name of a file.
 pub fn unlink(path: &CStr) -> Result<(), Errno> {
     // SAFETY: `path` is a C string that outlives the call.
-    check(unsafe { unlink_by_kernel(path.as_ptr()) } as c_int).map(drop)
-}
-
-/// Calls unlink(2), by the system call that libc makes for it: a sandbox may allow no other.
-///
-/// # Safety
-///
-/// `path` is a C string.
-unsafe fn unlink_by_kernel(path: *const c_char) -> c_long {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: `path` is a C string by this function's contract.
-    return unsafe { libc::syscall(libc::SYS_unlink, path) };
-    #[cfg(not(target_arch = "x86_64"))]
-    // SAFETY: `path` is a C string by this function's contract.
-    return unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) };
+    checked(unsafe { raw::make(arch::unlink(path.as_ptr() as usize)) }).map(drop)
 }
 
 /// Renames a file, over another one if there is one (rename(2)).
 pub fn rename(from: &CStr, to: &CStr) -> Result<(), Errno> {
-    let (from, to) = (from.as_ptr(), to.as_ptr());
-    #[cfg(target_arch = "x86_64")]
+    let renames = arch::rename(from.as_ptr() as usize, to.as_ptr() as usize);
     // SAFETY: both are C strings that outlive the call.
-    let renamed = unsafe { libc::syscall(libc::SYS_rename, from, to) };
-    #[cfg(not(target_arch = "x86_64"))]
-    // SAFETY: both are C strings that outlive the call.
-    let renamed = unsafe {
-        libc::syscall(
-            libc::SYS_renameat2,
-            libc::AT_FDCWD,
-            from,
-            libc::AT_FDCWD,
-            to,
-            0,
-        )
-    };
-    check(renamed as c_int).map(drop)
+    checked(unsafe { raw::make(renames) }).map(drop)
 }
 
 /// Returns what a path leads to. Symbolic links are followed.

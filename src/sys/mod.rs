@@ -5,6 +5,7 @@
 //! A function of libc that another preload library may have replaced, or that this library exports itself, is called by
 //! its system call. So is one that glibc has only since a later version than the oldest supported one (2.17).
 
+pub mod arch;
 pub mod clock;
 pub mod entry;
 pub mod file_system;
@@ -51,6 +52,15 @@ pub fn errno() -> Errno {
 pub fn set_errno(Errno(number): Errno) {
     // SAFETY: see `errno`.
     unsafe { *libc::__errno_location() = number }
+}
+
+/// Returns what the kernel has answered as a result.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub fn checked(answer: isize) -> Result<usize, Errno> {
+    usize::try_from(answer).map_err(|_| Errno(-answer as i32))
 }
 
 /// Converts the result of a libc call that returns -1 on failure.

@@ -64,6 +64,18 @@ fn architecture_page_names_rooms_and_tests_that_exist() {
 }
 
 #[test]
+fn architecture_is_asked_for_in_one_folder() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, "", &mut files);
+    let here = |(name, text): &&(String, String)| {
+        !name.starts_with("sys/arch/") && (text.contains("target_arch") || text.contains(" asm!"))
+    };
+    let asking: Vec<_> = files.iter().filter(here).map(|(name, _)| name).collect();
+    assert!(asking.is_empty(), "{asking:?}");
+}
+
+#[test]
 fn import_of_a_higher_room_is_a_fault() {
     for line in [
         "use crate::keeper::start;",

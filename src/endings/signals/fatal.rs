@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::siginfo_t;
 
-use super::{dispatch, trap};
+use super::dispatch;
 use crate::endings::{self, Exit};
 use crate::ownership::state;
 use crate::sys::sigaction::set_default;
 use crate::sys::sigset::{self, FAULTS, bit};
-use crate::sys::{self, raw};
+use crate::sys::{self, arch, raw};
 
 /// What dumps core by default (signal(7)), and so leaves a siginfo that somebody may look at.
 const DUMPS_CORE: u64 = FAULTS
@@ -151,5 +151,5 @@ fn is_fault(signal: c_int, info: &siginfo_t, context: &libc::ucontext_t) -> bool
     FAULTS & bit(signal) != 0
         && info.si_code > 0
         && !(signal == libc::SIGBUS && info.si_code == UNTOUCHED)
-        && trap::has_trapped(signal, info, context)
+        && arch::has_trapped(signal, info, context)
 }

@@ -33,7 +33,6 @@
 
 pub mod dispatch;
 pub mod fatal;
-mod trap;
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;

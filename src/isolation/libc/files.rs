@@ -41,24 +41,6 @@ system_calls! {
     writev(fd, parts, count) => SYS_writev[fd, parts, count];
 }
 
-// A sandbox may know only the system call that libc makes.
-#[cfg(target_arch = "x86_64")]
-system_calls! {
-    dup2(fd, to) => SYS_dup2[fd, to];
-    link(path, to) => SYS_link[path, to];
-    readlink(path, to, size) => SYS_readlink[path, to, size];
-    rmdir(path) => SYS_rmdir[path];
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-system_calls! {
-    // Nobody here copies a descriptor onto itself, where dup2 differs.
-    dup2(fd, to) => SYS_dup3[fd, to, 0];
-    link(path, to) => SYS_linkat[HERE, path, HERE, to, 0];
-    readlink(path, to, size) => SYS_readlinkat[HERE, path, to, size];
-    rmdir(path) => SYS_unlinkat[HERE, path, libc::AT_REMOVEDIR as usize];
-}
-
 /// getcwd(3) into a buffer of the caller's.
 unsafe extern "C" fn getcwd(to: *mut c_char, size: usize) -> *mut c_char {
     // SAFETY: the caller has room for `size` bytes.

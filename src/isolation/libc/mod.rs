@@ -11,6 +11,7 @@
 //!
 //! Each function does what its manual page says, sets errno, and is no cancellation point.
 
+mod by_architecture;
 mod files;
 mod loader;
 mod memory;

@@ -13,16 +13,6 @@ system_calls! {
     sigtimedwait(set, info, limit) => SYS_rt_sigtimedwait[set, info, limit, SET];
 }
 
-#[cfg(target_arch = "x86_64")]
-system_calls! {
-    pause() => SYS_pause[];
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-system_calls! {
-    pause() => SYS_ppoll[0, 0, 0, 0, SET];
-}
-
 /// Never touches the signals that libc keeps for itself, as libc's does not: with one of them blocked, a
 /// setuid(2) of the host would wait for that thread for ever.
 unsafe extern "C-unwind" fn sigprocmask(how: usize, set: *const u64, old: *mut u64) -> isize {

@@ -18,28 +18,3 @@ system_calls! {
     socket(domain, kind, protocol) => SYS_socket[domain, kind, protocol];
     socketpair(domain, kind, protocol, fds) => SYS_socketpair[domain, kind, protocol, fds];
 }
-
-#[cfg(target_arch = "x86_64")]
-system_calls! {
-    poll(fds, count, milliseconds) => SYS_poll[fds, count, milliseconds];
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-mod by_ppoll {
-    use std::ffi::{c_int, c_long};
-
-    unsafe extern "C" fn poll(fds: *mut libc::pollfd, count: usize, milliseconds: c_int) -> isize {
-        let time = libc::timespec {
-            tv_sec: c_long::from(milliseconds / 1000),
-            tv_nsec: c_long::from(milliseconds % 1000) * 1_000_000,
-        };
-        let limit = if milliseconds < 0 {
-            0
-        } else {
-            &raw const time as usize
-        };
-        // SAFETY: the caller's promise; the time lives as long as the call.
-        unsafe { super::super::call(libc::SYS_ppoll, [fds as usize, count, limit, 0, 8]) }
-    }
-    crate::isolation::wrap::wrap!(poll);
-}

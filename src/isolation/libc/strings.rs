@@ -5,41 +5,17 @@
 
 use std::ffi::{c_int, c_void};
 
-#[cfg(target_arch = "x86_64")]
+use crate::sys::arch;
+
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
-    // SAFETY: the caller's promise; the direction flag is clear, as the ABI demands.
-    unsafe {
-        std::arch::asm!("rep movsb", inout("rcx") size => _, inout("rdi") to => _, inout("rsi") from => _,
-            options(nostack, preserves_flags));
-    }
+    // SAFETY: the caller's promise.
+    unsafe { arch::copy(to, from, size) };
     to
 }
 
-#[cfg(target_arch = "x86_64")]
 unsafe extern "C" fn memset(to: *mut u8, byte: c_int, size: usize) -> *mut u8 {
-    // SAFETY: the caller's promise; the direction flag is clear, as the ABI demands.
-    unsafe {
-        std::arch::asm!("rep stosb", inout("rcx") size => _, inout("rdi") to => _, in("al") byte as u8,
-            options(nostack, preserves_flags));
-    }
-    to
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
-    for at in 0..size {
-        // SAFETY: the caller's promise.
-        unsafe { to.add(at).write_volatile(from.add(at).read_volatile()) };
-    }
-    to
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-unsafe extern "C" fn memset(to: *mut u8, byte: c_int, size: usize) -> *mut u8 {
-    for at in 0..size {
-        // SAFETY: the caller's promise.
-        unsafe { to.add(at).write_volatile(byte as u8) };
-    }
+    // SAFETY: the caller's promise.
+    unsafe { arch::fill(to, byte as u8, size) };
     to
 }
 

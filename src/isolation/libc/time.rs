@@ -1,10 +1,11 @@
 //! Time, as the kernel has it: through its vDSO (vdso(7)), or by the system call.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::answer;
+use crate::sys::arch;
 use crate::sys::objects::Object;
 
 type Clock = unsafe extern "C" fn(c_int, *mut libc::timespec) -> c_int;
@@ -12,11 +13,6 @@ type Clock = unsafe extern "C" fn(c_int, *mut libc::timespec) -> c_int;
 /// The vDSO's function; null as long as nobody has asked, [`NONE`] where there is none.
 static CLOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 const NONE: *mut c_void = ptr::without_provenance_mut(1);
-
-#[cfg(target_arch = "x86_64")]
-const NAME: &CStr = c"__vdso_clock_gettime";
-#[cfg(not(target_arch = "x86_64"))]
-const NAME: &CStr = c"__kernel_clock_gettime";
 
 unsafe extern "C" fn clock_gettime(clock: c_int, to: *mut libc::timespec) -> c_int {
     let mut function = CLOCK.load(Ordering::Relaxed);
@@ -44,7 +40,7 @@ fn in_vdso() -> Option<*mut c_void> {
         let of = |kind| segments.iter().find(|segment| segment.p_type == kind);
         let base = start.wrapping_sub(of(libc::PT_LOAD)?.p_vaddr as usize);
         let dynamic = base.wrapping_add(of(libc::PT_DYNAMIC)?.p_vaddr as usize);
-        let address = Object::of(base, dynamic as *const c_void)?.find(NAME)?;
+        let address = Object::of(base, dynamic as *const c_void)?.find(arch::VDSO_CLOCK)?;
         Some(address as *mut c_void)
     }
 }
