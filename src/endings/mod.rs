@@ -23,10 +23,13 @@ use crate::sys::entry::guarded;
 /// How long an end waits for the keeper to begin. It sleeps, and so is given a processor within some milliseconds on a
 /// busy machine; but a host of real-time priority may leave it none. After that the ending thread goes on by itself.
 const BEGINNING: Duration = Duration::from_millis(100);
-/// How long an end waits for a keeper that is at work: for a look at the file, or for one unlink(2). It takes
-/// microseconds, and some hundred milliseconds on a machine with eight times as much to do as it can; a file system
-/// that does not answer takes longer. After that the file is left to be recognised as stale.
-const FINISHING: Duration = Duration::from_secs(1);
+/// How long an end waits for a keeper that is at work: for a look at the file, or for one unlink(2). It takes microseconds,
+/// and some hundred milliseconds on a machine with eight times as much to do as it can. A file system that does not answer
+/// takes longer: a keeper that uses no CPU time for as long again is stuck in one. Then the file is left to be recognised
+/// as stale.
+const FINISHING: Duration = Duration::from_millis(500);
+/// How many times as long an end waits for a keeper that goes on using CPU time, however little: the machine is slow.
+const ROUNDS: u32 = 10;
 /// How long the end of a launcher waits for the keeper to begin. To remove the file in its stead would leave the daemon
 /// without one.
 const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -86,6 +89,7 @@ pub fn has_something_to_release() -> bool {
 ///   not begun, and it was not at work:              it is given no processor
 ///       remove the file by its path, in this thread
 /// wait FINISHING for it to be done                  HANDOVER_TIMEOUT where a child may be waiting for the file
+///   not done: once more, and as long as it uses CPU time, ROUNDS times in all
 ///   not done:                                       it is stuck in a file system that does not answer
 ///       leave the file: it will be stale
 /// ```
@@ -113,21 +117,37 @@ pub fn release(exit: Exit) {
 /// Asks the keeper to give up the file, and does it in its stead where it cannot.
 fn release_by_keeper(exit: Exit) {
     let may_pass_on = exit == Exit::Voluntary && handover::give::may_pass_on();
-    let (request, beginning, finishing) = if may_pass_on {
-        (Requests::EXIT, CANDIDATE_TIMEOUT, HANDOVER_TIMEOUT)
-    } else if exit == Exit::Voluntary {
-        (Requests::EXIT, BEGINNING, FINISHING)
+    let (beginning, finishing, rounds) = if may_pass_on {
+        (CANDIDATE_TIMEOUT, HANDOVER_TIMEOUT, 1)
     } else {
-        (Requests::FATAL_SIGNAL, BEGINNING, FINISHING)
+        (BEGINNING, FINISHING, ROUNDS)
     };
-    state::post(request);
+    state::post(match exit {
+        Exit::Voluntary => Requests::EXIT,
+        Exit::BySignal => Requests::FATAL_SIGNAL,
+    });
     let has_begun = |phase| !matches!(phase, Phase::Starting | Phase::Kept);
     let is_over = |phase| matches!(phase, Phase::Released | Phase::Refused);
     let is_done = (!state::wait_for(beginning, has_begun) && remove_in_its_stead())
-        || state::wait_for(finishing, is_over);
+        || waits_while_it_works(finishing, rounds, is_over);
     if !is_done {
         remove_in_its_stead();
     }
+}
+
+/// Waits until the keeper is done, `rounds` times at most, and no longer than it uses CPU time. Returns whether it is.
+fn waits_while_it_works(round: Duration, rounds: u32, is_over: impl Fn(Phase) -> bool) -> bool {
+    let mut used = None;
+    for _ in 0..rounds {
+        if state::wait_for(round, &is_over) {
+            return true;
+        }
+        let before = used.replace(state::keeper_cpu_time());
+        if before == used {
+            break;
+        }
+    }
+    false
 }
 
 /// Removes the file in this thread, if the keeper has not begun to and is not at work on something else. Returns whether

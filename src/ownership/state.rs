@@ -12,7 +12,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::sys::{self, futex};
+use crate::sys::{self, futex, raw};
 
 /// The PID of the owner; 0: this process has not been one. Each path compares it with getpid(), so children of fork(2),
 /// vfork(2) and clone(2) do nothing without any hook.
@@ -272,6 +272,23 @@ pub fn await_requests(wait: impl Fn(&AtomicU32) -> bool) -> Requests {
 /// may be stuck in a file system that does not answer.
 pub fn keeper_rests() -> bool {
     RESTS.load(Ordering::SeqCst)
+}
+
+/// Returns the CPU time that the keeper has used, in seconds and nanoseconds: while that changes it is stuck nowhere.
+///
+/// Async-signal-safe.
+pub fn keeper_cpu_time() -> (i64, i64) {
+    /// include/linux/posix-timers_types.h: CPUCLOCK_PERTHREAD_MASK and CPUCLOCK_SCHED.
+    const OF_THREAD: i32 = 4 | 2;
+    let clock = !KEEPER.load(Ordering::SeqCst) << 3 | OF_THREAD;
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let room = &raw mut time as usize;
+    // SAFETY: the kernel fills in `time`, or leaves it where there is no such thread.
+    unsafe { raw::call(libc::SYS_clock_gettime, [clock as usize, room]) };
+    (time.tv_sec, time.tv_nsec)
 }
 
 /// Returns whether the keeper has not taken a request yet.

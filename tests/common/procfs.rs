@@ -5,7 +5,7 @@ use super::wait::wait_asking_every;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn numbers_in(dir: String) -> Vec<i32> {
     let Ok(entries) = fs::read_dir(dir) else {
@@ -107,15 +107,18 @@ pub fn wait_until_main_thread_is_idle(pid: i32) {
 
 #[track_caller]
 fn wait_until_still(tasks: impl Fn() -> Vec<i32>) {
-    let (mut last, mut looks) = (0, 0);
-    // A host that polls once a second is idle in between.
+    /// A host that polls once a second is idle in between. On a slow machine a hundred looks would take longer.
+    const STILL: Duration = Duration::from_millis(100);
+    let (mut last, mut looks, mut since) = (0, 0, Instant::now());
     wait_asking_every(
         Duration::from_millis(1),
         || {
             let now = context_switches(&tasks());
-            looks = if now == last { looks + 1 } else { 0 };
-            last = now;
-            looks == 100
+            looks += 1;
+            if now != last {
+                (last, looks, since) = (now, 0, Instant::now());
+            }
+            looks >= 5 && since.elapsed() >= STILL
         },
         "the process is idle",
     );

@@ -1,7 +1,9 @@
 //! Ends that something could hold up or turn into others: a keeper that is given no processor, a sandbox that lets nobody
 //! send signals, code that is not libc's.
 
-use crate::common::{Ended, Mode, NOTHING, TestDir, exited, extra_tasks_of, killed_by, library};
+use crate::common::{
+    Ended, Mode, NOTHING, TestDir, exited, extra_tasks_of, killed_by, library, wait_until_idle,
+};
 use std::io;
 
 const MODES: [(Mode, &str); 3] = [
@@ -83,6 +85,8 @@ fn keeper_without_processor_does_not_keep_the_file() {
     for by_signal in [true, false] {
         let scene = TestDir::new();
         let mut host = scene.host("waits_for_eof").spawn_owner();
+        // One that is at work may be stuck in a file system.
+        wait_until_idle(&host);
         let keeper = keeper_of(host.pid());
         let stopped = Stopped::stop(keeper);
         if by_signal {
