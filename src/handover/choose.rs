@@ -12,7 +12,7 @@ use crate::ownership::shared::{
 use crate::sys::{self, procfs};
 
 /// How many looks in a row find a child that does not run, until it counts as one that has come to rest: on
-/// its way to a session a child is busy.
+/// its way to a session, or to its end, a child is busy.
 const REST: u32 = 20;
 /// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
 const AT_WORK: u64 = 50_000_000;
@@ -47,8 +47,10 @@ pub enum Ending {
 
 /// What was seen of children that have not decided.
 pub struct Looks {
-    /// In a row, how often a child did not run.
-    at_rest: [u32; 64],
+    /// In a row, how often the child in a place did not run, and which child that was.
+    at_rest: [(libc::pid_t, u32); 64],
+    /// The same of a child that has forked a candidate.
+    between: (libc::pid_t, u32),
     /// In a row, how often a successor had no keeper, and was not about to have one.
     alone: u32,
 }
@@ -56,7 +58,8 @@ pub struct Looks {
 impl Looks {
     pub fn new() -> Self {
         Self {
-            at_rest: [0; 64],
+            at_rest: [(0, 0); 64],
+            between: (0, 0),
             alone: 0,
         }
     }
@@ -65,9 +68,10 @@ impl Looks {
     pub fn are_pending(&mut self, page: &Page) -> bool {
         let mut are_pending = false;
         for (place, progress, _) in page.undecided() {
-            let Some(at_rest) = self.at_rest.get_mut(place) else {
+            let Some(seen) = self.at_rest.get_mut(place) else {
                 continue;
             };
+            let at_rest = count(seen, progress.pid());
             *at_rest += 1;
             let is_pending = match progress {
                 Progress::Expected => *at_rest < FORKING,
@@ -95,24 +99,62 @@ impl Looks {
         }
         are_pending
     }
+
+    /// Looks at a child that has forked a candidate. Returns whether it may be about to leave: one that has come to rest
+    /// stays, as a worker that has a session below it.
+    fn may_leave(&mut self, between: libc::pid_t) -> bool {
+        let at_rest = count(&mut self.between, between);
+        *at_rest = if procfs::is_runnable(between) {
+            0
+        } else {
+            *at_rest + 1
+        };
+        *at_rest < REST
+    }
+}
+
+/// Returns the counter for a process, which begins anew if it was another's.
+fn count(seen: &mut (libc::pid_t, u32), pid: libc::pid_t) -> &mut u32 {
+    if seen.0 != pid {
+        *seen = (pid, 0);
+    }
+    &mut seen.1
 }
 
 /// Returns to whom the file of this process, which ends, may pass.
 ///
 /// Context: keeper of the owner. To be asked again after [`LOOK`] if the answer is to wait.
 pub fn successor(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
+    let news = page.news();
     if looks.are_pending(page) {
         return Choice::Wait;
     }
+    match among_claimants(page, looks, ending) {
+        // Between the two looks a leader may have forked its second and left, and the second has not said so then.
+        Choice::Nobody if page.news() != news || looks.are_pending(page) => Choice::Wait,
+        choice => choice,
+    }
+}
+
+/// Returns to whom the file may pass, of those that have decided.
+fn among_claimants(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
     let of_kind = |kind: Kind| {
         page.claimants()
             .filter(move |claimant| claimant.kind == kind)
     };
     // A grandchild inherits from the one between, if that one lives: a worker of a daemon does not.
-    let has_no_one_between =
-        |claimant: &Claimant| procfs::parent(claimant.pid).is_none_or(|parent| !is_child(parent));
-    let children = of_kind(Kind::AnyChild).filter(has_no_one_between);
-    if let Some(last) = children.max_by_key(|claimant| claimant.since) {
+    let mut children: Vec<Claimant> = Vec::new();
+    for child in of_kind(Kind::AnyChild) {
+        match procfs::parent(child.pid).filter(|parent| is_child(*parent)) {
+            None => children.push(child),
+            // One that leaves is no candidate any more.
+            Some(between) if !page.knows(between) && looks.may_leave(between) => {
+                return Choice::Wait;
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(last) = children.into_iter().max_by_key(|child| child.since) {
         return settle(page, looks, last);
     }
     let mut leaders: Vec<Claimant> = Vec::new();
@@ -121,7 +163,7 @@ pub fn successor(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
         if leader.kind == Kind::GrandchildLeader {
             match procfs::parent(leader.pid) {
                 // The one between, if it is still there.
-                Some(between) if is_child(between) && procfs::is_runnable(between) => {
+                Some(between) if is_child(between) && looks.may_leave(between) => {
                     return Choice::Wait;
                 }
                 Some(between) if is_child(between) => continue,

@@ -64,6 +64,16 @@ pub enum Progress {
     Deciding(libc::pid_t),
 }
 
+impl Progress {
+    /// Returns the child, or 0 before there is one.
+    pub fn pid(self) -> libc::pid_t {
+        match self {
+            Self::Expected => 0,
+            Self::Undecided(pid) | Self::Deciding(pid) => pid,
+        }
+    }
+}
+
 impl Stage {
     const NONE: Self = Self(0);
     const EXPECTED: Self = Self(1);

@@ -6,6 +6,7 @@ use crate::common::{
     Descendant, Descendants, NOTHING, Process, TestDir, exited, extra_tasks_of, is_alive,
     is_at_work, is_watching, killed_by, status_line, tasks_of, wait_for,
 };
+use std::fmt::Display;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -117,7 +118,7 @@ fn aftermath(scene: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: I
 
 /// Has this happen to every process of the host, and what it forks, at the `when`th of these system calls of one of its
 /// threads.
-fn inject(host: &Process, call: &str, what: &str, when: usize) -> Child {
+fn inject(host: &Process, call: &str, what: &str, when: impl Display) -> Child {
     let strace = Command::new("strace")
         .args(["--follow-forks", "--signal=none", "--quiet=all"])
         .arg(format!("--trace={call}"))
@@ -234,6 +235,33 @@ fn failing_hand_over_call_misleads_nobody() {
         for error in errors {
             sweep(&[call], &format!("error={error}"), last);
         }
+    }
+}
+
+/// Every look at another process takes long: what was seen of the leader and of its second is not of one moment.
+#[test]
+fn slow_looks_still_find_the_second() {
+    let rounds = if cfg!(feature = "torture") { 200 } else { 12 };
+    for delay in [300, 1000].repeat(rounds / 2) {
+        let scene = TestDir::new();
+        let orphans = Descendants::of(&scene);
+        let mut host = scene.host("daemonizes");
+        host = host.args(["be told", "fork", "setsid", "fork"]);
+        let mut host = host.spawn();
+        host.wait_until(|host| is_watching(host.pid()), "watching");
+        let mut strace = inject(&host, "openat", &format!("delay_enter={delay}"), "1+");
+        host.close_stdin();
+        let launcher = host.wait();
+        assert_eq!(launcher.status, exited(0), "{launcher:?}");
+        wait_for(
+            || held_by(&scene).is_some_and(is_at_work),
+            "the second owns the file",
+        );
+        drop(orphans);
+        wait_for(
+            || strace.try_wait().unwrap().is_some(),
+            "strace ends with what it traces",
+        );
     }
 }
 
