@@ -26,12 +26,22 @@ mod leave;
 mod orders;
 mod process;
 
+use std::ffi::c_int;
 use std::io;
+use std::time::Duration;
 
 use crate::report;
 use crate::settings::config::Config;
 use crate::sys::fs::FileId;
+use crate::sys::futex;
 use orders::Orders;
+
+/// How often a guard that was killed is looked for, and the pauses in between: they double from the first to the longest,
+/// a second in all. A guard ends at once unless a debugger, a frozen control group or a real-time thread on every processor
+/// keeps it from that. Then whoever becomes its parent reaps it.
+const LOOKS: u32 = 1000;
+const FIRST_PAUSE: Duration = Duration::from_micros(16);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Starts the guard, if the settings ask for one; where it cannot be had, that is reported and all goes on without.
 ///
@@ -60,14 +70,16 @@ fn start(orders: Orders) -> io::Result<()> {
     if pid < 0 {
         return Err(io::Error::from_raw_os_error(-pid));
     }
-    match reap(pid) {
+    // It has ended: see `process::start`.
+    match reap(pid, 0).1 {
         Some(0) | None => Ok(()),
         Some(errno) => Err(io::Error::from_raw_os_error(errno)),
     }
 }
 
-/// Ends the guard that this process itself has started, if there is one, and waits until it has ended: at an orderly
-/// end the guard is gone before the process is. A guard that came with a hand-over or an exec sees the end by itself.
+/// Ends the guard that this process itself has started, if there is one, and waits until it has ended, for a second at
+/// most: at an orderly end the guard is gone before the process is. A guard that came with a hand-over or an exec sees the
+/// end by itself.
 ///
 /// Async-signal-safe.
 pub fn stop() {
@@ -75,15 +87,24 @@ pub fn stop() {
     if guard > 0 {
         // SAFETY: takes numbers only. The PID is that of a child that nobody has reaped: see `reap`.
         unsafe { libc::kill(guard, libc::SIGKILL) };
-        reap(guard);
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..LOOKS {
+            // It runs as long as there is nothing to reap.
+            if reap(guard, libc::WNOHANG).0 != 0 {
+                break;
+            }
+            futex::pause(pause);
+            pause = LONGEST_PAUSE.min(2 * pause);
+        }
     }
 }
 
 /// Waits for the end of a child without an exit signal, which a wait(2) of the host without `__WALL` passes over.
-/// Returns the status with which it has exited.
-fn reap(child: libc::pid_t) -> Option<i32> {
+/// Returns what waitpid(2) returns, and the status with which the child has exited.
+fn reap(child: libc::pid_t, options: c_int) -> (libc::pid_t, Option<c_int>) {
     let mut status = 0;
     // SAFETY: `status` is writable for the whole call.
-    let reaped = unsafe { libc::waitpid(child, &mut status, libc::__WALL) };
-    (reaped == child && libc::WIFEXITED(status)).then(|| libc::WEXITSTATUS(status))
+    let reaped = unsafe { libc::waitpid(child, &mut status, libc::__WALL | options) };
+    let has_exited = reaped == child && libc::WIFEXITED(status);
+    (reaped, has_exited.then(|| libc::WEXITSTATUS(status)))
 }

@@ -5,27 +5,38 @@ use crate::common::{
     daemonize_with, exited, fds_of, is_alive, killed_by, library, private_dirty, status_line,
     wait_for,
 };
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const WITH_GUARD: (&str, &str) = ("PIDFILE_GUARD", "1");
+pub const WITH_GUARD: (&str, &str) = ("PIDFILE_GUARD", "1");
 
-/// The guards of a file that run now.
-fn guards_of(pidfile: &Path) -> Vec<i32> {
-    let title = format!("libpidfile: guard of {}", pidfile.display());
+/// The guards that run now, each with the file that it says to be of.
+pub fn guards() -> Vec<(i32, PathBuf)> {
+    const TITLE: &[u8] = b"libpidfile: guard of ";
     let processes = fs::read_dir("/proc").unwrap();
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &i32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).next() == Some(title.as_bytes())
+    pids.filter_map(|pid: i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let title = line.split(|byte| *byte == 0).next()?;
+        let file = title.strip_prefix(TITLE)?.to_vec();
+        Some((pid, OsString::from_vec(file).into()))
     })
     .collect()
 }
 
+/// The guards of a file that run now.
+pub fn guards_of(pidfile: &Path) -> Vec<i32> {
+    let guards = guards().into_iter();
+    let guards = guards.filter(|(_, file)| file == pidfile);
+    guards.map(|(pid, _)| pid).collect()
+}
+
 #[track_caller]
-fn guard_of(scene: &TestDir) -> Descendant {
+pub fn guard_of(scene: &TestDir) -> Descendant {
     // Its command line says what it is once it has left the program.
     wait_for(
         || guards_of(&scene.pidfile()).len() == 1,
@@ -35,14 +46,14 @@ fn guard_of(scene: &TestDir) -> Descendant {
 }
 
 #[track_caller]
-fn wait_until_unguarded(scene: &TestDir) {
+pub fn wait_until_unguarded(scene: &TestDir) {
     wait_for(
         || guards_of(&scene.pidfile()).is_empty(),
         "no guard is left",
     );
 }
 
-fn owner(scene: &TestDir, program: &str) -> Process {
+pub fn owner(scene: &TestDir, program: &str) -> Process {
     scene
         .host(program)
         .env(WITH_GUARD.0, WITH_GUARD.1)

@@ -141,10 +141,10 @@ fn keeper_of(pid: i32) -> i32 {
 }
 
 /// A thread that is stopped as by a debugger.
-struct Stopped(i32);
+pub struct Stopped(i32);
 
 impl Stopped {
-    fn stop(thread: i32) -> Self {
+    pub fn stop(thread: i32) -> Self {
         for request in [libc::PTRACE_SEIZE, libc::PTRACE_INTERRUPT] {
             // SAFETY: both requests take no data.
             let done = unsafe { libc::ptrace(request, thread, 0, 0) };
@@ -177,7 +177,7 @@ impl Stopped {
     }
 
     /// Waits until it has ended.
-    fn reap(self) {
+    pub fn reap(self) {
         loop {
             let status = self.wait();
             if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {

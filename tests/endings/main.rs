@@ -10,6 +10,7 @@ mod every_ending;
 mod exit_status;
 mod first_process;
 mod guard;
+mod guarded;
 mod held_up;
 
 /// The signals for which there is a handler of ours.
