@@ -122,8 +122,9 @@ INSTALLED := $(LIB):644:lib/libpidfile.so \
              $(foreach file,$(wildcard scripts/examples/*),$(file):755:$(OWN_DOC)/$(file))
 PLACES     = $(foreach file,$(INSTALLED),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
 
-# What is to be read names the library where it goes: but for an unknown place, from which somebody will move it.
-LIB_THERE  = $(if $(PREFIX),$(PREFIX),/usr/local)/lib/libpidfile.so
+# What is to be read names the library and the command where they go: but for an unknown place, from which somebody will
+# move them.
+THERE      = $(if $(PREFIX),$(PREFIX),/usr/local)
 
 # Never builds where make has built before: root may have no cargo. Running programs have the library mapped, and others
 # start meanwhile: so a new file takes the old one's place in one step.
@@ -134,7 +135,7 @@ install: ## copy the library, pidfile-run and the manual pages to PREFIX (PREFIX
 	    rest=$${file#*:}; place="$(DESTDIR)$(PREFIX)/$${rest#*:}"; \
 	    echo "$$place"; \
 	    install -D -m "$${rest%%:*}" "$${file%%:*}" "$$place.new"; \
-	    case $$place in *.md | *.7 | *.init) sed -i 's|/usr/local/lib/libpidfile.so|$(LIB_THERE)|g' "$$place.new" ;; esac; \
+	    case $$place in *.md | *.7 | *.init) sed -Ei 's,/usr/local/(lib/libpidfile.so|bin/pidfile-run),$(THERE)/\1,g' "$$place.new" ;; esac; \
 	    mv -f "$$place.new" "$$place"; \
 	done
 

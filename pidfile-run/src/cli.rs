@@ -245,11 +245,12 @@ pub fn failure(error: &clap::Error, words: &[OsString]) -> Failure {
         _ => None,
     };
     let argument = text(ContextKind::InvalidArg).unwrap_or_default();
-    // `--follow <HOW>`
+    // `--follow <HOW>`, or `[FILE]`
     let option = argument
         .split([' ', '='])
         .next()
         .unwrap_or_default()
+        .trim_matches(['[', ']', '<', '>'])
         .to_owned();
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     let sub = words.get(1).and_then(|word| word.to_str());

@@ -196,16 +196,17 @@ fn packages_hold_what_make_install_installs() {
 fn in_usr(page: &[u8]) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     page.replace("/usr/local/lib/libpidfile.so", "/usr/lib/libpidfile.so")
+        .replace("/usr/local/bin/pidfile-run", "/usr/bin/pidfile-run")
         .into_bytes()
 }
 
 /// Somebody follows the page literally.
 #[test]
-fn package_names_library_where_it_is() {
+fn package_names_its_files_where_they_are() {
     let scene = TestDir::new();
     let [_, deb] = unpack(&scene);
     let grep = Command::new("grep")
-        .args(["-rl", "/usr/local/lib/libpidfile.so"])
+        .args(["-rlE", "/usr/local/(lib/libpidfile.so|bin/pidfile-run)"])
         .arg(deb.join("share"))
         .output()
         .unwrap();

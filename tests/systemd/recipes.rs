@@ -326,6 +326,10 @@ fn recipe_cron_works() {
     let minute = "env -i HOME=/root LOGNAME=root PATH=/usr/bin:/bin SHELL=/bin/sh /bin/sh -c \"$(cat /run/minute)\"";
     assert_eq!(machine.shell(minute), "");
     assert_eq!(machine.wait_until_up(), pid);
+    // At the same moment as the other line.
+    let start = command.rsplit_once(" || ").unwrap().1;
+    assert_eq!(machine.try_shell(start).0, 125);
+    assert_eq!(machine.wait_until_up(), pid);
     machine.remove_pidfile();
     machine.wait_until_down();
     machine.shell(&format!("{minute} &"));
