@@ -53,17 +53,23 @@ pub fn wait_beside(requests: &AtomicU32) -> bool {
     };
     let main = word.load(Ordering::SeqCst);
     if main == 0 {
-        IS_OVER.store(true, Ordering::SeqCst);
-        // The kernel has woken one waiter, and that was this thread: pthread_join(3) may wait too.
-        futex::wake_all_shared(word);
-        return true;
+        return has_ended(word);
     }
     // SAFETY: prctl(2) takes a number and returns one. The filter may have come since.
     let filtered = unsafe { libc::prctl(libc::PR_GET_SECCOMP) } != 0;
     if filtered || futex::wait_either((requests, 0), (word, main)) == Err(Errno(libc::ENOSYS)) {
         IS_OVER.store(true, Ordering::SeqCst);
     }
-    false
+    // The kernel wakes one waiter after it has written: this thread, even if a request has woken it by then. What waits in
+    // pthread_join(3) would wait for ever, so that is passed on before the request is looked at.
+    word.load(Ordering::SeqCst) == 0 && has_ended(word)
+}
+
+/// Wakes who else waits for the end of the main thread. Returns true.
+fn has_ended(word: &AtomicU32) -> bool {
+    IS_OVER.store(true, Ordering::SeqCst);
+    futex::wake_all_shared(word);
+    true
 }
 
 /// Ends the process in the way in which its main thread has ended, which would have been the last one without the library.

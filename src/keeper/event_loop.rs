@@ -94,13 +94,13 @@ impl EventLoop {
             if requests.any(Requests::CREDENTIALS) {
                 credentials::answer(|| self.watcher.as_mut().is_some_and(Watcher::wake));
             }
+            self.counting |= requests.any(Requests::MAIN_LEFT);
             self.leaderless |= requests.any(Requests::MAIN_ENDED);
             if self.leaderless && self.only_we_are_left() {
                 self.release(false);
                 main_thread::end_likewise();
                 return self.stop_threads();
             }
-            self.counting |= requests.any(Requests::MAIN_LEFT);
             if self.counting && last_thread::check(self.threads()).is_err() {
                 return self.stop_threads();
             }

@@ -220,6 +220,53 @@ fn main_thread_leaving_without_fd_table_ends_alike() {
     }
 }
 
+/// A keeper that is asked for something and not scheduled yet is still the first to wait for the main thread: what the
+/// kernel tells it of that it has to tell the others.
+#[test]
+fn starved_keeper_passes_on_the_end_of_main() {
+    for _ in 0..5 {
+        let scene = TestDir::new();
+        let host = scene.host("ends_by").args(["main_leaving", "0", "11"]);
+        let mut host = host.spawn_owner();
+        wait_until_idle(&host);
+        host.write_stdin(b"\n");
+        host.wait_until(
+            |host| extra_tasks_of(host.pid()).len() == 3,
+            "it has a thread of its own",
+        );
+        wait_until_idle(&host);
+        on_one_processor(host.pid());
+        be_idle(keeper_of(host.pid()));
+        host.close_stdin();
+        let ended = host.wait();
+        assert_eq!(ended.status, exited(0), "{}", ended.stderr);
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+/// All threads on one processor.
+fn on_one_processor(pid: i32) {
+    // SAFETY: all zeroes is a set of no processors; the calls read it.
+    unsafe {
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        libc::sched_getaffinity(0, size_of_val(&one), &mut one);
+        let first = (0..libc::CPU_SETSIZE as usize).find(|at| libc::CPU_ISSET(*at, &one));
+        libc::CPU_ZERO(&mut one);
+        libc::CPU_SET(first.unwrap(), &mut one);
+        for task in std::iter::once(pid).chain(extra_tasks_of(pid)) {
+            assert_eq!(libc::sched_setaffinity(task, size_of_val(&one), &one), 0);
+        }
+    }
+}
+
+/// Runs only while no other thread wants to.
+fn be_idle(task: i32) {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameters are valid for the call.
+    let set = unsafe { libc::sched_setscheduler(task, libc::SCHED_IDLE, &parameters) };
+    assert_eq!(set, 0, "{}", io::Error::last_os_error());
+}
+
 /// The signal comes while the host is in fork(2) in many of these rounds. Nothing that the end needs is locked there.
 #[test]
 fn signal_in_fork_ends_alike() {

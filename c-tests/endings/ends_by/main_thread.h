@@ -57,6 +57,12 @@ static void by_main_leaving(void)
         pthread_key_create(&key, slow_destructor);
         pthread_setspecific(key, &key);
         break;
+    case 11: /* another one begins to wait for main at the first line, and main leaves at the end of the input */
+        say("ready\n");
+        getchar();
+        pthread_create(&thread, NULL, end_later, NULL);
+        wait_for_eof();
+        break;
     default:
         pthread_create(&thread, NULL, end_later, NULL);
     }
