@@ -26,6 +26,11 @@ static const struct {
     { "futex_waitv=", 449, 0, 0 },
     { "getrandom=", SYS_getrandom, 0, 0 },
     { "inotify_init1=", SYS_inotify_init1, 0, 0 },
+#ifdef SYS_link
+    { "link=", SYS_link, 0, 0 },
+#else
+    { "link=", SYS_linkat, 0, 0 },
+#endif
     { "linkat=", SYS_linkat, 0, 0 },
     { "memfd_create=", SYS_memfd_create, 0, 0 },
     { "openat2=", SYS_openat2, 0, 0 },

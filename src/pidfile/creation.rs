@@ -86,7 +86,15 @@ fn publish_named(path: &CStr, before: Before) -> Result<Published, Refusal> {
             // Some file systems remove nothing that is open.
             let is_removed = unlink(&draft).is_ok();
             match is_unknown {
-                true if is_removed => publish_by_link(path, before),
+                true if is_removed => match publish_by_link(path, before) {
+                    Err(Refusal::Failed(_, errno)) if errno != Errno(libc::EEXIST) => {
+                        let fd = open(&draft, libc::O_CREAT | libc::O_EXCL | libc::O_RDWR);
+                        let drafted = fill(fd.map_err(failed)?, before);
+                        let drafted = drafted.inspect_err(|_| _ = unlink(&draft))?;
+                        publish_in_place(path, &draft, drafted, before)
+                    }
+                    other => other,
+                },
                 true => publish_in_place(path, &draft, drafted, before),
                 false => Err(failed(errno)),
             }
