@@ -1,6 +1,6 @@
 /* CFLAGS: -D_GNU_SOURCE */
 /* Runs a program in a sandbox that refuses system calls: under_seccomp NAME=ANSWER... -- PROGRAM ARGUMENT...
- * An answer is ENOSYS, EPERM, or kill. */
+ * An answer is the name of an error, or kill. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -23,6 +23,8 @@ static const struct {
     { "close_range=", SYS_close_range, 0, 0 },
     { "execveat=", SYS_execveat, 0, 0 },
     { "faccessat2=", SYS_faccessat2, 0, 0 },
+    { "fchmod=", SYS_fchmod, 0, 0 },
+    { "flock=", SYS_flock, 0, 0 },
     { "futex_waitv=", 449, 0, 0 },
     { "getrandom=", SYS_getrandom, 0, 0 },
     { "inotify_init1=", SYS_inotify_init1, 0, 0 },
@@ -44,16 +46,27 @@ static const struct {
     { "statx=", SYS_statx, 0, 0 },
     { "tgkill=", SYS_tgkill, 0, 0 },
     { "tmpfile=", SYS_openat, 2, O_TMPFILE },
+#ifdef SYS_unlink
+    { "unlink=", SYS_unlink, 0, 0 },
+#endif
+    { "unlinkat=", SYS_unlinkat, 0, 0 },
     { "unshare=", SYS_unshare, 0, 0 },
     { "wipeonfork=", SYS_madvise, 2, MADV_WIPEONFORK },
 };
 
 static unsigned answer(const char *word)
 {
-    if (strcmp(word, "ENOSYS") == 0)
-        return SECCOMP_RET_ERRNO | ENOSYS;
-    if (strcmp(word, "EPERM") == 0)
-        return SECCOMP_RET_ERRNO | EPERM;
+    static const struct {
+        const char *name;
+        unsigned number;
+    } errors[] = {
+        { "EBUSY", EBUSY }, { "EINVAL", EINVAL }, { "ENOSYS", ENOSYS }, { "EOPNOTSUPP", EOPNOTSUPP }, { "EPERM", EPERM },
+    };
+    size_t at;
+
+    for (at = 0; at < sizeof errors / sizeof errors[0]; at++)
+        if (strcmp(word, errors[at].name) == 0)
+            return SECCOMP_RET_ERRNO | errors[at].number;
     return SECCOMP_RET_KILL_PROCESS;
 }
 

@@ -2,7 +2,7 @@
 //! else is different.
 
 use crate::common::{
-    Descendants, Ended, Mode, NOTHING, Process, TestDir, exited, killed_by, wait_for,
+    Descendants, Ended, Mode, NOTHING, Process, TestDir, exited, killed_by, library, wait_for,
 };
 use crate::guard::{WITH_GUARD, guard_of, guards, guards_of, owner, wait_until_unguarded};
 use crate::held_up::Stopped;
@@ -211,5 +211,58 @@ fn guard_that_cannot_end_does_not_hold_up_the_end() {
         assert_eq!(scene.leftovers(), NOTHING, "{watch}");
         stopped.reap();
         assert_eq!(guards_of(&scene.pidfile()), []);
+    }
+}
+
+/// The first process of a PID namespace. When it has ended the kernel kills all others, and so the guard: what no handler has
+/// removed stays, and is nobody's.
+#[test]
+#[ignore = "needs root"]
+fn guard_of_a_first_process_is_not_noticed() {
+    for letters in ["e", "_", "a", "k", ""] {
+        let statuses = [false, true].map(|is_guarded| {
+            let scene = TestDir::new();
+            let mut host = scene.host("is_first_process").plain().arg("/usr/bin/env");
+            if is_guarded {
+                host = host.args([
+                    format!("LD_PRELOAD={}", library().display()),
+                    format!("PIDFILE={}", scene.pidfile().display()),
+                    format!("{}={}", WITH_GUARD.0, WITH_GUARD.1),
+                ]);
+            }
+            let host = host.arg(scene.host_path("is_first_process"));
+            let mut host = host.spawn_ready();
+            if is_guarded {
+                assert_eq!(scene.content(), "1\n");
+                guard_of(&scene);
+            }
+            if letters == "k" {
+                let said = host.stdout();
+                let pid = said
+                    .lines()
+                    .find_map(|line| line.strip_prefix("first process "));
+                // SAFETY: plain call; the process is not reaped before its parent, the host, sees it end.
+                unsafe { libc::kill(pid.unwrap().parse().unwrap(), libc::SIGKILL) };
+            } else {
+                host.write_stdin(letters.as_bytes());
+                host.close_stdin();
+            }
+            let ended = host.wait();
+            assert_eq!(ended.status, exited(0), "{letters}: {}", ended.stderr);
+            assert!(!ended.stdout.contains("interrupted"), "{}", ended.stdout);
+            wait_until_unguarded(&scene);
+            if letters == "k" {
+                let left = scene.leftovers();
+                assert!(left == NOTHING || scene.an_outsider_can_lock(), "{left:?}");
+            } else {
+                assert_eq!(scene.leftovers(), NOTHING, "{letters}");
+            }
+            let status = ended
+                .stdout
+                .lines()
+                .find_map(|line| line.strip_prefix("status "));
+            status.expect("it tells").to_owned()
+        });
+        assert_eq!(statuses[0], statuses[1], "{letters}");
     }
 }

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod file_systems;
 mod names;
 mod old_kernels;
 mod resource_limits;
