@@ -4,6 +4,7 @@
 mod common;
 
 mod library;
+mod listing;
 mod man_pages;
 mod new_starts;
 mod odd_inputs;

@@ -240,50 +240,6 @@ fn check_as_json_says_what_would_happen() {
     assert!(!scene.directory_has_changed(), "nothing was started");
 }
 
-#[test]
-fn list_shows_a_thousand_files() {
-    let scene = TestDir::new();
-    let host = owner(&scene);
-    for number in 0..1000 {
-        fs::write(scene.path(format!("run/{number}.pid")), "99999999\n").unwrap();
-    }
-    let ended = launcher(&scene).arg("list").arg(scene.path("run")).run();
-    assert_eq!(ended.status, exited(0));
-    let rows: Vec<&str> = ended.stdout.lines().collect();
-    assert_eq!(rows.len(), 1002);
-    assert_eq!(
-        rows.iter().filter(|row| row.contains("  no  ")).count(),
-        1000
-    );
-    let owned = format!("  {}  ", host.pid());
-    let mine: Vec<&&str> = rows.iter().filter(|row| row.contains(&owned)).collect();
-    assert!(mine.len() == 1 && mine[0].contains("  yes "), "{mine:?}");
-}
-
-/// Somebody reads the first line only.
-#[test]
-fn list_into_a_closed_pipe_is_silent() {
-    let scene = TestDir::new();
-    for number in 0..2000 {
-        fs::write(scene.path(format!("run/{number}.pid")), "").unwrap();
-    }
-    let ended = scene
-        .program("/bin/bash")
-        .plain()
-        .args([
-            "-c",
-            "\"$1\" list \"$2\" | head -1; echo ${PIPESTATUS[0]}",
-            "bash",
-        ])
-        .arg(pidfile_run())
-        .arg(scene.path("run"))
-        .run();
-    assert_eq!(ended.stderr, "");
-    assert!(ended.stdout.starts_with("FILE"), "{ended:?}");
-    let status = ended.stdout.lines().last().unwrap();
-    assert!(status == "141" || status == "0", "{status}");
-}
-
 // ---- colour ----
 
 #[test]

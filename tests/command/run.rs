@@ -1,6 +1,6 @@
 //! `pidfile-run`: starts a program with a PID file, in its own place.
 
-use crate::common::{NOTHING, TestDir, exited, launcher, library, refuses, starter};
+use crate::common::{NOTHING, TestDir, exited, launcher, library, pidfile_run, refuses, starter};
 use std::fs;
 
 fn environment_of(pid: i32) -> Vec<String> {
@@ -40,6 +40,12 @@ fn arguments_output_and_status_pass_through() {
         .arg("42")
         .run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(42), ""));
+}
+
+#[test]
+fn command_is_one_small_file() {
+    let size = fs::metadata(pidfile_run()).unwrap().len();
+    assert!(size < 2 * 1024 * 1024, "{size}");
 }
 
 /// Nothing is needed of the system, not even a PATH that leads somewhere.

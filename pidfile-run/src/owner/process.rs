@@ -1,7 +1,7 @@
 //! A process: what /proc says of it, and a handle that never means another one.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -78,9 +78,16 @@ impl Process {
     }
 }
 
+/// Returns what is in a file of /proc/PID. It has no size: the room decides how many calls it takes.
+fn read(pid: i32, name: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(8192);
+    fs::File::open(format!("/proc/{pid}/{name}"))?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The fields of /proc/PID/stat from the state on: what is before may hold anything.
 fn stat(pid: i32) -> Option<String> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = read(pid, "stat").ok()?;
     let stat = String::from_utf8_lossy(&stat).into_owned();
     stat.rsplit_once(") ").map(|(_, fields)| fields.to_owned())
 }
@@ -110,9 +117,9 @@ pub fn age(pid: i32) -> Option<u64> {
 
 /// Returns the command line of a process, in one line and not too long; its name if it has none.
 pub fn command(pid: i32) -> String {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = read(pid, "cmdline").unwrap_or_default();
     let words = if words.is_empty() {
-        fs::read(format!("/proc/{pid}/comm")).unwrap_or_default()
+        read(pid, "comm").unwrap_or_default()
     } else {
         words
     };
@@ -127,7 +134,7 @@ pub fn command(pid: i32) -> String {
 
 /// Returns the PID that a process has where it runs: another one in a container.
 pub fn inner_pid(pid: i32) -> Option<i32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let status = String::from_utf8(read(pid, "status").ok()?).ok()?;
     let pids = status
         .lines()
         .find_map(|line| line.strip_prefix("NSpid:"))?;
@@ -140,7 +147,7 @@ pub fn inner_pid(pid: i32) -> Option<i32> {
 ///
 /// Whoever may not see it gets EACCES or EPERM.
 pub fn environment(pid: i32) -> io::Result<Vec<Vec<u8>>> {
-    let block = fs::read(format!("/proc/{pid}/environ"))?;
+    let block = read(pid, "environ")?;
     Ok(block.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
 }
 
