@@ -26,11 +26,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // See src/isolation/wrap.rs.
     println!("cargo:rerun-if-changed=src/isolation");
+    let is_musl = env::var("CARGO_CFG_TARGET_ENV")? == "musl";
     let mut wrapped = BTreeSet::new();
     for directory in ["src/isolation", "src/isolation/libc"] {
         for file in fs::read_dir(directory)? {
             let path = file?.path();
-            if path.is_file() {
+            if path.is_file() && (is_musl || !path.ends_with("libc/musl.rs")) {
                 wrapped.extend(wrapped_in(&fs::read_to_string(path)?));
             }
         }

@@ -2,9 +2,6 @@
 
 mod descent;
 
-use std::ffi::{c_char, c_int};
-use std::sync::atomic::{AtomicPtr, Ordering};
-
 use once_cell::sync::OnceCell;
 
 use crate::endings::{self, last_thread, main_thread, signals};
@@ -19,26 +16,11 @@ use crate::settings::env::{self, Variables, executed};
 use crate::settings::exec_state::{self, ExecState, Origin, Role};
 use crate::sys::fs::{directory_of, stat};
 use crate::sys::text::escaped;
-use crate::sys::{self, Errno, objects, procfs, sigset::SignalsBlocked};
+use crate::sys::{self, Errno, c_library, objects, procfs, sigset::SignalsBlocked};
 use crate::{keeper, report};
 
 /// The settings of this process, for as long as it lives.
 static CONFIG: OnceCell<Config> = OnceCell::new();
-
-/// The host's argument vector, which glibc hands to every constructor; null with other C libraries. A constructor of the
-/// `ctor` crate takes no arguments, and reading /proc/self/cmdline would cost every process three system calls.
-static ARGV: AtomicPtr<*const c_char> = AtomicPtr::new(std::ptr::null_mut());
-
-#[used]
-#[unsafe(link_section = ".init_array.00099")]
-static BEFORE: extern "C" fn(c_int, *mut *const c_char) = remember_arguments;
-
-extern "C" fn remember_arguments(_: c_int, argv: *mut *const c_char) {
-    // Other C libraries call constructors without arguments.
-    if cfg!(target_env = "gnu") {
-        ARGV.store(argv, Ordering::Relaxed);
-    }
-}
 
 /// Decides whether this process takes part, and has it take part.
 ///
@@ -54,7 +36,7 @@ pub fn run() {
     // after that.
     unsafe {
         let variables = Variables::read(sys::environment());
-        let Some(setting) = variables.setting(ARGV.load(Ordering::Relaxed)) else {
+        let Some(setting) = variables.setting(c_library::arguments()) else {
             return;
         };
         let state = variables.state_for(setting);
@@ -246,7 +228,7 @@ fn stand_aside(config: &Config, refusal: &Refusal, claim: Claim, is_known: bool)
 /// `ExecStartPost=` are (systemd.service(5)): then it has to do with that process, and is no second instance of it.
 fn is_told_of(pid: libc::pid_t) -> bool {
     // SAFETY: both vectors are null or those of execve(2). Nothing changes them before main.
-    unsafe { env::names_pid(ARGV.load(Ordering::Relaxed), sys::environment(), pid) }
+    unsafe { env::names_pid(c_library::arguments(), sys::environment(), pid) }
 }
 
 /// Names the directory, if it is the directory that does not exist: the bare error reads as if the file were meant.

@@ -12,13 +12,13 @@ pub mod last_thread;
 pub mod main_thread;
 pub mod signals;
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::time::Duration;
 
 use crate::handover;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::{removal, unattended};
-use crate::sys::entry::guarded;
+use crate::sys::{c_library, entry::guarded};
 
 /// How long an end waits for the keeper to begin. It sleeps, and so is given a processor within some milliseconds on a
 /// busy machine; but a host of real-time priority may leave it none. After that the ending thread goes on by itself.
@@ -39,21 +39,13 @@ const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a process that ends waits for a file that is being passed on to it.
 const TAKING: Duration = Duration::from_secs(2);
 
-unsafe extern "C" {
-    // What at_quick_exit(3) calls; that one lives in each program's own part of libc.
-    fn __cxa_at_quick_exit(handler: extern "C" fn(*mut c_void), dso: *mut c_void) -> c_int;
-}
-
 /// Registers the handlers of exit(3) and quick_exit(3).
 ///
 /// Context: host thread before main.
 pub fn register() {
-    // SAFETY: both functions live as long as the process, because the library is never unloaded (-z nodelete). If the
-    // lists cannot grow, the file stays behind at such an end and is recognised as stale.
-    unsafe {
-        libc::atexit(at_exit);
-        __cxa_at_quick_exit(at_quick_exit, std::ptr::null_mut());
-    }
+    // If the lists cannot grow, the file stays behind at such an end and is recognised as stale.
+    c_library::at_exit(at_exit);
+    c_library::at_quick_exit(at_quick_exit);
 }
 
 /// Runs last of all handlers of exit(3), since it was registered first.

@@ -19,6 +19,7 @@ use crate::hooks::next;
 use crate::ownership::{host_file, state};
 use crate::settings::env::Variables;
 use crate::settings::exec_state::{self, Role, VARIABLE};
+use crate::sys::c_library::of_glibc;
 use crate::sys::{self, Vector, environment};
 
 /// What the vector needs, so that it tells the truth.
@@ -297,23 +298,25 @@ pub unsafe extern "C-unwind" fn fexecve(fd: c_int, argv: Vector, envp: Vector) -
     unsafe { with(envp, For::Itself, &call) }
 }
 
-/// execveat(2).
-///
-/// # Safety
-///
-/// As for execveat(2).
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn execveat(
-    directory: c_int,
-    path: *const c_char,
-    argv: Vector,
-    envp: Vector,
-    flags: c_int,
-) -> c_int {
-    // SAFETY: the caller\'s promise; the vector is one too.
-    let call = |envp| unsafe { next::execveat(directory, path, argv, envp, flags) };
-    // SAFETY: the caller's promise.
-    unsafe { with(envp, For::Itself, &call) }
+of_glibc! {
+    /// execveat(2).
+    ///
+    /// # Safety
+    ///
+    /// As for execveat(2).
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C-unwind" fn execveat(
+        directory: c_int,
+        path: *const c_char,
+        argv: Vector,
+        envp: Vector,
+        flags: c_int,
+    ) -> c_int {
+        // SAFETY: the caller\'s promise; the vector is one too.
+        let call = |envp| unsafe { next::execveat(directory, path, argv, envp, flags) };
+        // SAFETY: the caller's promise.
+        unsafe { with(envp, For::Itself, &call) }
+    }
 }
 
 macro_rules! spawn {

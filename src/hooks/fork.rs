@@ -18,6 +18,7 @@ use crate::ownership::state;
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
 use crate::settings::{Follow, Watch};
+use crate::sys::c_library::{self, ForkHandler, of_glibc, of_musl};
 use crate::sys::next_symbol::NextFunction;
 use crate::sys::{self, Errno, entry::guarded, sigset::SignalsBlocked};
 
@@ -97,65 +98,80 @@ pub fn register(config: &'static Config) {
     }
     CONFIG.store(std::ptr::from_ref(config).cast_mut(), Ordering::SeqCst);
     let ours = (&raw const HANDLE).cast_mut().cast();
-    register_next(
+    let handlers: [ForkHandler; 3] = [
         Some(before_fork),
         Some(after_fork_parent),
         Some(after_fork_child),
-        ours,
-    );
+    ];
+    register_next(handlers, ours);
     IS_REGISTERED.store(true, Ordering::SeqCst);
     move_behind_all();
 }
 
 // ---- the handlers ----
 
-type Handler = Option<unsafe extern "C" fn()>;
-
 /// Stands for this library, and the other one for its last handler alone.
 static HANDLE: u8 = 0;
 static LAST_HANDLE: u8 = 1;
 static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
+/// Where fork handlers stay for good: how many times the last one was registered, and has been called in this child.
+static LAST_REGISTERED: AtomicU32 = AtomicU32::new(0);
+static LAST_CALLED: AtomicU32 = AtomicU32::new(0);
 
-fn register_next(prepare: Handler, parent: Handler, child: Handler, dso: *mut c_void) -> c_int {
-    static NEXT: NextFunction = NextFunction::new(c"__register_atfork");
+fn register_next(handlers: [ForkHandler; 3], handle: *mut c_void) -> c_int {
+    static NEXT: NextFunction = NextFunction::new(c_library::REGISTERS_FORK_HANDLERS);
     let next = NEXT.address();
     if next.is_null() {
         return libc::ENOMEM;
     }
-    // SAFETY: libc's function of that name and type (sysdeps/nptl/fork.h, __register_atfork).
-    unsafe {
-        let next: unsafe extern "C" fn(Handler, Handler, Handler, *mut c_void) -> c_int =
-            std::mem::transmute(next);
-        next(prepare, parent, child, dso)
-    }
+    // SAFETY: the function of that name.
+    unsafe { c_library::register_fork_handlers(next, handlers, handle) }
 }
 
 /// Makes [`in_child_at_last`] the last of all handlers in a child: they run in the order in which they were
 /// registered.
 fn move_behind_all() {
-    unsafe extern "C" {
-        /// What dlclose(3) calls: takes back the fork handlers that were registered with a handle.
-        fn __cxa_finalize(dso: *mut c_void);
-    }
     let handle = (&raw const LAST_HANDLE).cast_mut().cast();
     // SAFETY: nothing else was ever registered with this handle. The handler lives as long as the process.
-    unsafe { __cxa_finalize(handle) };
-    register_next(None, None, Some(in_child_at_last), handle);
+    unsafe { c_library::take_back_fork_handlers(handle) };
+    let refused = register_next([None, None, Some(in_child_at_last)], handle);
+    if c_library::FORK_HANDLERS_STAY && refused == 0 {
+        LAST_REGISTERED.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
-/// What pthread_atfork(3) calls.
-#[unsafe(no_mangle)]
-pub extern "C" fn __register_atfork(
-    prepare: Handler,
-    parent: Handler,
-    child: Handler,
-    dso: *mut c_void,
-) -> c_int {
-    let result = register_next(prepare, parent, child, dso);
+/// Registers the host's handlers, and ours behind them.
+fn register_hosts(handlers: [ForkHandler; 3], handle: *mut c_void) -> c_int {
+    let result = register_next(handlers, handle);
     if result == 0 && IS_REGISTERED.load(Ordering::SeqCst) {
         move_behind_all();
     }
     result
+}
+
+of_glibc! {
+    /// What pthread_atfork(3) calls.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn __register_atfork(
+        prepare: ForkHandler,
+        parent: ForkHandler,
+        child: ForkHandler,
+        dso: *mut c_void,
+    ) -> c_int {
+        register_hosts([prepare, parent, child], dso)
+    }
+}
+
+of_musl! {
+    /// pthread_atfork(3).
+    #[unsafe(no_mangle)]
+    pub extern "C" fn pthread_atfork(
+        prepare: ForkHandler,
+        parent: ForkHandler,
+        child: ForkHandler,
+    ) -> c_int {
+        register_hosts([prepare, parent, child], std::ptr::null_mut())
+    }
 }
 
 unsafe extern "C" fn before_fork() {
@@ -223,6 +239,9 @@ unsafe extern "C" fn after_fork_child() {
         lineage::be_born(birth, parent);
         state::set_candidate(false);
         PENDING.store(0, Ordering::SeqCst);
+        if c_library::FORK_HANDLERS_STAY {
+            LAST_CALLED.store(0, Ordering::SeqCst);
+        }
         let (Some(page), Some(config)) = (page(), config()) else {
             return;
         };
@@ -247,6 +266,12 @@ unsafe extern "C" fn after_fork_child() {
 
 /// In the child, when all other handlers have run.
 unsafe extern "C" fn in_child_at_last() {
+    if c_library::FORK_HANDLERS_STAY {
+        let called = LAST_CALLED.fetch_add(1, Ordering::SeqCst) + 1;
+        if called < LAST_REGISTERED.load(Ordering::SeqCst) {
+            return;
+        }
+    }
     guarded((), || {
         let kind = Kind::of(PENDING.swap(0, Ordering::SeqCst));
         if let (Some(kind), Some(page), Some(config)) = (kind, page(), config()) {

@@ -11,6 +11,7 @@ use std::mem::transmute;
 
 use libc::{SIG_ERR, sighandler_t};
 
+use crate::sys::c_library::of_glibc;
 use crate::sys::next_symbol::NextFunction;
 use crate::sys::{self, Errno, Vector};
 
@@ -55,7 +56,6 @@ next! {
     execvp(file: *const c_char, argv: Vector) -> c_int, or -1;
     execvpe(file: *const c_char, argv: Vector, envp: Vector) -> c_int, or -1;
     fexecve(fd: c_int, argv: Vector, envp: Vector) -> c_int, or -1;
-    execveat(directory: c_int, path: *const c_char, argv: Vector, envp: Vector, flags: c_int) -> c_int, or -1;
     posix_spawn(pid: *mut libc::pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void,
         argv: Vector, envp: Vector) -> c_int, or libc::ENOSYS;
     posix_spawnp(pid: *mut libc::pid_t, file: *const c_char, actions: *const c_void, attributes: *const c_void,
@@ -66,9 +66,15 @@ next! {
     bsd_signal(signal: c_int, handler: sighandler_t) -> sighandler_t, or SIG_ERR;
     signal(signal: c_int, handler: sighandler_t) -> sighandler_t, or SIG_ERR;
     sigset(signal: c_int, disposition: sighandler_t) -> sighandler_t, or SIG_ERR;
-    ssignal(signal: c_int, handler: sighandler_t) -> sighandler_t, or SIG_ERR;
-    sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t, or SIG_ERR;
     __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t, or SIG_ERR;
+}
+
+of_glibc! {
+    next! {
+        execveat(directory: c_int, path: *const c_char, argv: Vector, envp: Vector, flags: c_int) -> c_int, or -1;
+        ssignal(signal: c_int, handler: sighandler_t) -> sighandler_t, or SIG_ERR;
+        sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t, or SIG_ERR;
+    }
 }
 
 /// Answers for a function that there is not: no libc is without one, but a program may load us into anything.

@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use crate::endings::{self, Exit};
 use crate::hooks::{self, next};
 use crate::ownership::state;
+use crate::sys::c_library::{self, daemon::DaemonStep};
 use crate::sys::fs::{fstat, is_dev_null};
 use crate::sys::{self, Errno, entry::guarded};
 
@@ -55,37 +56,44 @@ pub extern "C-unwind" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c
         // SAFETY: daemon(3) takes numbers.
         return unsafe { next::daemon(keep_directory, keep_streams) };
     }
-    // SAFETY: what daemon(3) does, in its order. The child continues with one thread, as there.
-    unsafe {
-        match libc::fork() {
-            -1 => return -1,
-            0 => {}
-            _ => end(0),
-        }
-        if begin_session() == -1 {
+    for step in c_library::DAEMON {
+        let is_done = match *step {
+            DaemonStep::Fork => fork_and_leave(),
+            DaemonStep::BeginSession => begin_session() != -1,
+            DaemonStep::ChangeDirectory { fails } => {
+                // SAFETY: the path is a C string.
+                let is_there = || keep_directory != 0 || unsafe { libc::chdir(c"/".as_ptr()) } == 0;
+                is_there() || !fails
+            }
+            DaemonStep::RedirectStreams { checks } => keep_streams != 0 || redirect_streams(checks),
+        };
+        if !is_done {
             return -1;
         }
-        if keep_directory == 0 {
-            // As there, a failure is not told.
-            libc::chdir(c"/".as_ptr());
-        }
-        if keep_streams != 0 {
-            return 0;
-        }
-        redirect_streams()
+    }
+    0
+}
+
+/// Goes on in a child, which has one thread, and ends this process. Returns false where there can be no child.
+fn fork_and_leave() -> bool {
+    // SAFETY: fork(2) takes nothing; the host, which has called daemon(3), expects to go on in a child.
+    match unsafe { libc::fork() } {
+        -1 => false,
+        0 => true,
+        _ => end(0),
     }
 }
 
-/// Makes /dev/null the standard streams, if it is what it should be.
-fn redirect_streams() -> c_int {
+/// Makes /dev/null the standard streams; if asked to check, only if it is what it should be.
+fn redirect_streams(checks: bool) -> bool {
     // SAFETY: the path is a C string; the other calls take numbers only.
     unsafe {
         let null = libc::open64(c"/dev/null".as_ptr(), libc::O_RDWR);
-        let Ok(stat) = fstat(&null) else { return -1 };
-        if !is_dev_null(&stat) {
+        let Ok(stat) = fstat(&null) else { return false };
+        if checks && !is_dev_null(&stat) {
             libc::close(null);
             sys::set_errno(Errno(libc::ENODEV));
-            return -1;
+            return false;
         }
         for stream in 0..3 {
             libc::dup2(null, stream);
@@ -94,5 +102,5 @@ fn redirect_streams() -> c_int {
             libc::close(null);
         }
     }
-    0
+    true
 }

@@ -16,6 +16,7 @@ use libc::{SIG_ERR, sighandler_t};
 use super::{fork, next, refuse};
 use crate::endings::signals::{self, dispatch, is_virtual};
 use crate::ownership::state;
+use crate::sys::c_library::of_glibc;
 use crate::sys::entry::guarded;
 use crate::sys::sigset::{self, INTERNAL, bit};
 
@@ -107,14 +108,16 @@ pub extern "C" fn bsd_signal(number: c_int, handler: sighandler_t) -> sighandler
     signal(number, handler)
 }
 
-/// ssignal(3), which in glibc is signal(2).
-#[unsafe(no_mangle)]
-pub extern "C" fn ssignal(number: c_int, handler: sighandler_t) -> sighandler_t {
-    if !is_virtual(number) {
-        // SAFETY: the caller's promise.
-        return unsafe { next::ssignal(number, handler) };
+of_glibc! {
+    /// ssignal(3), which in glibc is signal(2).
+    #[unsafe(no_mangle)]
+    pub extern "C" fn ssignal(number: c_int, handler: sighandler_t) -> sighandler_t {
+        if !is_virtual(number) {
+            // SAFETY: the caller's promise.
+            return unsafe { next::ssignal(number, handler) };
+        }
+        signal(number, handler)
     }
-    signal(number, handler)
 }
 
 /// sysv_signal(3): the handler serves once, and nothing is blocked or restarted.
@@ -133,14 +136,16 @@ pub extern "C" fn __sysv_signal(signal: c_int, handler: sighandler_t) -> sighand
     exchange(signal, handler, flags, 0)
 }
 
-/// sysv_signal(3). (Programs built for strict X/Open get the name above for `signal`.)
-#[unsafe(no_mangle)]
-pub extern "C" fn sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
-    if !is_virtual(signal) {
-        // SAFETY: the caller's promise.
-        return unsafe { next::sysv_signal(signal, handler) };
+of_glibc! {
+    /// sysv_signal(3). (Programs built for strict X/Open get the name above for `signal`.)
+    #[unsafe(no_mangle)]
+    pub extern "C" fn sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+        if !is_virtual(signal) {
+            // SAFETY: the caller's promise.
+            return unsafe { next::sysv_signal(signal, handler) };
+        }
+        __sysv_signal(signal, handler)
     }
-    __sysv_signal(signal, handler)
 }
 
 /// sigset(3): sets the disposition and unblocks, or blocks for SIG_HOLD.
@@ -224,6 +229,6 @@ fn disposition_of(signal: c_int) -> sighandler_t {
 
 /// The signal as a set, if libc lets anybody touch it.
 fn only(signal: c_int) -> Option<u64> {
-    let is_signal = (1..=64).contains(&signal) && !INTERNAL.contains(&signal);
+    let is_signal = (1..=64).contains(&signal) && INTERNAL & bit(signal) == 0;
     is_signal.then(|| bit(signal))
 }

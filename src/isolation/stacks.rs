@@ -11,9 +11,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use crate::sys::Errno;
-use crate::sys::arch;
-use crate::sys::objects;
+use crate::sys::{Errno, arch, c_library};
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -80,21 +78,12 @@ impl Stack {
     }
 }
 
-/// Returns how many bytes of stack are enough where PTHREAD_STACK_MIN is too little: the host has much static TLS.
-fn enough(attributes: *const libc::pthread_attr_t) -> usize {
-    // A name that is reserved to libc, wherever it has it: before 2.34 in libpthread.
-    let minimum = objects::next(c"__pthread_get_minstack");
-    if minimum.is_null() {
-        return 64 * 1024;
-    }
-    // SAFETY: glibc's function of this name has had this type since it was made for others' use (nptl/nptl-stack.c).
-    let minimum = unsafe {
-        let minimum: extern "C" fn(*const libc::pthread_attr_t) -> usize =
-            std::mem::transmute(minimum);
-        minimum(attributes)
-    };
-    minimum.next_multiple_of(PAGE)
-}
+/// Bytes of stack that a thread gets from libc.
+const SMALLEST: usize = if arch::SMALLEST_STACK > c_library::SMALLEST_STACK {
+    arch::SMALLEST_STACK
+} else {
+    c_library::SMALLEST_STACK
+};
 
 /// Starts a thread on the smallest stack. `kind` says whether somebody is to wait for its end (pthread_detach(3)).
 /// Returns an errno, or 0.
@@ -117,10 +106,11 @@ unsafe fn create(
         }
         let attributes = attributes.assume_init_mut();
         libc::pthread_attr_setdetachstate(attributes, kind);
-        libc::pthread_attr_setstacksize(attributes, arch::SMALLEST_STACK);
+        libc::pthread_attr_setstacksize(attributes, SMALLEST);
         let mut error = __real_pthread_create(thread, attributes, entry, value);
         if error == libc::EINVAL {
-            libc::pthread_attr_setstacksize(attributes, enough(attributes));
+            let enough = c_library::enough_stack(attributes).next_multiple_of(PAGE);
+            libc::pthread_attr_setstacksize(attributes, enough);
             error = __real_pthread_create(thread, attributes, entry, value);
         }
         libc::pthread_attr_destroy(attributes);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::isolation::stacks;
 use crate::ownership::state;
 use crate::settings::Watch;
-use crate::sys::{self, Errno, entry::guarded, futex, procfs, sigset};
+use crate::sys::{self, Errno, c_library, entry::guarded, futex, procfs, sigset};
 
 /// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub fn spawn(watch: Watch, life: impl FnOnce() + Send + 'static) -> Result<(), E
     // and gives the next thread such a one. Without this one the keeper itself would have to
     // allocate when `notify` starts its thread, and would open an arena of the host's malloc for it:
     // 64 MiB of address space. It costs no time, since the keeper is at work meanwhile.
-    if !matches!(watch, Watch::Poll(_)) {
+    if c_library::KEEPS_STACKS && !matches!(watch, Watch::Poll(_)) {
         STACK_DONOR.store(DONOR_TO_COME, Ordering::SeqCst);
         if stacks::spawn_donor(say_number).is_err() {
             STACK_DONOR.store(0, Ordering::SeqCst);

@@ -296,7 +296,7 @@ impl Connection {
                 };
                 let is_one = header.cmsg_level == libc::SOL_SOCKET
                     && header.cmsg_type == libc::SCM_RIGHTS
-                    && header.cmsg_len == libc::CMSG_LEN(size_of::<c_int>() as u32) as usize;
+                    && header.cmsg_len == libc::CMSG_LEN(size_of::<c_int>() as u32) as _;
                 Some(is_one.then(|| {
                     OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<c_int>().read_unaligned())
                 }))

@@ -187,7 +187,7 @@ fn is_program(pid: libc::pid_t) -> bool {
 
 /// Returns whether a process of this PID runs since before the file was written: then the PID was not
 /// reused, and the file is right. The answer is wrong where the clock was set since.
-pub fn has_run_since(pid: libc::pid_t, written: libc::time_t) -> bool {
+pub fn has_run_since(pid: libc::pid_t, written: i64) -> bool {
     let age = clock::seconds_since_1970().saturating_sub(written).max(0) as u64;
     // That clock is rounded down to seconds. Before boot nothing ran.
     let second = clock::ticks_per_second();

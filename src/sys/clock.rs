@@ -35,7 +35,7 @@ pub fn ticks_per_second() -> u64 {
 
 /// Returns the time of day in seconds, from the kernel: time(2) may be another library's, which tells the
 /// host another time. The administrator can set this clock.
-pub fn seconds_since_1970() -> libc::time_t {
+pub fn seconds_since_1970() -> i64 {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: `time` is a valid, writable timespec; all zeroes is one too, should the call fail.
     unsafe {

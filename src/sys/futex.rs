@@ -35,7 +35,7 @@ pub fn wait_shared(word: &AtomicU32, expected: u32, timeout: Duration) {
 
 fn wait_by(operation: c_int, word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
     let timeout = timeout.map(|timeout| libc::timespec {
-        tv_sec: timeout.as_secs() as libc::time_t,
+        tv_sec: timeout.as_secs() as i64,
         tv_nsec: libc::c_long::from(timeout.subsec_nanos() as i32),
     });
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref) as usize;

@@ -6,6 +6,7 @@
 //! its system call. So is one that glibc has only since a later version than the oldest supported one (2.17).
 
 pub mod arch;
+pub mod c_library;
 pub mod clock;
 pub mod entry;
 pub mod file_system;

@@ -10,6 +10,8 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
+use super::c_library::loader;
+
 /// What a link_map (link.h) begins with.
 #[repr(C)]
 struct LinkMap {
@@ -19,13 +21,6 @@ struct LinkMap {
     next: *const LinkMap,
 }
 
-/// The beginning of an r_debug (link.h).
-#[repr(C)]
-struct Debug {
-    version: i32,
-    first: *const LinkMap,
-}
-
 #[repr(C)]
 struct Dynamic {
     tag: i64,
@@ -33,8 +28,6 @@ struct Dynamic {
 }
 
 unsafe extern "C" {
-    /// The loader's list, by a name that is reserved to the implementation.
-    static _r_debug: Debug;
     /// Our own dynamic section, by a name that the linker gives it.
     static _DYNAMIC: [u8; 0];
 }
@@ -84,7 +77,7 @@ pub fn is_defined_before(name: &CStr) -> bool {
 pub fn of_libc(name: &CStr) -> *const c_void {
     let libc = all()
         .filter_map(LinkMap::object)
-        .find(|object| object.soname() == Some(c"libc.so.6"));
+        .find(|object| loader::is_libc(object.base, object.soname()));
     let found = libc.and_then(|libc| libc.find(name));
     found.map_or(ptr::null(), |address| address as *const c_void)
 }
@@ -93,7 +86,7 @@ pub fn of_libc(name: &CStr) -> *const c_void {
 fn all() -> impl Iterator<Item = &'static LinkMap> {
     // SAFETY: the loader's list. It is complete before any constructor runs, entries of what the program
     // was started with are never removed, and each next pointer is null or an entry.
-    let mut next = unsafe { _r_debug.first.as_ref() };
+    let mut next = unsafe { loader::first().cast::<LinkMap>().as_ref() };
     std::iter::from_fn(move || {
         let map = next?;
         // SAFETY: null or the next entry of the loader's list, which stays as long as the process.

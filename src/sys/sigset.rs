@@ -9,14 +9,21 @@ use std::ptr;
 
 use libc::sigset_t;
 
+use super::c_library::INTERNAL_SIGNALS;
 use super::raw;
 
-/// The signals by which glibc cancels threads and makes them change their user: SIGCANCEL and SIGSETXID. They are in no
-/// set that glibc makes (nptl(7)).
-pub const INTERNAL: [c_int; 2] = [32, 33];
+/// The signals that libc keeps for itself: they are in no set that it makes.
+pub const INTERNAL: u64 = {
+    let (mut bits, mut at) = (0, 0);
+    while at < INTERNAL_SIGNALS.len() {
+        bits |= bit(INTERNAL_SIGNALS[at]);
+        at += 1;
+    }
+    bits
+};
 
 /// Every signal that sigfillset(3) puts into a set.
-pub const ALL: u64 = !(bit(INTERNAL[0]) | bit(INTERNAL[1]));
+pub const ALL: u64 = !INTERNAL;
 
 /// Raised by the instruction that is executed, again each time it is executed.
 pub const FAULTS: u64 =
@@ -59,7 +66,7 @@ pub fn unblock(signal: c_int) {
     unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &of(bit(signal)), ptr::null_mut()) };
 }
 
-/// Blocks every signal for the calling thread until it goes out of scope, but for the two that libc keeps for itself:
+/// Blocks every signal for the calling thread until it goes out of scope, but for those that libc keeps for itself:
 /// with SIGSETXID blocked, a setuid() of the host would wait for our thread for ever (nptl/setxid).
 ///
 /// Async-signal-safe, and without thread-local storage.

@@ -41,13 +41,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{SIG_DFL, sigaction as Action};
 
-use crate::sys;
 use crate::sys::sigset::{self, FAULTS, bit};
-
-unsafe extern "C" {
-    // The name by which libc exports its own sigaction(); the other one is ours (hooks/).
-    fn __sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int;
-}
+use crate::sys::{self, c_library};
 
 /// The signals by which services are ended, or end by themselves.
 const SERVICE_ENDS: [c_int; 14] = [
@@ -71,9 +66,8 @@ const SERVICE_ENDS: [c_int; 14] = [
     libc::SIGILL,
 ];
 
-/// Signals whose default action does not end the process (signal(7)), those that cannot be caught, and the two that
-/// libc keeps for itself.
-const HARMLESS: [c_int; 11] = [
+/// Signals whose default action does not end the process (signal(7)), and those that cannot be caught.
+const HARMLESS: [c_int; 9] = [
     libc::SIGKILL,
     libc::SIGSTOP,
     libc::SIGCHLD,
@@ -83,8 +77,6 @@ const HARMLESS: [c_int; 11] = [
     libc::SIGTSTP,
     libc::SIGTTIN,
     libc::SIGTTOU,
-    sigset::INTERNAL[0],
-    sigset::INTERNAL[1],
 ];
 
 /// The signals that are virtual: bit n - 1 for signal n. None before the start and in bystanders that were loaded
@@ -104,7 +96,7 @@ pub fn is_virtual(signal: c_int) -> bool {
 pub fn hook(on_deletion: c_int) {
     let of_service = SERVICE_ENDS.map(bit).iter().fold(0, |all, one| all | one);
     let asked_for = match on_deletion {
-        1..=64 if !HARMLESS.contains(&on_deletion) => bit(on_deletion),
+        1..=64 if !HARMLESS.contains(&on_deletion) => bit(on_deletion) & sigset::ALL,
         _ => 0,
     };
     let chosen = if sys::getpid() == 1 {
@@ -189,7 +181,7 @@ fn current(signal: c_int) -> Option<Action> {
     let mut action = MaybeUninit::<Action>::zeroed();
     // SAFETY: a null action only asks; `action` is writable, and all zeroes is a valid value should the call fail.
     unsafe {
-        let asked = __sigaction(signal, ptr::null(), action.as_mut_ptr());
+        let asked = c_library::sigaction(signal, ptr::null(), action.as_mut_ptr());
         (asked == 0).then(|| action.assume_init())
     }
 }
@@ -197,7 +189,7 @@ fn current(signal: c_int) -> Option<Action> {
 /// Sets an action, past the host's view.
 fn install(signal: c_int, action: &Action) {
     // SAFETY: `action` is valid for the whole call, and SIG_DFL or our handler with the flags that it needs.
-    unsafe { __sigaction(signal, action, ptr::null_mut()) };
+    unsafe { c_library::sigaction(signal, action, ptr::null_mut()) };
 }
 
 /// Returns the default action, as nobody has touched it.

@@ -3,9 +3,7 @@
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
-use super::{HERE, refuse, system_calls};
-
-const NO_FOLLOW: usize = libc::AT_SYMLINK_NOFOLLOW as usize;
+use super::{HERE, NO_FOLLOW, refuse, system_calls};
 
 system_calls! {
     chdir(path) => SYS_chdir[path];

@@ -21,6 +21,10 @@ mod sockets;
 mod strings;
 mod time;
 
+crate::sys::c_library::of_musl! {
+    mod musl;
+}
+
 use std::ffi::c_long;
 
 use crate::sys::{Errno, raw, set_errno};
@@ -84,3 +88,5 @@ crate::isolation::wrap::wrap!(syscall);
 
 /// "This directory", as openat(2) and its relatives take it.
 const HERE: usize = libc::AT_FDCWD as usize;
+
+const NO_FOLLOW: usize = libc::AT_SYMLINK_NOFOLLOW as usize;

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_long, c_ulong};
 
 use super::{refuse, system_calls};
-use crate::sys::objects;
+use crate::sys::{c_library, objects};
 
 system_calls! {
     getegid() => SYS_getegid[];
@@ -23,14 +23,8 @@ system_calls! {
     waitpid(pid, status, options) => SYS_wait4[pid, status, options, 0];
 }
 
-unsafe extern "C" {
-    // libc's own, by the name that is reserved for it.
-    fn __getauxval(kind: c_ulong) -> c_ulong;
-}
-
 extern "C" fn getauxval(kind: c_ulong) -> c_ulong {
-    // SAFETY: getauxval(3) takes any number.
-    unsafe { __getauxval(kind) }
+    c_library::getauxval(kind)
 }
 
 extern "C" fn sysconf(name: c_int) -> c_long {

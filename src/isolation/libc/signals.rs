@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use super::system_calls;
 use crate::sys::sigset::INTERNAL;
-use crate::sys::{Errno, errno, raw, sigset::bit};
+use crate::sys::{Errno, errno, raw};
 
 const SET: usize = size_of::<u64>();
 
@@ -17,8 +17,7 @@ system_calls! {
 /// setuid(2) of the host would wait for that thread for ever.
 unsafe extern "C-unwind" fn sigprocmask(how: usize, set: *const u64, old: *mut u64) -> isize {
     // SAFETY: null, or the caller's set.
-    let wanted =
-        unsafe { set.as_ref() }.map(|set| INTERNAL.iter().fold(*set, |set, one| set & !bit(*one)));
+    let wanted = unsafe { set.as_ref() }.map(|set| *set & !INTERNAL);
     let set = wanted.as_ref().map_or(0, |set| &raw const *set as usize);
     // SAFETY: null or a set of ours; null or the caller's room for one.
     unsafe { super::call(libc::SYS_rt_sigprocmask, [how, set, old as usize, SET]) }

@@ -45,7 +45,7 @@ fn in_vdso() -> Option<*mut c_void> {
     }
 }
 
-unsafe extern "C" fn time(to: *mut libc::time_t) -> libc::time_t {
+unsafe extern "C" fn time(to: *mut i64) -> i64 {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
