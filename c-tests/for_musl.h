@@ -1,7 +1,6 @@
 /* What the programs here call and musl does not have: included first, if they are built for musl. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
-#define GNU_SOURCE_IS_OURS
 #endif
 #include <errno.h>
 #include <signal.h>
@@ -44,7 +43,3 @@ static __attribute__((unused)) const char *strerrorname_np(int number)
 }
 
 #define __GLIBC_PREREQ(major, minor) 0
-
-#ifdef GNU_SOURCE_IS_OURS
-#undef _GNU_SOURCE
-#endif
