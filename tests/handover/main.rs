@@ -11,5 +11,6 @@ mod exec;
 mod exec_functions;
 mod exec_restarts;
 mod kinds;
+mod resting;
 mod rights;
 mod threads_and_forks;
