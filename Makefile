@@ -61,7 +61,7 @@ test-arm64: ## build for arm64 and run tests in an emulated machine, some minute
 	@scripts/setup build arm64
 	@$(NOW) scripts/test-arm64 $(T)
 
-dist: ## make packages that run on any glibc from 2.17 on: a tarball and a .deb in target/dist (installs what it needs)
+dist: ## make packages that run on any glibc from 2.17 on: a tarball, a .deb and an .rpm in target/dist (installs what it needs)
 	@scripts/setup build dist
 	@$(NOW) scripts/dist
 
