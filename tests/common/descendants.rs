@@ -3,7 +3,7 @@
 use super::process::pidfd_open;
 use super::procfs::{children_of, is_alive};
 use super::test_dir::TestDir;
-use super::wait::{BOUND, has_ended_within, wait_for};
+use super::wait::{bound, has_ended_within, wait_for};
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -126,10 +126,10 @@ impl Descendant {
     /// Waits until it has ended, as our child, by itself.
     #[track_caller]
     pub fn wait(self) -> ExitStatus {
-        let bound = i32::try_from(BOUND.as_millis()).unwrap();
+        let bound = i32::try_from(bound().as_millis()).unwrap();
         assert!(
             self.has_ended_within(bound),
-            "process {} did not end in {BOUND:?}",
+            "process {} did not end in {bound} ms",
             self.pid
         );
         let mut status = 0;

@@ -1,6 +1,6 @@
 use super::children::Children;
 use super::descendants::Descendant;
-use super::wait::{BOUND, has_ended_within, wait_for};
+use super::wait::{bound, has_ended_within, wait_for};
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -130,10 +130,10 @@ impl Process {
     /// Waits until the program has ended by itself.
     #[track_caller]
     pub fn wait(mut self) -> Ended {
-        let bound = i32::try_from(BOUND.as_millis()).unwrap();
+        let bound = i32::try_from(bound().as_millis()).unwrap();
         assert!(
             self.has_ended_within(bound),
-            "{} ({}) did not end in {BOUND:?}; it wrote: {}{}",
+            "{} ({}) did not end in {bound} ms; it wrote: {}{}",
             self.name,
             self.pid,
             self.stdout(),

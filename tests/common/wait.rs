@@ -2,8 +2,16 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Far above what anything here needs on a busy machine; only a failure waits this long.
-pub const BOUND: Duration = Duration::from_secs(120);
+/// Far above what anything here needs on a busy machine; only a failure waits this long. `TEST_BOUND` has the seconds for one
+/// that is slower than that: an emulated one.
+pub fn bound() -> Duration {
+    let seconds = std::env::var("TEST_BOUND").ok();
+    Duration::from_secs(
+        seconds
+            .and_then(|seconds| seconds.parse().ok())
+            .unwrap_or(120),
+    )
+}
 
 /// Waits until `happened`, and panics with `what` was waited for if that takes too long. Asks every millisecond at first, and
 /// more rarely when it takes longer: on a busy machine those that ask keep others from going on.
@@ -19,7 +27,10 @@ pub(super) fn wait_asking_every(rarest: Duration, mut happened: impl FnMut() -> 
     let mut pause = Duration::from_millis(1);
     while !happened() {
         let waited = start.elapsed();
-        assert!(waited < BOUND, "waited {BOUND:?} in vain for this: {what}");
+        assert!(
+            waited < bound(),
+            "waited {waited:?} in vain for this: {what}"
+        );
         sleep(pause);
         pause = (waited / 16).clamp(Duration::from_millis(1), rarest);
     }
