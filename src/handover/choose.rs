@@ -67,7 +67,7 @@ impl Looks {
     /// Looks at all children once. Returns whether one may still be on its way to a session.
     pub fn are_pending(&mut self, page: &Page) -> bool {
         let mut are_pending = false;
-        for (place, progress, _) in page.undecided() {
+        for (place, progress, born) in page.undecided() {
             let Some(seen) = self.at_rest.get_mut(place) else {
                 continue;
             };
@@ -75,6 +75,8 @@ impl Looks {
             *at_rest += 1;
             let is_pending = match progress {
                 Progress::Expected => *at_rest < FORKING,
+                // On a busy machine that takes a while. One that was ended before never tells.
+                Progress::Unseen => age(born) <= LAUNCH,
                 Progress::Undecided(pid) if !procfs::is_as_forked(pid) => {
                     page.has_decided(place, progress);
                     false

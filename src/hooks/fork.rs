@@ -212,8 +212,11 @@ unsafe extern "C" fn after_fork_parent() {
         fork.end();
         if errno == Errno(0) {
             lineage::count_child();
-        } else if let (Some(page), Some(place)) = (page(), place) {
-            page.expect_no_child(place);
+        }
+        match (page(), place) {
+            (Some(page), Some(place)) if errno == Errno(0) => page.child_is_forked(place),
+            (Some(page), Some(place)) => page.expect_no_child(place),
+            _ => {}
         }
     });
 }

@@ -58,6 +58,8 @@ struct Stage(u32);
 pub enum Progress {
     /// About to be forked.
     Expected,
+    /// Forked, as its parent knows; it has had no processor yet.
+    Unseen,
     /// Forked.
     Undecided(libc::pid_t),
     /// Becoming a candidate.
@@ -65,10 +67,10 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// Returns the child, or 0 before there is one.
+    /// Returns the child, or 0 before it has told.
     pub fn pid(self) -> libc::pid_t {
         match self {
-            Self::Expected => 0,
+            Self::Expected | Self::Unseen => 0,
             Self::Undecided(pid) | Self::Deciding(pid) => pid,
         }
     }
@@ -77,6 +79,7 @@ impl Progress {
 impl Stage {
     const NONE: Self = Self(0);
     const EXPECTED: Self = Self(1);
+    const UNSEEN: Self = Self(5);
     const UNDECIDED: u32 = 2;
     const DECIDING: u32 = 3;
     /// It is a candidate, or will not be one.
@@ -103,6 +106,8 @@ impl Stage {
     fn progress(self) -> Option<Progress> {
         if self == Self::EXPECTED {
             Some(Progress::Expected)
+        } else if self == Self::UNSEEN {
+            Some(Progress::Unseen)
         } else if self.is(Self::UNDECIDED) {
             Some(Progress::Undecided(self.pid()))
         } else if self.is(Self::DECIDING) {
@@ -293,7 +298,7 @@ impl Page {
         let place = self.free_place().or_else(|| {
             for child in &self.children {
                 let stage = child.stage();
-                let is_gone = stage != Stage::EXPECTED && !procfs::is_alive(stage.pid());
+                let is_gone = stage.pid() != 0 && !procfs::is_alive(stage.pid());
                 if is_gone || age(child.born.load(Ordering::SeqCst)) > OLD {
                     child.go_from(stage, Stage::NONE);
                 }
@@ -310,6 +315,13 @@ impl Page {
     pub fn expect_no_child(&self, place: usize) {
         if let Some(child) = self.children.get(place) {
             child.go_from(Stage::EXPECTED, Stage::NONE);
+        }
+    }
+
+    /// Records that the fork has returned in the parent. The child may have told more by then.
+    pub fn child_is_forked(&self, place: usize) {
+        if let Some(child) = self.children.get(place) {
+            child.go_from(Stage::EXPECTED, Stage::UNSEEN);
         }
     }
 
@@ -458,14 +470,13 @@ impl Page {
     /// path that the owner has left to its children. Only one may.
     pub fn may_come_late(&self, (born, session): (u64, u64)) -> bool {
         let abandoned = self.abandoned.load(Ordering::SeqCst);
-        let within = |from: u64, to: u64| {
-            let time = to.checked_sub(from).map(Duration::from_nanos);
-            time.is_some_and(|time| time <= LAUNCH)
-        };
+        let time = |one: u64, other: u64| Duration::from_nanos(one.abs_diff(other));
         let order = Ordering::SeqCst;
         abandoned != 0
-            && within(born, abandoned)
-            && within(abandoned, session)
+            // It may have got its first processor only then.
+            && time(born, abandoned) <= LAUNCH
+            && session >= abandoned
+            && time(session, abandoned) <= LAUNCH
             && self
                 .late
                 .compare_exchange(0, sys::getpid(), order, order)

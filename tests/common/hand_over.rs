@@ -107,7 +107,10 @@ pub fn daemonize_by(
         ),
     );
     // Whether a daemon that has begun a session will fork once more, nobody can know. A launcher that waits, can.
-    let is_known = steps.contains(&"wait for") || chain.len() == 1;
+    let waits = steps
+        .windows(2)
+        .any(|pair| pair[0] == "wait for" && !pair[1].is_empty());
+    let is_known = waits || chain.len() == 1;
     assert!(
         then == daemon.pid_line()
             || !is_known && chain.iter().any(|pid| then == format!("{pid}\n")),

@@ -265,15 +265,12 @@ fn fault_without_room_for_handler_ends_alike() {
 
 #[test]
 fn every_raised_signal_ends_alike() {
-    let ways = [
-        "raise",
-        "kill",
-        "pthread_kill",
-        "sigqueue",
-        "own_reset",
-        "unblocking",
-    ];
+    let ways = ["raise", "kill", "pthread_kill", "sigqueue", "own_reset"];
     let mut all = cases(&ways, &slices(&catchable()));
+    // The threads of the library keep SIGSYS open, for sandboxes whose broker answers trapped calls (docs/limits.md).
+    let mut blockable = catchable();
+    blockable.retain(|signal| *signal != [libc::SIGSYS]);
+    all.extend(cases(&["unblocking"], &slices(&blockable)));
     // What ends nobody, and what no handler can be set for.
     let rest = one_by_one([
         libc::SIGCHLD,

@@ -34,6 +34,10 @@ fn start(scene: &TestDir, mode: Mode, watch: &str) -> Process {
 
 /// Its PID as it is seen out here.
 fn pid_outside(host: &Process) -> i32 {
+    host.wait_until(
+        |host| host.stdout().contains("first process "),
+        "it says so",
+    );
     let said = host.stdout();
     let line = said
         .lines()
