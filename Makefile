@@ -72,6 +72,16 @@ test-dist: dist ## test the packages, then run the tests on the portable library
 	@$(NOW) LIBPIDFILE=$(PORTABLE)/libpidfile.so PIDFILE_RUN=$(PORTABLE)/pidfile-run scripts/test $(T)
 	@$(NOW) scripts/test-old-glibc $(T)
 
+musl: ## build the library for programs that run with musl (Alpine): target/musl/libpidfile-musl.so (installs what it needs)
+	@scripts/setup build musl
+	@$(NOW) scripts/build-musl
+
+test-musl: ## run the tests that apply on the library for musl, or some: T=part_of_a_name, some minutes (installs what it needs)
+	@scripts/setup build run test musl
+	@$(MAKE) --no-print-directory all
+	@$(NOW) scripts/build-musl all
+	@$(NOW) scripts/test-musl $(T)
+
 # PID files are in /run, which is in memory.
 bench: ## measure what the library costs, beside other ways: one table, some minutes; T=start for a part (installs what it needs)
 	@scripts/setup build test bench
@@ -109,9 +119,11 @@ lint: ## check format, style and documentation of the Rust code, the order of it
 deny: ## check the licences, advisories and versions of all crates (cargo install cargo-deny --locked)
 	$(NOW) cargo deny --workspace --locked check
 
-# What is installed, each as SOURCE:MODE:PLACE, the place below PREFIX.
+# What is installed, each as SOURCE:MODE:PLACE, the place below PREFIX. The library for musl only if it was built.
+MUSL_LIB  := target/musl/libpidfile-musl.so
 OWN_DOC   := share/doc/libpidfile
 INSTALLED := $(LIB):644:lib/libpidfile.so \
+             $(if $(wildcard $(MUSL_LIB)),$(MUSL_LIB):644:lib/libpidfile-musl.so) \
              $(COMMAND):755:bin/pidfile-run \
              man/pidfile-run.1:644:share/man/man1/pidfile-run.1 \
              man/libpidfile.7:644:share/man/man7/libpidfile.7 \
@@ -120,7 +132,7 @@ INSTALLED := $(LIB):644:lib/libpidfile.so \
              target/completion/fish:644:share/fish/vendor_completions.d/pidfile-run.fish \
              $(foreach file,README.md CONTRIBUTING.md CHANGELOG.md LICENSE $(wildcard docs/*.md) docs/life-cycle.svg,$(file):644:$(OWN_DOC)/$(file)) \
              $(foreach file,$(wildcard scripts/examples/*),$(file):755:$(OWN_DOC)/$(file))
-PLACES     = $(foreach file,$(INSTALLED),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
+PLACES     = "$(DESTDIR)$(PREFIX)/lib/libpidfile-musl.so" $(foreach file,$(INSTALLED),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
 
 # What is to be read names the library and the command where they go: but for an unknown place, from which somebody will
 # move them.
@@ -150,5 +162,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all deny completion run test dist test-dist test-daemons test-arm64 test-cpython torture bench c-tests picture lint install uninstall clean help
+.PHONY: all deny completion run test dist musl test-musl test-dist test-daemons test-arm64 test-cpython torture bench c-tests picture lint install uninstall clean help
 .DELETE_ON_ERROR:

@@ -14,6 +14,8 @@ use crate::output::{Failure, quoted, shown, status};
 use crate::settings::non_empty;
 
 const NAME: &str = "libpidfile.so";
+/// The library for programs that run with musl, where it is installed.
+const NAME_FOR_MUSL: &str = "libpidfile-musl.so";
 const NAME_IT: &str = "name the right one with --library FILE or LIBPIDFILE=FILE";
 
 pub struct Library {
@@ -65,15 +67,31 @@ impl Library {
         }
     }
 
+    /// Returns the library for musl that lies beside this one, if this one is for glibc.
+    pub fn for_musl(&self) -> Option<Self> {
+        if self.path.file_name() != Some(OsStr::new(NAME)) {
+            return None;
+        }
+        let path = self.path.with_file_name(NAME_FOR_MUSL);
+        let elf = elf::read(&path).ok().filter(|elf| elf.is_library)?;
+        access(&path, Access::READ_OK).ok()?;
+        Some(Self { path, elf })
+    }
+
+    /// Returns whether it is made for musl.
+    pub fn is_for_musl(&self) -> bool {
+        self.path.file_name() == Some(OsStr::new(NAME_FOR_MUSL))
+    }
+
     /// Returns what LD_PRELOAD has to be for the library to come with what is there already. Ours is the last: there are
     /// some that insist on being the first.
     pub fn preload(&self, present: Option<&OsStr>) -> OsString {
         let mut value = Vec::new();
         let present = present.unwrap_or_default().as_bytes();
         for entry in present.split(|byte| matches!(byte, b' ' | b':')) {
-            if !entry.is_empty()
-                && Path::new(OsStr::from_bytes(entry)).file_name() != Some(OsStr::new(NAME))
-            {
+            let name = Path::new(OsStr::from_bytes(entry)).file_name();
+            let is_ours = name.is_some_and(|name| name == NAME || name == NAME_FOR_MUSL);
+            if !entry.is_empty() && !is_ours {
                 value.extend_from_slice(entry);
                 value.push(b':');
             }

@@ -16,7 +16,7 @@ use libc::{SIG_ERR, sighandler_t};
 use super::{fork, next, refuse};
 use crate::endings::signals::{self, dispatch, is_virtual};
 use crate::ownership::state;
-use crate::sys::c_library::of_glibc;
+use crate::sys::c_library::{self, of_glibc};
 use crate::sys::entry::guarded;
 use crate::sys::sigset::{self, INTERNAL, bit};
 
@@ -93,6 +93,9 @@ pub extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
     let Some(only) = only(signal).filter(|_| handler != SIG_ERR) else {
         return refuse(SIG_ERR);
     };
+    if c_library::SIGNAL_IS_BARE {
+        return exchange(signal, handler, libc::SA_RESTART, 0);
+    }
     let interrupting = INTERRUPTING.load(Ordering::Relaxed) & bit(signal) != 0;
     let flags = if interrupting { 0 } else { libc::SA_RESTART };
     exchange(signal, handler, flags, only)
@@ -122,18 +125,21 @@ of_glibc! {
 
 /// sysv_signal(3): the handler serves once, and nothing is blocked or restarted.
 #[unsafe(no_mangle)]
-pub extern "C" fn __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
-    if !is_virtual(signal) {
+pub extern "C" fn __sysv_signal(number: c_int, handler: sighandler_t) -> sighandler_t {
+    if !is_virtual(number) {
         // SAFETY: the caller's promise.
-        return unsafe { next::__sysv_signal(signal, handler) };
+        return unsafe { next::__sysv_signal(number, handler) };
+    }
+    if c_library::SIGNAL_IS_BARE {
+        return signal(number, handler);
     }
     /// Linux's "no restart", which says nothing new; the host is told it was set.
     const SA_INTERRUPT: c_int = 0x2000_0000;
-    if only(signal).is_none() || handler == SIG_ERR {
+    if only(number).is_none() || handler == SIG_ERR {
         return refuse(SIG_ERR);
     }
     let flags = libc::SA_RESETHAND | libc::SA_NODEFER | SA_INTERRUPT;
-    exchange(signal, handler, flags, 0)
+    exchange(number, handler, flags, 0)
 }
 
 of_glibc! {

@@ -78,19 +78,47 @@ fn musl_program_is_refused_even_with_force() {
     refuses(&scene, host, 125, &["script: its interpreter", "musl"]);
 }
 
-fn musl_program(scene: &TestDir) -> PathBuf {
-    let source = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/c-tests/plain/returns_status.c"
+/// Where both libraries are installed. This one for musl does nothing: what counts is that it is the one that is named.
+#[test]
+fn musl_program_gets_the_library_beside_ours() {
+    let scene = TestDir::new();
+    let ours = scene.path("bin/libpidfile.so");
+    fs::copy(library(), &ours).unwrap();
+    let for_musl = scene.path("bin/libpidfile-musl.so");
+    musl_gcc(
+        &["-shared", "-fPIC"],
+        "plain/is_an_empty_library.c",
+        &for_musl,
     );
     let program = scene.path("bin/for_musl");
+    musl_gcc(&[], "command/tells_its_preload.c", &program);
+    for program in [program.as_path(), &scene.host_path("tells_its_preload")] {
+        let host = starter(&scene).env("LIBPIDFILE", &ours).arg(program);
+        let ended = host.run();
+        let named = if program.ends_with("for_musl") {
+            &for_musl
+        } else {
+            &ours
+        };
+        assert_eq!(ended.stdout, format!("{}\n", named.display()), "{ended:?}");
+        assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
+    }
+}
+
+fn musl_program(scene: &TestDir) -> PathBuf {
+    let program = scene.path("bin/for_musl");
+    musl_gcc(&[], "plain/returns_status.c", &program);
+    program
+}
+
+fn musl_gcc(flags: &[&str], source: &str, output: &Path) {
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/c-tests");
     let built = Command::new("musl-gcc")
+        .args(flags)
         .arg("-o")
-        .arg(&program)
-        .arg(source)
+        .args([output, &Path::new(sources).join(source)])
         .status();
     assert!(built.is_ok_and(|status| status.success()), "musl-gcc");
-    program
 }
 
 /// As nobody, who may read copies of the launcher and the library. `before` is what runs the launcher.

@@ -36,9 +36,16 @@ pub fn plan(settings: &Settings, command: &[OsString]) -> Result<Plan, Failure> 
     let Some(file) = settings.file(command)? else {
         return Err(no_file(command));
     };
-    let library = Library::find(settings.library.as_deref())?;
+    let mut library = Library::find(settings.library.as_deref())?;
     let only = settings.only();
-    let report = inspect::inspect(command, &library, only.as_deref())?;
+    let mut report = inspect::inspect(command, &library, only.as_deref());
+    if report.is_err()
+        && let Some(for_musl) = library.for_musl()
+        && let Ok(better) = inspect::inspect(command, &for_musl, only.as_deref())
+    {
+        (library, report) = (for_musl, Ok(better));
+    }
+    let report = report?;
     let refusal = place::check(&file).err();
     Ok(Plan {
         file,

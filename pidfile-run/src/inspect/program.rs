@@ -57,18 +57,20 @@ impl Inspection<'_> {
         let libc = libc_of(loader);
         match libc {
             // It would not even start, so that there is nothing to insist on.
-            Libc::Musl => {
+            Libc::Musl if !self.library.is_for_musl() => {
                 return Err(fail(
                     "is made for musl, and would not start with a library for glibc".into(),
                 )
-                .help("use a build for glibc, or start it without pidfile-run"));
+                .help(
+                    "use a build for glibc, or install the library for musl (make musl install)",
+                ));
             }
             Libc::Missing => {
                 let why = format!("needs the loader {}, which is not there", shown(loader));
                 let failure = Failure::new(status::NOT_FOUND, what, why);
                 return Err(failure.help("install the C library that it was built for"));
             }
-            Libc::Glibc(_) | Libc::Other => {}
+            Libc::Musl | Libc::Glibc(_) | Libc::Other => {}
         }
         if self.role == Role::Launcher {
             return Ok(());
@@ -86,6 +88,16 @@ impl Inspection<'_> {
             );
             let help = "name a library that was built for it (--library FILE or LIBPIDFILE=FILE)";
             self.findings.push(or_name_it(fail(why).help(help)));
+            return Ok(());
+        }
+        if self.library.is_for_musl() {
+            if matches!(libc, Libc::Musl) {
+                self.note(program, what, elf);
+            } else {
+                let finding = fail(format!("is not made for musl, and {library} is"));
+                self.findings
+                    .push(or_name_it(finding.help("use a build for musl")));
+            }
             return Ok(());
         }
         let Libc::Glibc(offered) = libc else {
