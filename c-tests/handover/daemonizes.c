@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,12 +88,26 @@ static void caught(int signal)
     say("caught by", getpid());
 }
 
+static void block_signals(int how)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGQUIT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
+    sigprocmask(how, &signals, NULL);
+}
+
 static int serve(void)
 {
     char *again[] = { program, NULL };
     sigset_t signals;
     int signal;
 
+    block_signals(SIG_BLOCK);
     prctl(PR_SET_NAME, "at work");
     be_ready();
     sigemptyset(&signals);
@@ -123,19 +138,12 @@ static int serve(void)
 int main(int argc, char **argv)
 {
     const char *state = getenv("DAEMONIZES");
-    sigset_t signals;
     char **next;
 
     (void)argc;
     program = argv[0];
     /* So that all of them can be waited for. */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGQUIT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGUSR1);
-    sigaddset(&signals, SIGUSR2);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    block_signals(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
     if (!state || sscanf(state, "%d %d %d", &out, &ready, &launcher) != 3)
         out = fcntl(STDOUT_FILENO, F_DUPFD, 100);
@@ -152,6 +160,8 @@ int main(int argc, char **argv)
                 return leave();
         } else if (is(step, "setsid"))
             must(setsid() >= 0, step);
+        else if (is(step, "setsid, unseen"))
+            must(syscall(SYS_setsid) >= 0, step);
         else if (is(step, "daemon(0, 0)") || is(step, "daemon(1, 1)")) {
             parent = getpid();
             must(daemon(step[7] - '0', step[7] - '0') == 0, step);
@@ -195,6 +205,8 @@ int main(int argc, char **argv)
             leave_it_to_a_thread();
         else if (is(step, "catch SIGTERM"))
             signal(SIGTERM, caught);
+        else if (is(step, "have no signals"))
+            block_signals(SIG_UNBLOCK);
         else if (is(step, "forget children"))
             signal(SIGCHLD, SIG_IGN);
         else if (is(step, "no more processes"))

@@ -14,6 +14,8 @@ use crate::sys::{self, procfs};
 /// How many looks in a row find a child that does not run, until it counts as one that has come to rest: on
 /// its way to a session, or to its end, a child is busy.
 const REST: u32 = 20;
+/// How many looks in a row find a child that does not run and cannot be interrupted: a busy disk may take that long.
+const BLOCKED: u32 = 200;
 /// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
 const AT_WORK: u64 = 50_000_000;
 /// How many looks a thread of the host gets for a fork(2) that is under way.
@@ -53,6 +55,8 @@ pub struct Looks {
     between: (libc::pid_t, u32),
     /// In a row, how often a successor had no keeper, and was not about to have one.
     alone: u32,
+    /// In a row, how often none of several leaders was on its way.
+    together: u32,
 }
 
 impl Looks {
@@ -61,7 +65,20 @@ impl Looks {
             at_rest: [(0, 0); 64],
             between: (0, 0),
             alone: 0,
+            together: 0,
         }
+    }
+
+    /// Returns whether all these leaders have come to rest, or to their work: a helper may yet call exec(2).
+    fn are_settled(&mut self, leaders: &[Claimant]) -> bool {
+        let is_on_its_way = |leader: &Claimant| {
+            procfs::is_as_forked(leader.pid)
+                && procfs::is_runnable(leader.pid)
+                && procfs::cpu_time(leader.pid).is_none_or(|time| time < AT_WORK)
+        };
+        let is_any = leaders.iter().any(is_on_its_way);
+        self.together = if is_any { 0 } else { self.together + 1 };
+        self.together >= REST
     }
 
     /// Looks at all children once. Returns whether one may still be on its way to a session.
@@ -79,12 +96,14 @@ impl Looks {
                 Progress::Unseen => age(born) <= LAUNCH,
                 Progress::Undecided(pid) if !procfs::is_as_forked(pid) => {
                     page.has_decided(place, progress);
-                    false
+                    true
                 }
                 Progress::Undecided(pid) if procfs::is_runnable(pid) => {
                     *at_rest = 0;
                     procfs::cpu_time(pid).is_none_or(|time| time < AT_WORK)
                 }
+                // It reads or writes a disk, or waits in vfork(2).
+                Progress::Undecided(pid) if procfs::is_blocked(pid) => *at_rest < BLOCKED,
                 Progress::Undecided(_) => *at_rest < REST,
                 Progress::Deciding(pid) if !procfs::is_running(pid) => {
                     page.has_decided(place, progress);
@@ -106,11 +125,9 @@ impl Looks {
     /// stays, as a worker that has a session below it.
     fn may_leave(&mut self, between: libc::pid_t) -> bool {
         let at_rest = count(&mut self.between, between);
-        *at_rest = if procfs::is_runnable(between) {
-            0
-        } else {
-            *at_rest + 1
-        };
+        // One that ends does not sleep.
+        let rests = procfs::is_asleep(between) || procfs::is_stopped(between);
+        *at_rest = if rests { *at_rest + 1 } else { 0 };
         *at_rest < REST
     }
 }
@@ -172,6 +189,12 @@ fn among_claimants(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
                 _ => {}
             }
         }
+        // One whose parent was the owner before this one is none of its children.
+        if leader.kind == Kind::Leader
+            && procfs::parent(leader.pid).is_some_and(|parent| parent != sys::getpid())
+        {
+            continue;
+        }
         if procfs::session(leader.pid).is_none_or(|session| session == leader.pid) {
             leaders.push(leader);
         }
@@ -190,6 +213,8 @@ fn among_claimants(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
         }
         [leader] if may_move_on(page, &leader) => return Choice::Wait,
         [leader] => return settle(page, looks, leader),
+        // Of a launcher's, one may be a helper that is about to be another program.
+        _ if ending == Ending::Plain && !looks.are_settled(&leaders) => return Choice::Wait,
         _ => return Choice::Unclear,
     }
     // A leader leaves the file to its second only at once, and forks no other child; a launcher
@@ -198,8 +223,13 @@ fn among_claimants(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
     if as_leader.is_some_and(|forked| forked != 1) {
         return Choice::Nobody;
     }
+    // One that has no handler may have been held up on its way: a service that forks its first worker has some.
+    let leaving = match ending {
+        Ending::Plain => LAUNCH,
+        Ending::OfInteractive | Ending::OfService => AT_ONCE,
+    };
     let mut seconds =
-        of_kind(Kind::Second).filter(|second| as_leader.is_none() || age_of(second) <= AT_ONCE);
+        of_kind(Kind::Second).filter(|second| as_leader.is_none() || age_of(second) <= leaving);
     match (seconds.next(), seconds.next()) {
         (Some(second), None) if is_another_program(second.pid) && !is_launcher(&second, ending) => {
             Choice::Unclear

@@ -50,10 +50,15 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
                     }
                     return None;
                 }
+                if !page.offer(successor.pid) {
+                    page.withdraw_offer();
+                    continue;
+                }
                 if give(file, successor.pid, &confirmed) {
                     wait_for_the_one_between(successor.pid);
                     return Some(successor.pid);
                 }
+                page.withdraw_offer();
                 // Or it has just called exec(2), and its new image will listen again.
                 if !procfs::is_running(successor.pid) {
                     page.forget(successor.pid);

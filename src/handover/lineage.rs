@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
-use crate::ownership::shared::{AT_ONCE, Kind, age, nanoseconds};
+use crate::ownership::shared::{Kind, LAUNCH, age, nanoseconds};
 use crate::ownership::state;
 use crate::sys;
 
@@ -44,7 +44,7 @@ static FORKED: AtomicU32 = AtomicU32::new(0);
 pub fn next_birth(known: libc::pid_t) -> Birth {
     let forked = FORKED.load(Ordering::SeqCst);
     let session = SESSION.load(Ordering::SeqCst);
-    let is_leaving = session != 0 && forked == 0 && age(session) <= AT_ONCE;
+    let is_leaving = session != 0 && forked == 0 && age(session) <= LAUNCH;
     if state::is_owner() {
         return if is_leaving {
             Birth::OfLeader

@@ -66,7 +66,7 @@ pub fn withdraw() -> bool {
     };
     shared::await_removal_seen(page);
     page.forget(sys::getpid());
-    TAKING.load(Ordering::SeqCst) || host_file::path().is_some_and(names_us_at)
+    page.is_offered() || TAKING.load(Ordering::SeqCst) || host_file::path().is_some_and(names_us_at)
 }
 
 /// The keeper of a successor that has the file, and acts for it from now on.

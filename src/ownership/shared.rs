@@ -12,8 +12,8 @@ use crate::pidfile::fd_passing::Connection;
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
 
-/// A leader that forks a second and leaves does both at once. Between setsid and fork, and between
-/// fork and the end, there is no more time than this; in the life of a daemon there is.
+/// Within this time of forking its second a leader leaves. In the life of a daemon there is more between its first child and
+/// its end. Where the leader has no handler for a signal it is not a service yet, and has [`LAUNCH`]: it may have been frozen.
 pub const AT_ONCE: Duration = Duration::from_secs(1);
 /// Within this time of forking its daemon a launcher leaves, and the daemon begins its session. What is later
 /// is a service that ends, and a helper of it.
@@ -34,6 +34,8 @@ pub struct Page {
     removed_by: AtomicI32,
     /// The candidate of which the owner has seen that.
     removal_seen: AtomicU32,
+    /// The candidate that the owner is just passing the file on to.
+    offered: AtomicI32,
     /// When the owner has ended of its own accord, and there was nobody to inherit, in nanoseconds since boot.
     abandoned: AtomicU64,
     /// The first child that has begun its session after that.
@@ -433,6 +435,23 @@ impl Page {
     pub fn knows(&self, pid: libc::pid_t) -> bool {
         let mut pids = self.candidates.iter();
         pids.any(|candidate| candidate.pid.load(Ordering::SeqCst) == pid)
+    }
+
+    /// The owner is about to make the file name this candidate. Returns whether that one has not begun to end: one that
+    /// begins later sees the offer, and waits.
+    pub fn offer(&self, pid: libc::pid_t) -> bool {
+        self.offered.store(pid, Ordering::SeqCst);
+        self.knows(pid)
+    }
+
+    /// The offer is over, or was none.
+    pub fn withdraw_offer(&self) {
+        self.offered.store(0, Ordering::SeqCst);
+    }
+
+    /// Returns whether the owner is just passing the file on to this process.
+    pub fn is_offered(&self) -> bool {
+        self.offered.load(Ordering::SeqCst) == sys::getpid()
     }
 
     /// Returns the other processes that say that they are candidates, and that live.

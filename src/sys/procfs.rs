@@ -174,6 +174,11 @@ pub fn is_runnable(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.field(3) == Some(b"R"))
 }
 
+/// Returns whether the first thread of a process waits for an event that no signal can interrupt, as a disk.
+pub fn is_blocked(pid: libc::pid_t) -> bool {
+    Stat::of(pid).is_some_and(|stat| stat.field(3) == Some(b"D"))
+}
+
 /// Returns whether a process is stopped, by a signal or by a tracer.
 pub fn is_stopped(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"T" | b"t")))

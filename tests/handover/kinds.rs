@@ -7,6 +7,7 @@ use crate::common::{
 };
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 #[test]
 fn grandchild_beginning_the_session_inherits() {
@@ -111,4 +112,97 @@ fn lock_held_by_a_stranger_delays_no_start() {
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
     assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// A module loaded with RTLD_DEEPBIND calls libc past every preload: PHP's `posix_setsid`. The fork handlers run all the same.
+#[test]
+fn session_begun_unseen_inherits_by_its_second() {
+    for (way, waiting) in ["", "pipe"].into_iter().enumerate() {
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
+        let steps = ["wait for", waiting, "fork", "setsid, unseen", "fork"];
+        let daemon = daemonize(&scene, &steps);
+        end_daemon(&scene, daemon, way, &steps);
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
+        let steps = ["wait for", waiting, "fork", "setsid, unseen"];
+        let daemon = daemonize_with(&scene, &steps, &[("PIDFILE_FOLLOW", "fork")]);
+        end_daemon(&scene, daemon, way + 2, &steps);
+    }
+}
+
+/// Init scripts, munin. The helper has called exec, the daemon has not.
+#[test]
+fn launcher_with_a_session_helper_hands_to_daemon() {
+    for way in 0..12 {
+        for shape in [&["fork", "setsid"][..], &["daemon(1, 1)"]] {
+            let scene = TestDir::new();
+            let _orphans = Descendants::of(&scene);
+            let steps = [&["have no signals", "pane"], shape].concat();
+            let daemon = daemonize(&scene, &steps);
+            end_daemon(&scene, daemon, way, &steps);
+        }
+    }
+}
+
+/// Nothing tells which of the two is meant: so it is nobody, each time.
+#[test]
+fn launcher_with_two_alike_sessions_hands_over_never() {
+    for _ in 0..12 {
+        let scene = TestDir::new();
+        let _orphans = Descendants::of(&scene);
+        let steps = ["backend", "wait for", "pipe", "fork", "setsid"];
+        let ended = scene.host("daemonizes").args(steps).run();
+        assert_eq!(ended.status, exited(0), "{ended:?}");
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
+}
+
+/// With `PIDFILE_FOLLOW=fork` it does not matter when a child was forked, and when its parent ends.
+#[test]
+fn first_child_of_an_old_daemon_inherits_if_set() {
+    let scene = TestDir::new();
+    let _orphans = Descendants::of(&scene);
+    let settings = [("PIDFILE_FOLLOW", "fork")];
+    let steps = ["fork", "setsid", "worker"];
+    let daemon = daemonize_with(&scene, &steps, &settings);
+    let start = Instant::now();
+    wait_for(
+        || start.elapsed() > Duration::from_millis(1500),
+        "it is no daemon that was made just now",
+    );
+    let worker = Descendant::new(output_pids(&scene, "worker")[0]);
+    daemon.signal(libc::SIGINT);
+    assert_eq!(daemon.wait(), exited(0));
+    assert_eq!(scene.content(), worker.pid_line());
+    worker.signal(libc::SIGTERM);
+    assert_eq!(worker.wait(), killed_by(libc::SIGTERM));
+    assert_eq!(scene.leftovers(), NOTHING);
+}
+
+/// What a service that was stopped has left behind claims nothing, nor does what has called exec since.
+#[test]
+fn session_of_an_orphan_much_later_claims_nothing() {
+    let late = TestDir::new();
+    let execs = TestDir::new();
+    let _orphans = (Descendants::of(&late), Descendants::of(&execs));
+    let steps = ["fork", "be told", "setsid"];
+    let mut host = late.host("daemonizes").args(steps).spawn();
+    let told = host.take_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    let start = Instant::now();
+    let steps = ["fork", "be orphaned", "exec itself", "setsid"];
+    assert_eq!(execs.host("daemonizes").args(steps).run().status, exited(0));
+    wait_for(
+        || start.elapsed() > Duration::from_secs(11),
+        "no launcher takes so long",
+    );
+    drop(told);
+    for scene in [&late, &execs] {
+        wait_for(
+            || is_at_work(output_pids(scene, "process")[0]),
+            "it has begun its session",
+        );
+        assert_eq!(scene.leftovers(), NOTHING);
+    }
 }

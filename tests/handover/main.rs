@@ -13,4 +13,5 @@ mod exec_restarts;
 mod kinds;
 mod resting;
 mod rights;
+mod stalls;
 mod threads_and_forks;

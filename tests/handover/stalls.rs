@@ -1,0 +1,154 @@
+//! The whole machine stands still for seconds in the middle of a hand-over: nothing is decided by that.
+
+use crate::common::{
+    Descendants, NOTHING, SHAPES, TestDir, children_of, end_daemon, exited, forks, is_at_work,
+    is_watching, output_pids, wait_for,
+};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+/// What stands still all at once: a cgroup where there is a freezer (cgroups(7)), else the processes that are known.
+enum Stall {
+    Group {
+        path: PathBuf,
+        file: &'static str,
+        words: [&'static str; 2],
+    },
+    Processes(i32),
+}
+
+impl Stall {
+    fn of(host: i32) -> Stall {
+        let kinds = [
+            (
+                "/sys/fs/cgroup/freezer",
+                "freezer.state",
+                ["FROZEN", "THAWED"],
+            ),
+            ("/sys/fs/cgroup", "cgroup.freeze", ["1", "0"]),
+        ];
+        for (root, file, words) in kinds {
+            let path = Path::new(root).join(format!("libpidfile-test-{host}"));
+            if fs::create_dir(&path).is_err() {
+                continue;
+            }
+            let group = Stall::Group { path, file, words };
+            if let Stall::Group { path, .. } = &group
+                && path.join(file).exists()
+                && fs::write(path.join("cgroup.procs"), host.to_string()).is_ok()
+            {
+                return group;
+            }
+        }
+        Stall::Processes(host)
+    }
+
+    fn tell(&self, is_still: bool) {
+        match self {
+            Stall::Group { path, file, words } => {
+                fs::write(path.join(file), words[usize::from(!is_still)]).unwrap();
+            }
+            Stall::Processes(first) => {
+                let signal = if is_still {
+                    libc::SIGSTOP
+                } else {
+                    libc::SIGCONT
+                };
+                for pid in family(*first).into_iter().rev() {
+                    // SAFETY: takes numbers only.
+                    unsafe { libc::kill(pid, signal) };
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        if let Stall::Group { path, .. } = self {
+            wait_for(|| fs::remove_dir(&*path).is_ok(), "the group is empty");
+        }
+    }
+}
+
+/// A process and all that descends from it.
+fn family(first: i32) -> Vec<i32> {
+    let mut all = vec![first];
+    let mut next = 0;
+    while next < all.len() {
+        all.extend(children_of(all[next]));
+        next += 1;
+    }
+    all
+}
+
+fn stall_for(stall: Duration, delay: Duration, steps: &[&str], way: usize) {
+    let scene = TestDir::new();
+    let all_steps = [&["be told"], steps].concat();
+    let mut host = scene.host("daemonizes").args(&all_steps).spawn();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    let group = Stall::of(host.pid());
+    let orphans = Descendants::of(&scene);
+    host.close_stdin();
+    thread::sleep(delay);
+    group.tell(true);
+    thread::sleep(stall);
+    group.tell(false);
+    let ended = host.wait();
+    assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
+    let has_the_file = || {
+        let chain = output_pids(&scene, "process");
+        chain.len() == forks(steps)
+            && is_at_work(chain[chain.len() - 1])
+            && scene.content() == format!("{}\n", chain[chain.len() - 1])
+    };
+    wait_for(
+        has_the_file,
+        &format!(
+            "the file names the daemon: {steps:?}, after {delay:?}: {:?}",
+            scene.content()
+        ),
+    );
+    let pids = output_pids(&scene, "process");
+    let daemon = crate::common::Descendant::new(pids[pids.len() - 1]);
+    end_daemon(&scene, daemon, way, steps);
+    assert_eq!(scene.leftovers(), NOTHING);
+    drop(orphans);
+    drop(group);
+}
+
+/// At any moment, from the start of the launcher's work until its daemon has the file.
+#[test]
+fn stall_during_hand_over_decides_nothing() {
+    const MOMENTS: u32 = 12;
+    let mut cases = Vec::new();
+    for moment in 0..MOMENTS {
+        for (number, shape) in SHAPES.iter().enumerate() {
+            let waiting = match shape[0].starts_with("daemon") || moment % 2 == 0 {
+                true => "",
+                false => "pipe",
+            };
+            let steps = [&["wait for", waiting, "have no signals"], *shape].concat();
+            let delay = Duration::from_micros(u64::from(moment) * 500);
+            let stall = Duration::from_millis(1100 + u64::from(moment) * 100);
+            cases.push((stall, delay, steps, number));
+        }
+    }
+    let cases = Mutex::new(cases);
+    let work = || {
+        loop {
+            let Some((stall, delay, steps, way)) = cases.lock().unwrap().pop() else {
+                return;
+            };
+            stall_for(stall, delay, &steps, way);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(work);
+        }
+    });
+}
