@@ -14,6 +14,7 @@ mod place;
 mod remote_access;
 mod storage;
 mod table;
+mod unusual;
 mod web;
 
 use common::{Descendant, NOTHING, wait_for};
@@ -54,6 +55,7 @@ fn chosen() -> Vec<Daemon> {
     daemons.extend(remote_access::daemons());
     daemons.extend(machine_services::daemons());
     daemons.extend(launchers::daemons());
+    daemons.extend(unusual::daemons());
     match env::var("PIDFILE_DAEMONS").unwrap_or_default().as_str() {
         "" => daemons.retain(|daemon| daemon.is_quick),
         "all" => {}
