@@ -21,7 +21,7 @@ use crate::settings::config::Config;
 use crate::settings::values::signal_name;
 use crate::sys::fs::{fstat, is_dev_null};
 use crate::sys::text::escaped;
-use crate::sys::{self, procfs, sigset::SignalsBlocked};
+use crate::sys::{self, records, sigset::SignalsBlocked};
 
 /// Reports something that the operator should know in any case.
 pub fn problem(config: &Config, what: &str) {
@@ -221,7 +221,7 @@ fn fetch_stderr() -> Option<OwnedFd> {
 
 /// Returns whether the calling thread is under seccomp(2); true if that cannot be seen.
 fn is_sandboxed() -> bool {
-    let mode = procfs::record("/proc/thread-self/status", b'\n', b"Seccomp:");
+    let mode = records::record("/proc/thread-self/status", b'\n', b"Seccomp:");
     mode.is_none_or(|mode| mode.trim_ascii() != b"0")
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::isolation::fd_table;
 use crate::ownership::state::{self, Phase, Requests};
-use crate::sys::procfs::Stat;
+use crate::sys::proc_stat::Stat;
 use crate::sys::{self, entry::guarded, futex, procfs, sigset::SignalsBlocked};
 
 /// The pause between two counts of the host's threads, by which such a process ends later than without the library.

@@ -8,7 +8,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use crate::sys::procfs::Stat;
+use crate::sys::proc_stat::Stat;
 use crate::sys::sigaction::set_default;
 use crate::sys::{self, Errno, futex, sigset};
 

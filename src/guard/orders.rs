@@ -5,7 +5,7 @@ use std::io;
 
 use crate::sys;
 use crate::sys::fs::FileId;
-use crate::sys::procfs::Stat;
+use crate::sys::proc_stat::Stat;
 
 /// Longest path with its zero byte, `PATH_MAX` in limits.h.
 const PATH: usize = libc::PATH_MAX as usize;

@@ -7,7 +7,8 @@ use crate::ownership::host_file;
 use crate::ownership::shared::{AT_ONCE, Confirmed, Page, page};
 use crate::ownership::state::{self, Requests};
 use crate::pidfile::fd_passing::Answer;
-use crate::pidfile::{PidFile, Sight};
+use crate::pidfile::status::FileStatus;
+use crate::pidfile::{PidFile, instance};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
 
@@ -44,7 +45,7 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
             Choice::Wait => choose::pause(page, news),
             Choice::Successor(successor, confirmed) => {
                 // All of this may take a while. Whoever would be the successor is told.
-                if file.look_patiently() == Sight::Deleted && !host_file::has_removed() {
+                if file.look_until_settled() == FileStatus::Deleted && !host_file::has_removed() {
                     if let Confirmed::Equal(connection) = confirmed {
                         connection.tell_deleted();
                     }
@@ -95,7 +96,7 @@ fn give(file: &PidFile, successor: libc::pid_t, confirmed: &Confirmed) -> bool {
         }
     }
     // Before the successor had it: there is nothing to be passed on any more.
-    if file.look() != Sight::Deleted {
+    if file.look() != FileStatus::Deleted {
         // Where that fails the file names another process, and is not removed by us.
         file.rename_owner(sys::getpid());
     }
@@ -109,7 +110,7 @@ fn comes_back(successor: libc::pid_t) -> bool {
     let end = clock::now() + TAKING;
     while procfs::is_running(successor) && clock::now() < end {
         let has_called_exec = !procfs::is_as_forked(successor);
-        if has_called_exec && procfs::keeper_in(successor) == Some(true) {
+        if has_called_exec && instance::keeper_in(successor) == Some(true) {
             break;
         }
         futex::pause(POLL_INTERVAL);

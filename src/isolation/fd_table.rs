@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sys::Errno;
 use crate::sys::check;
-use crate::sys::fs::numbers_in;
+use crate::sys::directory::numbers_in;
 
 /// Whether our threads have a table of their own.
 static ENTERED: AtomicBool = AtomicBool::new(false);

@@ -18,7 +18,8 @@ use crate::ownership::terminate::{
     kill_host, terminate_at_once, was_deleted_before_it_was_replaced,
 };
 use crate::ownership::unattended;
-use crate::pidfile::{PidFile, Sight};
+use crate::pidfile::PidFile;
+use crate::pidfile::status::FileStatus;
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch, exec_state};
 use crate::sys::{self, clock, procfs};
@@ -249,7 +250,7 @@ impl EventLoop {
         let place = OWNED_FILE.lock();
         place
             .as_ref()
-            .is_some_and(|file| file.look() == Sight::Present)
+            .is_some_and(|file| file.look() == FileStatus::Present)
     }
 
     /// Looks at the file, and does what follows.
@@ -265,7 +266,7 @@ impl EventLoop {
         };
         self.locking = file.relock().then_some(POLL);
         let mut sight = file.look();
-        if sight != Sight::Present {
+        if sight != FileStatus::Present {
             credentials::catch_up();
             sight = file.look();
         }
@@ -273,16 +274,16 @@ impl EventLoop {
             // The ending thread removes it.
             return;
         }
-        self.going = (sight == Sight::Going).then(|| match self.going {
+        self.going = (sight == FileStatus::Unlinking).then(|| match self.going {
             Some(pause) => POLL.min(2 * pause),
             None => SETTLING_LOOKS,
         });
         match sight {
-            Sight::Present | Sight::Going => self.settling = None,
-            Sight::Deleted if !host_file::has_removed() => {
+            FileStatus::Present | FileStatus::Unlinking => self.settling = None,
+            FileStatus::Deleted if !host_file::has_removed() => {
                 terminate_at_once(self.config, &mut place);
             }
-            Sight::Deleted | Sight::Replaced => match file.adopt() {
+            FileStatus::Deleted | FileStatus::Replaced => match file.adopt() {
                 Ok(()) => {
                     host_file::note(file);
                     self.settling = None;
@@ -295,7 +296,8 @@ impl EventLoop {
                     terminate_at_once(self.config, &mut place);
                 }
                 Err(pid) => {
-                    let settling = if sight == Sight::Deleted && host_file::is_said_by_child() {
+                    let settling = if sight == FileStatus::Deleted && host_file::is_said_by_child()
+                    {
                         SAID_BY_CHILD
                     } else {
                         SETTLING
@@ -303,7 +305,7 @@ impl EventLoop {
                     let until = *self.settling.get_or_insert(clock::now() + settling);
                     let other = pid.filter(|pid| procfs::is_alive(*pid));
                     let is_over = other.is_some() || clock::now() >= until;
-                    if is_over && sight == Sight::Deleted && host_file::is_said_by_child() {
+                    if is_over && sight == FileStatus::Deleted && host_file::is_said_by_child() {
                         // Nothing has come in its place: the word of a child alone is none.
                         terminate_at_once(self.config, &mut place);
                     } else if is_over {
@@ -343,18 +345,20 @@ fn on_event(config: &Config) {
     let mut place = OWNED_FILE.lock();
     let mut sight = place.as_ref().map(PidFile::look);
     for _ in 0..LOOKS_AT_UNLINKING {
-        if sight != Some(Sight::Going) {
+        if sight != Some(FileStatus::Unlinking) {
             break;
         }
         sight = place.as_ref().map(PidFile::look);
     }
     match sight {
-        None | Some(Sight::Present) => {}
+        None | Some(FileStatus::Present) => {}
         // The ending thread removes it.
         Some(_) if state::phase() != Phase::Kept => {}
-        Some(Sight::Deleted) if !host_file::has_removed() => {
+        Some(FileStatus::Deleted) if !host_file::has_removed() => {
             terminate_at_once(config, &mut place);
         }
-        Some(Sight::Going | Sight::Deleted | Sight::Replaced) => state::post(Requests::CHECK),
+        Some(FileStatus::Unlinking | FileStatus::Deleted | FileStatus::Replaced) => {
+            state::post(Requests::CHECK)
+        }
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::isolation::stacks;
 use crate::ownership::state;
+use crate::pidfile::instance::KEEPER_NAME;
 use crate::settings::Watch;
-use crate::sys::{self, Errno, c_library, entry::guarded, futex, procfs, sigset};
+use crate::sys::{self, Errno, c_library, entry::guarded, futex, sigset};
 
 /// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,7 +30,7 @@ pub fn spawn(watch: Watch, life: impl FnOnce() + Send + 'static) -> Result<(), E
         // `notify` inherits the mask.
         sigset::unblock(libc::SIGSYS);
         // SAFETY: a C string of less than 16 bytes.
-        unsafe { libc::prctl(libc::PR_SET_NAME, procfs::KEEPER.as_ptr()) };
+        unsafe { libc::prctl(libc::PR_SET_NAME, KEEPER_NAME.as_ptr()) };
         state::set_keeper();
         guarded((), life);
     })?;

@@ -8,7 +8,8 @@ use std::ffi::{CStr, c_int};
 use std::mem::MaybeUninit;
 
 use crate::ownership::host_file;
-use crate::pidfile::{Fate, content};
+use crate::pidfile::content;
+use crate::pidfile::removal::Removal;
 use crate::sys::{self, raw};
 
 /// Removes the file if what is at its path is a regular file that names this process. Where it may not be removed it is
@@ -16,25 +17,25 @@ use crate::sys::{self, raw};
 /// table it has.
 ///
 /// Context: signal handler | exit path. Async-signal-safe, and without thread-local storage.
-pub fn remove() -> Fate {
+pub fn remove() -> Removal {
     let Some(path) = host_file::path() else {
-        return Fate::LeftAlone;
+        return Removal::NotOurs;
     };
     let Some(fd) = open(path, libc::O_RDONLY) else {
-        return Fate::LeftAlone;
+        return Removal::NotOurs;
     };
     let is_ours = is_regular(fd) && names_us(fd);
     close(fd);
     if !is_ours {
-        return Fate::LeftAlone;
+        return Removal::NotOurs;
     }
     let arguments = [libc::AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0];
     // SAFETY: the path is a C string.
     if unsafe { raw::call(libc::SYS_unlinkat, arguments) } == 0 {
-        return Fate::Removed;
+        return Removal::Removed;
     }
     let Some(fd) = open(path, libc::O_RDWR) else {
-        return Fate::Kept;
+        return Removal::Failed;
     };
     // The path may lead to another file by now.
     let is_emptied = is_regular(fd) && names_us(fd) && {
@@ -43,9 +44,9 @@ pub fn remove() -> Fate {
     };
     close(fd);
     if is_emptied {
-        Fate::Emptied
+        Removal::Truncated
     } else {
-        Fate::Kept
+        Removal::Failed
     }
 }
 

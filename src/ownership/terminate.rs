@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use crate::ownership::owned_file::Access;
 use crate::ownership::shared;
 use crate::ownership::state::{self, Requests};
-use crate::pidfile::PidFile;
+use crate::pidfile::{PidFile, instance};
 use crate::report;
 use crate::settings::config::Config;
 use crate::settings::exec_state;
@@ -47,7 +47,7 @@ pub fn was_deleted_before_it_was_replaced(file: &PidFile) -> bool {
     file.successor().is_some_and(|(pid, is_younger)| {
         let is_other = pid != sys::getpid() && procfs::is_running(pid);
         is_other
-            && (is_younger || procfs::keeper_in(pid) == Some(true))
+            && (is_younger || instance::keeper_in(pid) == Some(true))
             && !procfs::has_ancestor(pid, sys::getpid())
             && !shared::page().is_some_and(|page| page.knows(pid))
     })

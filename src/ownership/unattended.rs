@@ -12,9 +12,10 @@ use crate::ownership::owned_file::Claim;
 use crate::ownership::removal;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::terminate;
+use crate::pidfile::PidFile;
 use crate::pidfile::acquire::Lock;
 use crate::pidfile::refusal::Refusal;
-use crate::pidfile::{PidFile, Sight};
+use crate::pidfile::status::FileStatus;
 use crate::report::{self, PreformattedMessage};
 use crate::settings::config::Config;
 use crate::settings::{POLL, Watch};
@@ -87,7 +88,7 @@ pub fn poll(config: &Config) {
     };
     while state::phase() == Phase::Unattended {
         let Some(file) = FILE.get() else { return };
-        if file.look() == Sight::Deleted
+        if file.look() == FileStatus::Deleted
             && !host_file::has_removed()
             && state::leave_for(Phase::Unattended, Phase::Released)
         {

@@ -19,20 +19,20 @@
 //!         anything else                              stale
 //! ```
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use crate::pidfile::content::{Kind, kind, read_pid, replace};
 use crate::pidfile::creation::{Published, publish, remove_drafts};
+use crate::pidfile::gate::exclude_others;
 use crate::pidfile::holder::{Holder, Verdict, has_run_since, holder, judge};
 use crate::pidfile::location::Location;
 use crate::pidfile::objection::objection;
 use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
 use crate::pidfile::{PidFile, Remark};
-use crate::sys::fs::{
-    FileId, directory_of, flock, fstat, lstat, open, open_private, open_regular, parent, unlink,
-};
+use crate::sys::fs::{FileId, flock, fstat, lstat, open, open_regular, parent, unlink};
+use crate::sys::records::record;
 use crate::sys::{self, Errno, clock, futex, procfs};
 
 /// Pause between two attempts.
@@ -284,50 +284,8 @@ fn replace_stale(
     }
 }
 
-/// A lock beside a stale file whose own lock a stranger has. No other user can open it.
-struct Gate(
-    CString,
-    #[expect(dead_code, reason = "holds the lock")] OwnedFd,
-);
-
-impl Gate {
-    /// Gives up the lock.
-    fn open(self) {
-        let _ = unlink(&self.0);
-    }
-}
-
-/// Keeps other claims out, and makes sure that the path still leads to the stale file. Returns `None` if another claim is
-/// or was under way.
-fn exclude_others(path: &CStr, stat: &libc::stat64) -> Result<Option<Gate>, Refusal> {
-    let failed = |errno| Refusal::Failed("replace it", errno);
-    let mut name = directory_of(path).into_bytes();
-    name.extend_from_slice(format!("/.pidfile-lock-{}", stat.st_ino).as_bytes());
-    let name = CString::new(name).unwrap_or_default();
-    let fd = open_private(&name).map_err(failed)?;
-    let found = fstat(&fd).map_err(failed)?;
-    let user = sys::geteuid();
-    if found.st_uid != user || found.st_mode & 0o077 != 0 {
-        return Err(Refusal::Held(None));
-    }
-    if flock(&fd).is_err() || !leads_to(&name, &found) {
-        return Ok(None);
-    }
-    let gate = Gate(name, fd);
-    if leads_to(path, stat) {
-        return Ok(Some(gate));
-    }
-    gate.open();
-    Ok(None)
-}
-
-/// Returns whether a path leads to this file.
-fn leads_to(path: &CStr, stat: &libc::stat64) -> bool {
-    lstat(path).is_ok_and(|now| FileId::from(&now) == FileId::from(stat))
-}
-
 /// Returns whether a process was started with the setting to keep no lock.
 fn keeps_no_lock(pid: libc::pid_t) -> bool {
-    let setting = procfs::record(&format!("/proc/{pid}/environ"), 0, b"PIDFILE_WATCH=");
+    let setting = record(&format!("/proc/{pid}/environ"), 0, b"PIDFILE_WATCH=");
     setting.is_some_and(|setting| setting == b"off")
 }

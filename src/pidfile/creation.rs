@@ -12,9 +12,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::pidfile::content::{Content, write};
 use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
-use crate::sys::fs::{
-    FileId, directory_of, flock, for_each_name, fstat, lstat, open, rename, set_mode, unlink,
-};
+use crate::sys::directory::for_each_name;
+use crate::sys::fs::{FileId, directory_of, flock, fstat, lstat, open, rename, set_mode, unlink};
 use crate::sys::{self, Errno, check, clock};
 
 /// A new file that has its name.

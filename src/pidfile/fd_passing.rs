@@ -12,17 +12,20 @@
 //! owner       ends; if the successor ends before it has answered, takes the file back
 //! ```
 
+mod address;
+mod message;
+
 use std::ffi::c_int;
-use std::mem::{MaybeUninit, offset_of};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
 use crate::sys::fs::FileId;
 use crate::sys::{self, Errno, check, clock};
+use address::{AFTER_EXEC, address_after_exec, no_address, numbered_address};
+use message::{DELETED, FILE, FILE_OF_NOWHERE, TAKEN, Text};
 
-/// Which addresses one tries that has called exec(2), and can tell its owner nothing any more.
-const AFTER_EXEC: u32 = 4;
 /// How long the one end waits for a message that the other is just sending.
 const SENDING: Duration = Duration::from_secs(2);
 
@@ -49,24 +52,6 @@ pub enum Answer {
     /// It neither answers nor ends.
     None,
 }
-
-/// Room for one descriptor, aligned as the kernel's header wants it.
-#[repr(C, align(8))]
-struct Control([u8; 64]);
-
-/// What is sent.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Text {
-    kind: u64,
-    device: u64,
-    inode: u64,
-}
-
-const FILE: u64 = 1;
-const FILE_OF_NOWHERE: u64 = 2;
-const DELETED: u64 = 3;
-const TAKEN: u64 = 4;
 
 impl Listener {
     /// Begins to listen; returns the number of the address too.
@@ -209,12 +194,12 @@ impl Connection {
             device,
             inode,
         };
-        self.write(text, Some(file))
+        message::send(&self.0, text, Some(file))
     }
 
     /// Owner: says that the file was deleted.
     pub fn tell_deleted(&self) {
-        let _ = self.write(Text::bare(DELETED), None);
+        let _ = message::send(&self.0, Text::bare(DELETED), None);
     }
 
     /// Owner: waits, for `bound` at most, until the successor has the file.
@@ -228,31 +213,7 @@ impl Connection {
 
     /// Successor: says that it has the file.
     pub fn acknowledge(&self) {
-        let _ = self.write(Text::bare(TAKEN), None);
-    }
-
-    fn write(&self, mut text: Text, fd: Option<&OwnedFd>) -> Result<(), Errno> {
-        let mut control = Control([0; 64]);
-        with_message(&mut text, &mut control, |message| {
-            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-            // SAFETY: the control data has room for one descriptor.
-            unsafe {
-                if let Some(fd) = fd {
-                    message.msg_controllen = libc::CMSG_SPACE(size_of::<c_int>() as u32) as _;
-                    let header = libc::CMSG_FIRSTHDR(message);
-                    (*header).cmsg_level = libc::SOL_SOCKET;
-                    (*header).cmsg_type = libc::SCM_RIGHTS;
-                    (*header).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as _;
-                    libc::CMSG_DATA(header)
-                        .cast::<c_int>()
-                        .write_unaligned(fd.as_raw_fd());
-                } else {
-                    message.msg_control = ptr::null_mut();
-                    message.msg_controllen = 0;
-                }
-                check(libc::sendmsg(self.0.as_raw_fd(), message, flags) as c_int).map(drop)
-            }
-        })
+        let _ = message::send(&self.0, Text::bare(TAKEN), None);
     }
 
     fn read(&self, bound: Duration) -> Option<(Text, Option<OwnedFd>)> {
@@ -274,44 +235,11 @@ impl Connection {
             }];
             poll(&mut fds, Some(end.saturating_sub(clock::now())));
             if fds[0].revents != 0 {
-                return Some(self.take());
+                return Some(message::receive(&self.0));
             }
             if clock::now() >= end {
                 return None;
             }
-        }
-    }
-
-    fn take(&self) -> Option<(Text, Option<OwnedFd>)> {
-        let (mut text, mut control) = (Text::bare(0), Control([0; 64]));
-        let fd = with_message(&mut text, &mut control, |message| {
-            let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
-            // SAFETY: the message has room for what it says. The kernel puts in whole descriptors, and
-            // those are nobody else's.
-            unsafe {
-                let read = libc::recvmsg(self.0.as_raw_fd(), message, flags);
-                (read as usize == size_of::<Text>()).then_some(())?;
-                let Some(header) = libc::CMSG_FIRSTHDR(message).as_ref() else {
-                    return Some(None);
-                };
-                let is_one = header.cmsg_level == libc::SOL_SOCKET
-                    && header.cmsg_type == libc::SCM_RIGHTS
-                    && header.cmsg_len == libc::CMSG_LEN(size_of::<c_int>() as u32) as _;
-                Some(is_one.then(|| {
-                    OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<c_int>().read_unaligned())
-                }))
-            }
-        })?;
-        Some((text, fd))
-    }
-}
-
-impl Text {
-    fn bare(kind: u64) -> Self {
-        Self {
-            kind,
-            device: 0,
-            inode: 0,
         }
     }
 }
@@ -325,26 +253,6 @@ fn poll(fds: &mut [libc::pollfd], bound: Option<Duration>) {
     unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, bound) };
 }
 
-/// A message of one text, and room for a descriptor.
-fn with_message<T>(
-    text: &mut Text,
-    control: &mut Control,
-    call: impl FnOnce(&mut libc::msghdr) -> T,
-) -> T {
-    let mut part = libc::iovec {
-        iov_base: ptr::from_mut(text).cast(),
-        iov_len: size_of::<Text>(),
-    };
-    // SAFETY: all zeroes is a message without anything.
-    let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
-    message.msg_iov = &mut part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.0.as_mut_ptr().cast();
-    // SAFETY: only reckons.
-    message.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<c_int>() as u32) } as _;
-    call(&mut message)
-}
-
 fn socket() -> Option<OwnedFd> {
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: takes numbers; the new descriptor is nobody else's.
@@ -353,29 +261,4 @@ fn socket() -> Option<OwnedFd> {
             check(libc::socket(libc::AF_UNIX, kind, 0)).ok()?,
         ))
     }
-}
-
-fn no_address() -> libc::sockaddr_un {
-    // SAFETY: all zeroes is an address.
-    let mut address: libc::sockaddr_un = unsafe { MaybeUninit::zeroed().assume_init() };
-    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    address
-}
-
-/// In the abstract namespace, which needs no file system.
-fn abstract_address(name: &str) -> (libc::sockaddr_un, libc::socklen_t) {
-    let mut address = no_address();
-    for (to, from) in address.sun_path[1..].iter_mut().zip(name.bytes()) {
-        *to = from as libc::c_char;
-    }
-    let length = offset_of!(libc::sockaddr_un, sun_path) + 1 + name.len();
-    (address, length as libc::socklen_t)
-}
-
-fn numbered_address(number: u32) -> (libc::sockaddr_un, libc::socklen_t) {
-    abstract_address(&format!("{:05x}", number & 0xf_ffff))
-}
-
-fn address_after_exec(pid: libc::pid_t, which: u32) -> (libc::sockaddr_un, libc::socklen_t) {
-    abstract_address(&format!("libpidfile-{pid}-{which}"))
 }

@@ -10,7 +10,9 @@ use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 
 use crate::pidfile::content::read_pid;
+use crate::pidfile::instance::has_keeper;
 use crate::sys::fs::{fstat, read_once};
+use crate::sys::records::{any_line, record};
 use crate::sys::{self, Errno, clock, procfs};
 
 /// All locks of all files (proc(5)), as far as their holders are in this PID namespace.
@@ -110,7 +112,7 @@ pub fn is_waited_for(stat: &libc::stat64) -> bool {
         let mut fields = line.split_ascii_whitespace();
         fields.nth(1) == Some("->") && fields.any(|field| field.ends_with(&inode))
     };
-    procfs::any_line(LOCKS, waits)
+    any_line(LOCKS, waits)
 }
 
 /// Returns the processes that hold the flock(2) of a file, as far as /proc/locks (proc(5)) shows them.
@@ -125,7 +127,7 @@ fn flock_holders(stat: &libc::stat64) -> Vec<libc::pid_t> {
         (fields.next() == Some(&file) && pid > 0).then_some(pid)
     };
     let mut holders = Vec::new();
-    procfs::any_line(LOCKS, |line| {
+    any_line(LOCKS, |line| {
         holders.extend(holder(line));
         false
     });
@@ -145,11 +147,11 @@ fn instance(pid: libc::pid_t, path: &CStr) -> Verdict {
     match read_once(&name, &mut [0; 1]) {
         Ok(0) if is_program(pid) => return Verdict::InExec,
         // It is another user's, or has changed its user.
-        Err(Errno(libc::EACCES | libc::EPERM)) if procfs::has_keeper(pid) => return Verdict::Owner,
+        Err(Errno(libc::EACCES | libc::EPERM)) if has_keeper(pid) => return Verdict::Owner,
         Err(Errno(libc::EACCES | libc::EPERM)) => return Verdict::Hidden,
         _ => {}
     }
-    let variable = |name: &[u8]| procfs::record(&environment, 0, name);
+    let variable = |name: &[u8]| record(&environment, 0, name);
     let concerns = |setting: Vec<u8>| names_path(&setting, path);
     if let Some(role) = variable(b"LIBPIDFILE_MARK=") {
         let mut fields = role.splitn(3, |byte| *byte == b':');
@@ -163,7 +165,7 @@ fn instance(pid: libc::pid_t, path: &CStr) -> Verdict {
     let is_set = settings
         .iter()
         .any(|name| variable(name).is_some_and(concerns));
-    if is_set || procfs::has_keeper(pid) {
+    if is_set || has_keeper(pid) {
         Verdict::Owner
     } else {
         Verdict::Other

@@ -6,16 +6,18 @@
 //! [`crate::pidfile::acquire`]. No more is known: that its parent has ended is no evidence, since `(legacy &)` in a script
 //! starts like that.
 
-use crate::sys::{self, procfs};
+use crate::pidfile::instance;
+use crate::sys::{self, procfs, records};
 
 /// Returns whether the parent of this process is an owner that has the same setting.
 pub fn has_owner_as_parent(setting: &[u8]) -> bool {
     let parent = sys::getppid();
     // What most parents are known by is the cheapest to see.
-    if !procfs::has_threads(parent) || !procfs::has_keeper(parent) {
+    if !procfs::has_threads(parent) || !instance::has_keeper(parent) {
         return false;
     }
     let environment = format!("/proc/{parent}/environ");
-    let is_set = |name| procfs::record(&environment, 0, name).is_some_and(|value| value == setting);
+    let is_set =
+        |name| records::record(&environment, 0, name).is_some_and(|value| value == setting);
     is_set(b"PIDFILE=") || is_set(b"PIDFILE_PATH=")
 }

@@ -1,4 +1,4 @@
-//! Files: opening, locking, looking at them, removing them, and listing directories.
+//! Files: opening, locking, looking at them, removing them.
 //!
 //! The functions of libc with the names of `flock`, `unlink` and `rename` are the host's, by way of this library's own
 //! exports, so these are system calls here.
@@ -177,42 +177,6 @@ pub fn read_once(path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {
     usize::try_from(length).map_err(|_| errno())
 }
 
-/// Returns the entries of a directory that are numbers, as those of /proc.
-pub fn numbers_in(directory: &CStr) -> Result<Vec<c_int>, Errno> {
-    let mut numbers = Vec::new();
-    for_each_name(directory, |name| {
-        let name = name.to_str().ok();
-        numbers.extend(name.and_then(|name| name.parse::<c_int>().ok()));
-    })?;
-    Ok(numbers)
-}
-
-/// Calls `with` with the name of each entry of a directory. opendir(3) is not used: it allocates from the host's malloc.
-pub fn for_each_name(directory: &CStr, mut with: impl FnMut(&CStr)) -> Result<(), Errno> {
-    /// In front of a name: inode, offset, length of the entry, type (getdents64(2)).
-    const HEADER: usize = 8 + 8 + 2 + 1;
-    const LENGTH: usize = 8 + 8;
-    let fd = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
-    let mut entries = [0_u8; 1024];
-    loop {
-        let (to, size) = (entries.as_mut_ptr(), entries.len());
-        // SAFETY: `to` is writable for `size` bytes for the whole call, and aligned: the kernel copies bytes.
-        let read = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), to, size) };
-        let mut rest = match check(read as c_int)? {
-            0 => return Ok(()),
-            read => entries.get(..read as usize).unwrap_or_default(),
-        };
-        while let (Some(&[low, high]), Some(name)) = (
-            rest.get(LENGTH..LENGTH + 2).and_then(<[u8]>::first_chunk),
-            rest.get(HEADER..),
-        ) {
-            with(CStr::from_bytes_until_nul(name).unwrap_or_default());
-            let length = usize::from(u16::from_ne_bytes([low, high]));
-            rest = rest.get(length.max(1)..).unwrap_or_default();
-        }
-    }
-}
-
 /// Returns the identity of the directory that a path leads into.
 pub fn parent(path: &CStr) -> Option<FileId> {
     stat(&directory_of(path)).ok().as_ref().map(FileId::from)
@@ -232,25 +196,6 @@ mod tests {
     use crate::sys::proptest_config::same_each_time;
     use proptest::collection::vec;
     use proptest::prelude::*;
-
-    #[test]
-    fn numbers_in_lists_numeric_names_only() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut wanted: Vec<c_int> = (0..300).collect();
-        for name in wanted
-            .iter()
-            .map(c_int::to_string)
-            .chain(["a".into(), "1a".into()])
-        {
-            std::fs::write(directory.path().join(name), "").expect("a file");
-        }
-        let path = CString::new(directory.path().as_os_str().as_encoded_bytes()).expect("a path");
-        let mut found = numbers_in(&path).expect("a list");
-        found.sort_unstable();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted);
-        assert_eq!(numbers_in(c"/proc/self/stat"), Err(Errno(libc::ENOTDIR)));
-    }
 
     #[test]
     fn directory_of_is_all_before_the_last_slash() {

@@ -8,16 +8,19 @@
 pub mod arch;
 pub mod c_library;
 pub mod clock;
+pub mod directory;
 pub mod entry;
 pub mod file_system;
 pub mod fs;
 pub mod futex;
 pub mod next_symbol;
 pub mod objects;
+pub mod proc_stat;
 pub mod procfs;
 #[cfg(test)]
 pub mod proptest_config;
 pub mod raw;
+pub mod records;
 pub mod sigaction;
 pub mod sigset;
 pub mod text;

@@ -2,131 +2,14 @@
 //!
 //! /proc may not be mounted, or hide the processes of others (hidepid=): each function says what it returns then.
 
-use std::ffi::{CStr, CString};
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::ffi::CString;
+use std::fs;
+use std::io;
 
-use super::fs::{FileId, numbers_in, read_once, stat};
+use super::fs::{FileId, stat};
+use super::proc_stat::Stat;
+use super::records::record;
 use super::{Errno, errno};
-
-/// The line in /proc/PID/stat: what the kernel tells of a process or a thread.
-pub struct Stat {
-    bytes: [u8; Stat::LONGEST],
-    length: usize,
-}
-
-impl Stat {
-    /// In bytes: 52 fields of at most 20 digits with a blank each, and a name.
-    const LONGEST: usize = 1200;
-
-    /// Reads the line from a file.
-    ///
-    /// # Errors
-    ///
-    /// There is no such process, or no /proc.
-    pub fn read(path: &str) -> io::Result<Self> {
-        let mut bytes = [0; Self::LONGEST];
-        let length = read_once(&CString::new(path)?, &mut bytes);
-        Ok(Self {
-            bytes,
-            length: length?,
-        })
-    }
-
-    /// Reads the line of a process; `None` if there is none, or no /proc.
-    fn of(pid: libc::pid_t) -> Option<Self> {
-        Self::read(&format!("/proc/{pid}/stat")).ok()
-    }
-
-    /// Returns a field by its number in proc(5), from 3 on. The name in field 2 may contain blanks, parentheses, and bytes
-    /// that are no text, so the fields are counted from the last parenthesis.
-    pub fn field(&self, number: usize) -> Option<&[u8]> {
-        let line = &self.bytes[..self.length];
-        let name_end = line.iter().rposition(|&byte| byte == b')')?;
-        let fields = line[name_end + 1..].split(u8::is_ascii_whitespace);
-        let mut fields = fields.filter(|field| !field.is_empty());
-        fields.nth(number.checked_sub(3)?)
-    }
-
-    /// Returns the number in a field.
-    pub fn count(&self, number: usize) -> Option<u64> {
-        std::str::from_utf8(self.field(number)?).ok()?.parse().ok()
-    }
-
-    /// Returns whether the process or thread is a zombie, or about to vanish.
-    pub fn has_ended(&self) -> bool {
-        matches!(self.field(3), Some(b"Z" | b"X"))
-    }
-
-    /// Returns the number of threads of the process.
-    pub fn threads(&self) -> Option<u64> {
-        self.count(20)
-    }
-
-    /// Returns whether the thread waits for an event that a signal can interrupt.
-    fn is_asleep(&self) -> bool {
-        self.field(3) == Some(b"S")
-    }
-
-    /// Returns whether a thread of the process is left. A main thread that has ended is a zombie while others run on.
-    fn is_running(&self) -> bool {
-        !self.has_ended() || self.threads().is_some_and(|threads| threads > 1)
-    }
-
-    /// Returns the PID of the parent.
-    fn parent(&self) -> Option<libc::pid_t> {
-        self.count(4)?.try_into().ok()
-    }
-
-    /// Returns when the process started, in clock ticks since boot.
-    fn started(&self) -> Option<u64> {
-        self.count(22)
-    }
-}
-
-/// Returns whether `is_it` holds for a line of a file; false without the file. It may be larger than our heap, so it is looked
-/// through, and what is beyond 1 KiB of a line is left out.
-pub fn any_line(path: &str, mut is_it: impl FnMut(&str) -> bool) -> bool {
-    const LONGEST: u64 = 1024;
-    let Ok(file) = File::open(path) else {
-        return false;
-    };
-    let mut file = BufReader::with_capacity(4096, file);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = file.by_ref().take(LONGEST).read_until(b'\n', &mut line);
-        match read {
-            Ok(1..) if std::str::from_utf8(&line).is_ok_and(&mut is_it) => return true,
-            Ok(1..) => {}
-            _ => return false,
-        }
-    }
-}
-
-/// Returns the rest of the first record of a file that begins with `name`: a line in /proc/PID/status, a variable in
-/// /proc/PID/environ. `None` if there is none, or if it is longer than a page. The file is read in pieces, because it may
-/// be larger than our heap.
-pub fn record(path: &str, delimiter: u8, name: &[u8]) -> Option<Vec<u8>> {
-    /// In bytes: one page.
-    const LONGEST: u64 = 4096;
-    let mut file = BufReader::with_capacity(4096, File::open(path).ok()?);
-    let mut record = Vec::new();
-    loop {
-        record.clear();
-        let mut start = file.by_ref().take(LONGEST);
-        if start.read_until(delimiter, &mut record).ok()? == 0 {
-            return None;
-        }
-        let is_whole = record.pop_if(|last| *last == delimiter).is_some();
-        if record.starts_with(name) {
-            return is_whole.then(|| record.split_off(name.len()));
-        }
-        if !is_whole {
-            file.skip_until(delimiter).ok()?;
-        }
-    }
-}
 
 /// Returns whether a process of this PID exists. A zombie does.
 pub fn is_alive(pid: libc::pid_t) -> bool {
@@ -278,14 +161,6 @@ pub fn has_ancestor(process: libc::pid_t, pid: libc::pid_t) -> bool {
     false
 }
 
-/// The name of our keeper's thread (pthread_setname_np(3)).
-pub const KEEPER: &CStr = c"libpidfile";
-
-/// Returns whether a process has a keeper; true if that cannot be seen.
-pub fn has_keeper(pid: libc::pid_t) -> bool {
-    keeper_in(pid).unwrap_or(true)
-}
-
 /// Returns whether the main thread of a process has this name (prctl(2), PR_SET_NAME).
 pub fn is_named(pid: libc::pid_t, name: &[u8]) -> bool {
     fs::read(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_ascii_end() == name)
@@ -296,60 +171,13 @@ pub fn has_threads(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.threads() > Some(1))
 }
 
-/// Returns whether a process has a keeper; `None` if that cannot be seen.
-pub fn keeper_in(pid: libc::pid_t) -> Option<bool> {
-    let threads = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
-    let threads = numbers_in(&threads).ok()?;
-    let name_of = |thread| fs::read(format!("/proc/{pid}/task/{thread}/comm"));
-    let mut names = threads.into_iter().flat_map(name_of);
-    Some(names.any(|name| name.trim_ascii_end() == KEEPER.to_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sys::clock::now;
     use crate::sys::futex::pause;
-    use crate::sys::proptest_config::same_each_time;
-    use proptest::prelude::*;
     use std::process::{Command, Stdio};
     use std::time::Duration;
-
-    fn stat_of(line: &[u8]) -> Stat {
-        let mut bytes = [0; Stat::LONGEST];
-        let length = line.len().min(bytes.len());
-        bytes[..length].copy_from_slice(&line[..length]);
-        Stat { bytes, length }
-    }
-
-    proptest! {
-        #![proptest_config(same_each_time())]
-
-        #[test]
-        fn stat_with_any_name_is_parsed(
-            name: [u8; 15],
-            state in "[RSDZTtXI]",
-            start: u64,
-            rest in "( [0-9]{1,20}){0,30}",
-        ) {
-            let before = b" 4711 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 3 0 ";
-            let stat = [b"9 (", &name[..], b") ", state.as_bytes(), before].concat();
-            let stat = [&stat[..], start.to_string().as_bytes(), rest.as_bytes(), b"\n"].concat();
-            let stat = stat_of(&stat);
-            prop_assert_eq!(stat.has_ended(), state == "Z" || state == "X");
-            prop_assert_eq!(stat.count(4), Some(4711));
-            prop_assert_eq!(stat.threads(), Some(3));
-            prop_assert_eq!(stat.started(), Some(start));
-        }
-
-        #[test]
-        fn stat_of_other_bytes_has_no_fields(line: Vec<u8>, number: usize) {
-            let stat = stat_of(&line);
-            let field = stat.field(number);
-            prop_assert!(field.is_none() || number >= 3 && line.contains(&b')'));
-            prop_assert!(stat.count(number).is_none() || field.is_some());
-        }
-    }
 
     #[test]
     fn zombie_is_alive_but_does_not_run() {
@@ -367,7 +195,11 @@ mod tests {
                 if stat.field(3) == Some(wanted) {
                     return;
                 }
-                assert!(now() < end, "{}", String::from_utf8_lossy(&stat.bytes));
+                assert!(
+                    now() < end,
+                    "{}",
+                    String::from_utf8_lossy(stat.field(3).unwrap_or_default())
+                );
                 pause(Duration::from_millis(1));
             }
         };

@@ -1,0 +1,44 @@
+//! Passes the file on to another process: the two ends of a hand-over.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use crate::pidfile::content::{read_pid, replace};
+use crate::pidfile::status::FileStatus;
+use crate::pidfile::{PidFile, holder};
+use crate::sys;
+use crate::sys::fs::{FileId, flock, flock_by_kernel, fstat, is_regular};
+
+impl PidFile {
+    /// Makes the file name another process, unless it is not this process's any more. Returns the descriptor
+    /// that holds the lock and was written through.
+    pub fn rename_owner(&self, pid: libc::pid_t) -> Option<&OwnedFd> {
+        let writable = self.to_write()?;
+        let is_ours = self.look() == FileStatus::Present && self.names_us() || pid == sys::getpid();
+        (is_ours && replace(writable, pid).is_ok()).then_some(writable)
+    }
+
+    /// Returns the file that its last owner has sent, if it names this process. It holds the lock already: that
+    /// belongs to the open file, which both have.
+    pub fn received(path: &CStr, fd: OwnedFd, parent: Option<FileId>) -> Option<Self> {
+        let stat = fstat(&fd).ok()?;
+        if !is_regular(&stat) || read_pid(&fd) != Some(sys::getpid()) {
+            return None;
+        }
+        // The kernel shows who has locked it last: that is to be this process. But a change of the lock lets
+        // others in who wait for it.
+        if !holder::is_waited_for(&stat) {
+            let _ = flock_by_kernel(&fd, libc::LOCK_SH | libc::LOCK_NB);
+        }
+        let locked = flock(&fd).is_ok();
+        Some(Self {
+            path: path.to_owned(),
+            id: FileId::from(&stat),
+            parent,
+            fd: Some(fd),
+            writable: None,
+            locked,
+            remark: None,
+        })
+    }
+}
