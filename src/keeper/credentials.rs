@@ -26,8 +26,14 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_long};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
+
+mod rights;
+mod step;
+
+use rights::{Rights, may_be_root};
+use step::{STEP, Step, go};
 
 use super::threads::wait_for_stack;
 use crate::ownership::state::{self, Phase, Requests};
@@ -38,140 +44,6 @@ const FOLLOWING: Duration = Duration::from_secs(2);
 
 /// "Leave it as it is", as the interposed functions pass it.
 const SAME: usize = u32::MAX as usize;
-
-/// More groups than that our threads do without.
-const MOST_GROUPS: usize = 1024;
-
-/// Who may do what, of one thread.
-#[derive(Clone, Copy)]
-struct Rights {
-    /// Real, effective and saved.
-    users: [u32; 3],
-    groups: [u32; 3],
-    others: [u32; MOST_GROUPS],
-    other_count: usize,
-    capabilities: Capabilities,
-}
-
-/// struct __user_cap_data_struct of version 3, twice: capabilities 0 to 31, and 32 to 63.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Capabilities([[u32; 3]; 2]);
-
-/// struct __user_cap_header_struct.
-#[repr(C)]
-struct Header {
-    version: u32,
-    pid: c_int,
-}
-
-impl Header {
-    fn of_this_thread() -> Self {
-        Self {
-            version: 0x2008_0522,
-            pid: 0,
-        }
-    }
-}
-
-impl Capabilities {
-    const EFFECTIVE: usize = 0;
-    const PERMITTED: usize = 1;
-    const SETGID: u32 = 6;
-    const SETUID: u32 = 7;
-
-    fn get() -> Self {
-        let (mut header, mut found) = (Header::of_this_thread(), Self([[0; 3]; 2]));
-        // SAFETY: both are what the kernel reads and fills for this version.
-        unsafe { libc::syscall(libc::SYS_capget, &raw mut header, &raw mut found) };
-        found
-    }
-
-    fn set(self) {
-        let mut header = Header::of_this_thread();
-        // SAFETY: both are what the kernel reads for this version; only the calling thread changes.
-        unsafe { libc::syscall(libc::SYS_capset, &raw mut header, &raw const self) };
-    }
-
-    fn is_within(&self, other: &Self) -> bool {
-        let pairs = self.0.iter().flatten().zip(other.0.iter().flatten());
-        pairs.into_iter().all(|(ours, theirs)| ours & !theirs == 0)
-    }
-
-    fn allows_any_user(&self) -> bool {
-        let both = 1 << Self::SETUID | 1 << Self::SETGID;
-        self.0[0][Self::EFFECTIVE] & both == both
-    }
-}
-
-impl Rights {
-    const NONE: Self = Self {
-        users: [0; 3],
-        groups: [0; 3],
-        others: [0; MOST_GROUPS],
-        other_count: 0,
-        capabilities: Capabilities([[0; 3]; 2]),
-    };
-
-    /// Fills in the rights of the calling thread. Async-signal-safe.
-    fn read(&mut self) {
-        let [user, as_user, saved_user] = &mut self.users;
-        let [group, as_group, saved_group] = &mut self.groups;
-        // SAFETY: room for each answer. Where there are more groups than that, none is written.
-        unsafe {
-            libc::syscall(libc::SYS_getresuid, user, as_user, saved_user);
-            libc::syscall(libc::SYS_getresgid, group, as_group, saved_group);
-            let (most, room) = (MOST_GROUPS, self.others.as_mut_ptr());
-            let count = libc::syscall(libc::SYS_getgroups, most, room);
-            self.other_count = usize::try_from(count).unwrap_or(0);
-        }
-        self.capabilities = Capabilities::get();
-    }
-
-    /// Whether who has these can do nothing that who has the others cannot.
-    fn is_within(&self, other: &Self) -> bool {
-        let is_same = || {
-            self.users == other.users
-                && self.groups == other.groups
-                && self.others[..self.other_count] == other.others[..other.other_count]
-        };
-        self.capabilities.is_within(&other.capabilities)
-            && (other.capabilities.allows_any_user() || is_same())
-    }
-
-    /// Gives the calling thread these rights, as far as it may take them.
-    fn take(&self) {
-        let mut own = Capabilities::get();
-        for half in &mut own.0 {
-            half[Capabilities::EFFECTIVE] = half[Capabilities::PERMITTED];
-        }
-        let mut wanted = self.capabilities;
-        for (half, own) in wanted.0.iter_mut().zip(own.0) {
-            let [effective, permitted, inheritable] = half;
-            *permitted &= own[Capabilities::PERMITTED];
-            *effective &= *permitted;
-            *inheritable &= *permitted | own[2];
-        }
-        // A change of users makes the memory of the whole process private (prctl(2), PR_SET_DUMPABLE). The
-        // host may have said since its own change that it is not.
-        // SAFETY: system calls about the calling thread, and two about what they undo.
-        unsafe {
-            let dumpable = libc::prctl(libc::PR_GET_DUMPABLE);
-            own.set();
-            libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0);
-            libc::syscall(libc::SYS_setgroups, self.other_count, self.others.as_ptr());
-            let [real, effective, saved] = self.groups;
-            libc::syscall(libc::SYS_setresgid, real, effective, saved);
-            let [real, effective, saved] = self.users;
-            libc::syscall(libc::SYS_setresuid, real, effective, saved);
-            wanted.set();
-            libc::prctl(libc::PR_SET_KEEPCAPS, 0, 0, 0, 0);
-            if dumpable == 1 && libc::prctl(libc::PR_GET_DUMPABLE) != 1 {
-                libc::prctl(libc::PR_SET_DUMPABLE, 1);
-            }
-        }
-    }
-}
 
 /// Whose rights are known: written by who has gone from `Idle`, and read by our threads while it waits.
 struct Known(UnsafeCell<Rights>);
@@ -192,43 +64,6 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// The process whose first thread has made a call without its keeper.
 static DIVERGED: AtomicI32 = AtomicI32::new(0);
-
-/// How far it is.
-static STEP: AtomicU32 = AtomicU32::new(Step::Idle as u32);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-enum Step {
-    Idle,
-    /// A thread of the host's makes a change, or the keeper takes rights back.
-    Changing,
-    /// The keeper starts the thread of `notify`, or ends it.
-    Arming,
-    /// Our threads have rights to take.
-    Made,
-    /// The thread of `notify` has to take them, and then the keeper.
-    Watcher,
-    Keeper,
-    /// All have.
-    Followed,
-}
-
-impl Step {
-    fn is_now(self) -> bool {
-        STEP.load(Ordering::SeqCst) == self as u32
-    }
-
-    /// Goes from one step to another, if it is still that one.
-    fn change(from: Self, to: Self) -> bool {
-        let (from, to, order) = (from as u32, to as u32, Ordering::SeqCst);
-        STEP.compare_exchange(from, to, order, order).is_ok()
-    }
-}
-
-/// To a step that nobody waits for.
-fn go(step: Step) {
-    STEP.store(step as u32, Ordering::SeqCst);
-}
 
 /// Makes the system call `number` in the host's thread, and has ours give up what it has given up; or does what
 /// libc does.
@@ -391,20 +226,6 @@ pub fn renew() {
 /// A host that has used a right alone, which its keeper has not, can be root again when its keeper is not.
 fn stands_by_without_root() -> bool {
     state::is_candidate() && (DIVERGED.load(Ordering::SeqCst) == sys::getpid() || !may_be_root())
-}
-
-fn may_be_root() -> bool {
-    let [mut real, mut effective, mut saved] = [0_u32; 3];
-    // SAFETY: room for the answers.
-    unsafe {
-        libc::syscall(
-            libc::SYS_getresuid,
-            &raw mut real,
-            &raw mut effective,
-            &raw mut saved,
-        );
-    }
-    [real, effective, saved].contains(&0)
 }
 
 fn change_beside_waiting_keeper(

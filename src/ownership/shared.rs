@@ -8,9 +8,13 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
 use std::time::Duration;
 
 use crate::ownership::state;
-use crate::pidfile::fd_passing::Connection;
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
+
+use super::candidate::Candidate;
+pub use super::candidate::{Claimant, Confirmed, Kind, confirm};
+pub use super::child::Progress;
+use super::child::{Child, Stage};
 
 /// Within this time of forking its second a leader leaves. In the life of a daemon there is more between its first child and
 /// its end. Where the leader has no handler for a signal it is not a service yet, and has [`LAUNCH`]: it may have been frozen.
@@ -40,134 +44,6 @@ pub struct Page {
     abandoned: AtomicU64,
     /// The first child that has begun its session after that.
     late: AtomicI32,
-}
-
-/// A forked child, of the owner or of a child, that has not decided yet what it will be.
-#[repr(C)]
-pub struct Child {
-    /// Its PID and how far it is, in one: the place may be another child's while somebody looks at it.
-    stage: AtomicU32,
-    /// When it was forked, in nanoseconds since boot.
-    born: AtomicU64,
-}
-
-/// What is in [`Child::stage`].
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stage(u32);
-
-/// How far a child is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// About to be forked.
-    Expected,
-    /// Forked, as its parent knows; it has had no processor yet.
-    Unseen,
-    /// Forked.
-    Undecided(libc::pid_t),
-    /// Becoming a candidate.
-    Deciding(libc::pid_t),
-}
-
-impl Progress {
-    /// Returns the child, or 0 before it has told.
-    pub fn pid(self) -> libc::pid_t {
-        match self {
-            Self::Expected | Self::Unseen => 0,
-            Self::Undecided(pid) | Self::Deciding(pid) => pid,
-        }
-    }
-}
-
-impl Stage {
-    const NONE: Self = Self(0);
-    const EXPECTED: Self = Self(1);
-    const UNSEEN: Self = Self(5);
-    const UNDECIDED: u32 = 2;
-    const DECIDING: u32 = 3;
-    /// It is a candidate, or will not be one.
-    const DECIDED: u32 = 4;
-    /// PIDs are below 2^22 (proc(5), pid_max).
-    const BITS: u32 = 3;
-
-    fn of_this_process(is: u32) -> Self {
-        Self((sys::getpid() as u32) << Self::BITS | is)
-    }
-
-    fn is(self, which: u32) -> bool {
-        self.0 & ((1 << Self::BITS) - 1) == which
-    }
-
-    fn pid(self) -> libc::pid_t {
-        (self.0 >> Self::BITS) as libc::pid_t
-    }
-
-    fn is_free(self) -> bool {
-        self == Self::NONE || self.is(Self::DECIDED)
-    }
-
-    fn progress(self) -> Option<Progress> {
-        if self == Self::EXPECTED {
-            Some(Progress::Expected)
-        } else if self == Self::UNSEEN {
-            Some(Progress::Unseen)
-        } else if self.is(Self::UNDECIDED) {
-            Some(Progress::Undecided(self.pid()))
-        } else if self.is(Self::DECIDING) {
-            Some(Progress::Deciding(self.pid()))
-        } else {
-            None
-        }
-    }
-}
-
-#[repr(C)]
-pub struct Candidate {
-    pid: AtomicI32,
-    kind: AtomicU32,
-    /// Since when it is one, in nanoseconds since boot.
-    since: AtomicU64,
-    /// The same in clock ticks.
-    started_by: AtomicU64,
-    /// Where its keeper listens; 0: nowhere.
-    address: AtomicU32,
-}
-
-/// What a candidate has told of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claimant {
-    pub pid: libc::pid_t,
-    pub kind: Kind,
-    pub since: u64,
-    pub address: u32,
-}
-
-/// As what a process may inherit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Kind {
-    /// A child of the owner that has called setsid.
-    Leader = 1,
-    /// The first child that a leader has forked, at once.
-    Second,
-    /// With `PIDFILE_FOLLOW=fork`: any forked child.
-    AnyChild,
-    /// A leader beside two others. It does not stand by, and makes the case unclear.
-    ExtraLeader,
-    /// The first child of a child of the owner, where it is this one that has called setsid.
-    GrandchildLeader,
-}
-
-impl Kind {
-    pub fn of(value: u32) -> Option<Self> {
-        let all = [
-            Self::Leader,
-            Self::Second,
-            Self::AnyChild,
-            Self::ExtraLeader,
-            Self::GrandchildLeader,
-        ];
-        all.into_iter().find(|kind| *kind as u32 == value)
-    }
 }
 
 /// The number of the place that this process holds, from 1; 0: none.
@@ -239,28 +115,6 @@ pub fn await_removal_seen(page: &Page) {
         }
         futex::wait_shared(&page.removal_seen, seen, end - now);
     }
-}
-
-/// What a candidate may get, by what the kernel says of it.
-pub enum Confirmed {
-    /// It began to listen as root, or as the user that this process is: the descriptor of the file too.
-    Equal(Connection),
-    /// It has fewer rights, as a daemon that has given up root and called exec(2): its name in the file, no more.
-    Lesser,
-}
-
-/// Returns what a candidate may get, if the kernel says that it is that process which listens.
-///
-/// Context: keeper.
-pub fn confirm(claimant: Claimant) -> Option<Confirmed> {
-    let (connection, peer) = Connection::to(claimant.pid, claimant.address)?;
-    if peer.pid != claimant.pid {
-        return None;
-    }
-    if peer.uid == 0 || procfs::user(sys::getpid()).is_none_or(|user| user == peer.uid) {
-        return Some(Confirmed::Equal(connection));
-    }
-    Some(Confirmed::Lesser)
 }
 
 pub fn nanoseconds() -> u64 {
@@ -500,19 +354,6 @@ impl Page {
                 .late
                 .compare_exchange(0, sys::getpid(), order, order)
                 .is_ok()
-    }
-}
-
-impl Child {
-    fn stage(&self) -> Stage {
-        Stage(self.stage.load(Ordering::SeqCst))
-    }
-
-    fn go_from(&self, from: Stage, to: Stage) -> bool {
-        let order = Ordering::SeqCst;
-        self.stage
-            .compare_exchange(from.0, to.0, order, order)
-            .is_ok()
     }
 }
 

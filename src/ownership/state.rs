@@ -14,6 +14,9 @@ use std::time::Duration;
 
 use crate::sys::{self, futex, raw};
 
+pub use super::phase::Phase;
+pub use super::request::Requests;
+
 /// The PID of the owner; 0: this process has not been one. Each path compares it with getpid(), so children of fork(2),
 /// vfork(2) and clone(2) do nothing without any hook.
 static OWNER: AtomicI32 = AtomicI32::new(0);
@@ -27,102 +30,6 @@ static RESTS: AtomicBool = AtomicBool::new(false);
 static REQUESTS: AtomicU32 = AtomicU32::new(0);
 /// Whether libc counts threads of ours among the host's.
 static THREADED: AtomicBool = AtomicBool::new(false);
-
-/// What this process is to the file.
-///
-/// ```text
-/// None ──► Starting ──► Kept ─► Releasing ──► Released
-///             │  │        ├───────► Removing ────┤          (the keeper does not come round)
-///             │  │        └─► Unattended ─► Removing         (threads stopped, or none)
-///             │  ├─► NoFdTable ─► Unattended
-///             │  └─► Refused
-///             └─► Standby ─► Kept | Released                (a forked child)
-/// ```
-///
-/// The keeper makes every transition but these: `None → Starting` and `→ Refused`, `→ Unattended` before main are the
-/// host's first thread's, and `→ Removing → Released` the ending thread's. Who leaves `Kept` or `Unattended` for one of
-/// the next two does it by compare-exchange ([`leave_for`]), so that one thread alone gives up the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Phase {
-    /// This process has nothing to do with the file.
-    None,
-    /// The keeper is about to claim the file, or to open one that it may inherit.
-    Starting,
-    /// The keeper has no descriptor table of its own and waits for the file to be claimed without it.
-    NoFdTable,
-    /// The file could not be had.
-    Refused,
-    /// The keeper has the file.
-    Kept,
-    /// The file is ours, but nobody holds a descriptor of it: whoever ends the process removes it.
-    Unattended,
-    /// One of several threads that end the process at once is removing the file.
-    Removing,
-    /// The file is not ours any more.
-    Released,
-    /// The file is another process's, and the keeper waits for its lock.
-    Standby,
-    /// The keeper is giving up the file, or passing it on.
-    Releasing,
-}
-
-impl Phase {
-    const ALL: [Self; 10] = [
-        Self::None,
-        Self::Starting,
-        Self::NoFdTable,
-        Self::Refused,
-        Self::Kept,
-        Self::Unattended,
-        Self::Removing,
-        Self::Released,
-        Self::Standby,
-        Self::Releasing,
-    ];
-
-    /// Converts a stored value. Only values of the enum are stored; another one could come of a stray write by the host.
-    fn of(value: u32) -> Self {
-        let known = Self::ALL.get(value as usize);
-        known.copied().unwrap_or(Self::None)
-    }
-}
-
-/// What the keeper is asked for: a set of bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Requests(u32);
-
-impl Requests {
-    /// Give up the file: the process ends by a signal.
-    pub const FATAL_SIGNAL: Self = Self(1);
-    /// The process ends of its own accord: give up the file, or pass it on.
-    pub const EXIT: Self = Self(2);
-    /// Something is at the path that needs a closer look.
-    pub const CHECK: Self = Self(4);
-    /// The file was deleted, the host has been told.
-    pub const DELETED: Self = Self(8);
-    /// The main thread has left by pthread_exit(3), and an exit thread waits for the others.
-    pub const MAIN_LEFT: Self = Self(16);
-    /// The main thread has left without an exit thread: our threads have to go.
-    pub const STOP_THREADS: Self = Self(32);
-    /// The host changes its user or group.
-    pub const CREDENTIALS: Self = Self(64);
-    /// The main thread has ended, and libc does not know.
-    pub const MAIN_ENDED: Self = Self(128);
-
-    /// Returns whether one of `others` is in the set.
-    pub fn any(self, others: Self) -> bool {
-        self.0 & others.0 != 0
-    }
-}
-
-impl std::ops::BitOr for Requests {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
 
 /// A word that the kernel sets to zero in every forked child (madvise(2), MADV_WIPEONFORK). The PID alone does not tell a
 /// child from its parent: the first process of a PID namespace may fork the first one of another.

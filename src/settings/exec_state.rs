@@ -27,188 +27,19 @@
 //! LIBPIDFILE_MARK=owner:1234:DIRECTORY:ROOT:SINCE:BOOT:/run/a.pid
 //! ```
 
-use std::cell::UnsafeCell;
+mod format;
+mod text;
+
 use std::ffi::CStr;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::boot::Boot;
 use crate::pidfile::location::Location;
-use crate::sys::fs::FileId;
-use crate::sys::{self, clock, procfs};
-
-/// Name of the environment variable.
-pub const VARIABLE: &[u8] = b"LIBPIDFILE_MARK";
-
-/// What a process was to the file when its variable was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The PID in the file is this process's.
-    Owner,
-    /// It stands by for the file of another process.
-    Standby,
-    /// Neither. In the process that the variable names: it has found a live owner and said so, and need not say it again.
-    Inert,
-}
-
-impl Role {
-    /// Returns the word for it in the variable.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Standby => "standby",
-            Self::Inert => "inert",
-        }
-    }
-}
-
-/// The value of the variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExecState<'a> {
-    pub role: Role,
-    /// The process that had the role.
-    pub pid: libc::pid_t,
-    /// Where the file was put.
-    pub home: Location,
-    /// When the role was taken on, in clock ticks since boot.
-    pub since: u64,
-    /// When the value was written.
-    pub boot: Boot,
-    /// The absolute path of the file.
-    pub path: &'a [u8],
-}
-
-impl<'a> ExecState<'a> {
-    /// Reads the value of the variable. Returns `None` for anything that this library would not have written.
-    pub fn parse(value: &'a [u8]) -> Option<Self> {
-        let mut fields = value.splitn(10, |&byte| byte == b':');
-        let role = fields.next()?;
-        let role = [Role::Owner, Role::Standby, Role::Inert]
-            .into_iter()
-            .find(|known| known.word().as_bytes() == role)?;
-        let pid = std::str::from_utf8(fields.next()?)
-            .ok()?
-            .parse()
-            .ok()
-            .filter(|pid| *pid > 0)?;
-        let mut hexadecimal =
-            || u64::from_str_radix(std::str::from_utf8(fields.next()?).ok()?, 16).ok();
-        let directory = FileId(hexadecimal()?, hexadecimal()?);
-        let root = FileId(hexadecimal()?, hexadecimal()?);
-        let home = Location { directory, root };
-        let since = hexadecimal()?;
-        let (second, id) = (hexadecimal()?, hexadecimal()?);
-        let boot = Boot { second, id };
-        let path = fields.next().filter(|path| path.starts_with(b"/"))?;
-        Some(Self {
-            role,
-            pid,
-            home,
-            since,
-            boot,
-            path,
-        })
-    }
-
-    /// Returns whether this very process wrote it, before it called exec(2). The PID alone does not tell:
-    /// it may be in use again, and then this process started later.
-    pub fn is_of_this_process(&self) -> bool {
-        let pid = sys::getpid();
-        self.pid == pid && procfs::started(pid).is_none_or(|start| start <= self.since)
-    }
-
-    /// Returns whether it was written since the machine started.
-    pub fn is_of_this_boot(&self) -> bool {
-        self.boot.is_current()
-    }
-
-    /// Returns whether it is about the file that a setting names. A relative setting was resolved by
-    /// whoever wrote the variable; the current directory may be another by now.
-    pub fn concerns(&self, setting: &[u8]) -> bool {
-        if setting.starts_with(b"/") {
-            self.path == setting
-        } else {
-            self.path
-                .strip_suffix(setting)
-                .is_some_and(|rest| rest.ends_with(b"/"))
-        }
-    }
-}
-
-/// The variable as exec(2) gets it: a string with its zero byte.
-struct Text {
-    bytes: UnsafeCell<[u8; LONGEST]>,
-    /// The process that it is for, or that is in it; 0: there is no text. Set after that was written.
-    pid: AtomicI32,
-}
-
-/// Room in bytes for the longest path and all before it.
-const LONGEST: usize = libc::PATH_MAX as usize + 256;
-
-// SAFETY: the bytes are written only while `pid` is 0, by the one thread that `begin`, `keep` and `take` allow.
-unsafe impl Sync for Text {}
-
-impl Text {
-    /// Makes one without text.
-    const fn none() -> Self {
-        Self {
-            bytes: UnsafeCell::new([0; LONGEST]),
-            pid: AtomicI32::new(0),
-        }
-    }
-
-    /// Writes the variable; `value` writes its value. If there is no room for it there is no text.
-    fn write(&self, pid: libc::pid_t, value: impl FnOnce(&mut &mut [u8]) -> std::io::Result<()>) {
-        self.pid.store(0, Ordering::SeqCst);
-        // SAFETY: nothing reads the bytes while `pid` is 0, and one thread writes, which `begin`, `keep` and `take` ask for.
-        let text = unsafe { &mut *self.bytes.get() };
-        let mut rest = &mut text[..LONGEST - 1];
-        let room = rest.len();
-        let written = rest
-            .write_all(VARIABLE)
-            .and_then(|()| rest.write_all(b"="))
-            .and_then(|()| value(&mut rest));
-        let length = room - rest.len();
-        if written.is_ok() {
-            text[length] = 0;
-            self.pid.store(pid, Ordering::SeqCst);
-        }
-    }
-
-    /// Writes the variable, for the process `of`.
-    fn write_state(&self, of: libc::pid_t, state: &ExecState) {
-        let Location { directory, root } = state.home;
-        let (role, pid) = (state.role.word(), state.pid);
-        let (FileId(device, inode), FileId(root_device, root_inode)) = (directory, root);
-        let (since, Boot { second, id }) = (state.since, state.boot);
-        self.write(of, |rest| {
-            write!(
-                rest,
-                "{role}:{pid}:{device:x}:{inode:x}:{root_device:x}:{root_inode:x}:{since:x}:{second:x}:{id:x}:"
-            )?;
-            rest.write_all(state.path)
-        });
-    }
-
-    /// Returns the text and its process, if there is one.
-    fn get(&self) -> Option<(&'static CStr, libc::pid_t)>
-    where
-        Self: 'static,
-    {
-        let pid = self.pid.load(Ordering::SeqCst);
-        // SAFETY: the text is complete and ends in a zero byte. It is a static, and written again only by a new process
-        // image's first thread or where `take` allows.
-        (pid != 0).then(|| (unsafe { CStr::from_ptr(self.bytes.get().cast()) }, pid))
-    }
-}
-
-impl Text {
-    /// Returns the text if it is for this process.
-    fn of_this_process(&'static self) -> Option<&'static CStr> {
-        let (text, pid) = self.get()?;
-        (pid == sys::getpid()).then_some(text)
-    }
-}
+use crate::sys::{self, clock};
+pub use format::{ExecState, Role};
+use text::Text;
+pub use text::VARIABLE;
 
 /// For an owner.
 static OWNER: Text = Text::none();

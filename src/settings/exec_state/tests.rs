@@ -1,6 +1,7 @@
 //! Tests of the value of the variable, and of what is written into it.
 
 use super::*;
+use crate::sys::fs::FileId;
 use crate::sys::proptest_config::same_each_time;
 use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;

@@ -1,0 +1,40 @@
+//! How far a change of the host's credentials is: the host, the keeper and the thread of `notify` take turns.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How far it is.
+pub static STEP: AtomicU32 = AtomicU32::new(Step::Idle as u32);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Step {
+    Idle,
+    /// A thread of the host's makes a change, or the keeper takes rights back.
+    Changing,
+    /// The keeper starts the thread of `notify`, or ends it.
+    Arming,
+    /// Our threads have rights to take.
+    Made,
+    /// The thread of `notify` has to take them, and then the keeper.
+    Watcher,
+    Keeper,
+    /// All have.
+    Followed,
+}
+
+impl Step {
+    pub fn is_now(self) -> bool {
+        STEP.load(Ordering::SeqCst) == self as u32
+    }
+
+    /// Goes from one step to another, if it is still that one.
+    pub fn change(from: Self, to: Self) -> bool {
+        let (from, to, order) = (from as u32, to as u32, Ordering::SeqCst);
+        STEP.compare_exchange(from, to, order, order).is_ok()
+    }
+}
+
+/// To a step that nobody waits for.
+pub fn go(step: Step) {
+    STEP.store(step as u32, Ordering::SeqCst);
+}

@@ -1,0 +1,79 @@
+//! A process that may inherit the file: what it tells of itself in the memory that all of them share, and what the
+//! kernel says of it.
+
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
+
+use crate::pidfile::fd_passing::Connection;
+use crate::sys::{self, procfs};
+
+#[repr(C)]
+pub struct Candidate {
+    pub pid: AtomicI32,
+    pub kind: AtomicU32,
+    /// Since when it is one, in nanoseconds since boot.
+    pub since: AtomicU64,
+    /// The same in clock ticks.
+    pub started_by: AtomicU64,
+    /// Where its keeper listens; 0: nowhere.
+    pub address: AtomicU32,
+}
+
+/// What a candidate has told of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    pub pid: libc::pid_t,
+    pub kind: Kind,
+    pub since: u64,
+    pub address: u32,
+}
+
+/// As what a process may inherit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// A child of the owner that has called setsid.
+    Leader = 1,
+    /// The first child that a leader has forked, at once.
+    Second,
+    /// With `PIDFILE_FOLLOW=fork`: any forked child.
+    AnyChild,
+    /// A leader beside two others. It does not stand by, and makes the case unclear.
+    ExtraLeader,
+    /// The first child of a child of the owner, where it is this one that has called setsid.
+    GrandchildLeader,
+}
+
+impl Kind {
+    pub fn of(value: u32) -> Option<Self> {
+        let all = [
+            Self::Leader,
+            Self::Second,
+            Self::AnyChild,
+            Self::ExtraLeader,
+            Self::GrandchildLeader,
+        ];
+        all.into_iter().find(|kind| *kind as u32 == value)
+    }
+}
+
+/// What a candidate may get, by what the kernel says of it.
+pub enum Confirmed {
+    /// It began to listen as root, or as the user that this process is: the descriptor of the file too.
+    Equal(Connection),
+    /// It has fewer rights, as a daemon that has given up root and called exec(2): its name in the file, no more.
+    Lesser,
+}
+
+/// Returns what a candidate may get, if the kernel says that it is that process which listens.
+///
+/// Context: keeper.
+pub fn confirm(claimant: Claimant) -> Option<Confirmed> {
+    let (connection, peer) = Connection::to(claimant.pid, claimant.address)?;
+    if peer.pid != claimant.pid {
+        return None;
+    }
+    if peer.uid == 0 || procfs::user(sys::getpid()).is_none_or(|user| user == peer.uid) {
+        return Some(Confirmed::Equal(connection));
+    }
+    Some(Confirmed::Lesser)
+}
