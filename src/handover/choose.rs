@@ -15,7 +15,7 @@ use crate::sys::{self, procfs};
 /// its way to a session, or to its end, a child is busy.
 const REST: u32 = 20;
 /// How many looks in a row find a child that does not run and cannot be interrupted: a busy disk may take that long.
-const BLOCKED: u32 = 200;
+const BLOCKED: u32 = 60;
 /// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
 const AT_WORK: u64 = 50_000_000;
 /// How many looks a thread of the host gets for a fork(2) that is under way.

@@ -122,12 +122,20 @@ fn comes_back(successor: libc::pid_t) -> bool {
 /// only then the successor has the parent that it will keep. systemd asks for it when the launcher is gone, and
 /// would not learn how a child of somebody else's ends (systemd.service(5), PIDFile=). Gives up after [`AT_ONCE`].
 fn wait_for_the_one_between(successor: libc::pid_t) {
+    /// One that ends sleeps now and then, too.
+    const STAYS: u32 = 20;
     let end = clock::now() + AT_ONCE;
     let is_between = |leader: &libc::pid_t| procfs::parent(*leader) == Some(sys::getpid());
+    let mut asleep = 0;
     while clock::now() < end
+        && asleep < STAYS
         && let Some(leader) = procfs::parent(successor).filter(is_between)
-        && !procfs::is_asleep(leader)
     {
+        asleep = if procfs::is_asleep(leader) {
+            asleep + 1
+        } else {
+            0
+        };
         futex::pause(POLL_INTERVAL);
     }
 }

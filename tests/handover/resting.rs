@@ -1,7 +1,9 @@
 //! An owner ends beside a young child that does not run: that one cannot be about to decide, and is not waited for like one that
 //! can.
 
-use crate::common::{Descendants, NOTHING, TestDir, exited, extra_tasks_of, status_line, wait_for};
+use crate::common::{
+    Descendants, NOTHING, TestDir, exited, extra_tasks_of, status_line, wait_for, wait_until_idle,
+};
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -14,6 +16,7 @@ fn child_at_rest_gets_few_looks() {
         let _orphans = Descendants::of(&scene);
         let mut host = scene.host("leaves_a_child").arg(how).spawn_ready();
         assert_eq!(scene.content(), host.pid_line());
+        wait_until_idle(&host);
         let said = host.stdout();
         let child = said.lines().find_map(|line| line.strip_prefix("child "));
         let looks = format!("/proc/{}/", child.unwrap());
