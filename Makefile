@@ -130,7 +130,7 @@ INSTALLED := $(LIB):644:lib/libpidfile.so \
              target/completion/bash:644:share/bash-completion/completions/pidfile-run \
              target/completion/zsh:644:share/zsh/site-functions/_pidfile-run \
              target/completion/fish:644:share/fish/vendor_completions.d/pidfile-run.fish \
-             $(foreach file,README.md CONTRIBUTING.md CHANGELOG.md LICENSE $(wildcard docs/*.md) docs/life-cycle.svg,$(file):644:$(OWN_DOC)/$(file)) \
+             $(foreach file,README.md CONTRIBUTING.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*.svg),$(file):644:$(OWN_DOC)/$(file)) \
              $(foreach file,$(wildcard scripts/examples/*),$(file):755:$(OWN_DOC)/$(file))
 PLACES     = "$(DESTDIR)$(PREFIX)/lib/libpidfile-musl.so" $(foreach file,$(INSTALLED),"$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(file)))")
 

@@ -65,7 +65,7 @@ fn find(directory: &Path, files: &mut Vec<PathBuf>) {
 
 /// Looks at each; once more at those that were not sure, all together.
 fn look_at_all(files: Vec<PathBuf>) -> Vec<(PathBuf, Look)> {
-    let locks = Locks::read();
+    let locks = Locks::unread();
     let glances = files.into_iter().map(|path| {
         let (look, is_sure) = owner::glance(&path, &locks);
         (path, look, is_sure)
@@ -76,7 +76,7 @@ fn look_at_all(files: Vec<PathBuf>) -> Vec<(PathBuf, Look)> {
             break;
         }
         std::thread::sleep(PAUSE);
-        let locks = Locks::read();
+        let locks = Locks::unread();
         for (path, look, is_sure) in looks.iter_mut().filter(|(_, _, is_sure)| !is_sure) {
             (*look, *is_sure) = owner::glance(path, &locks);
         }

@@ -1,5 +1,6 @@
 //! The kernel's table of file locks, proc_locks(5).
 
+use std::cell::OnceCell;
 use std::fs;
 
 use rustix::fs::{Stat, major, minor};
@@ -13,20 +14,30 @@ struct Lock {
     inode: u64,
 }
 
-/// The table at one moment. While others come and go a reader of the table may miss a line.
-pub struct Locks(Vec<Lock>);
+/// The table as it was when it was first asked for. While others come and go a reader of the table may miss a line.
+///
+/// The kernel stops every flock(2) for a reader (fs/locks.c, locks_start), and waits some 8 ms for that. So it is not read
+/// where there is no file.
+pub struct Locks(OnceCell<Vec<Lock>>);
 
 impl Locks {
-    pub fn read() -> Self {
-        let table = fs::read_to_string("/proc/locks").unwrap_or_default();
-        Self(table.lines().filter_map(parse).collect())
+    /// Returns a table that has not been read yet.
+    pub fn unread() -> Self {
+        Self(OnceCell::new())
+    }
+
+    fn table(&self) -> &[Lock] {
+        self.0.get_or_init(|| {
+            let table = fs::read_to_string("/proc/locks").unwrap_or_default();
+            table.lines().filter_map(parse).collect()
+        })
     }
 
     /// Returns who holds the exclusive flock(2) on a file. Some file systems have another device in the table than
     /// stat(2) shows: there the process that the file names counts, and no other.
     pub fn holder(&self, file: &Stat, named: Option<i32>) -> Option<i32> {
         let device = (major(file.st_dev), minor(file.st_dev));
-        let mut same_inode = self.0.iter().filter(|lock| lock.inode == file.st_ino);
+        let mut same_inode = self.table().iter().filter(|lock| lock.inode == file.st_ino);
         let exact = same_inode.clone().find(|lock| lock.device == device);
         exact
             .or_else(|| {

@@ -95,7 +95,7 @@ impl Look {
 pub fn look(path: &Path) -> Look {
     let mut last = None;
     for attempt in 1..=LOOKS {
-        let (look, is_sure) = glance(path, &Locks::read());
+        let (look, is_sure) = glance(path, &Locks::unread());
         if is_sure || attempt == LOOKS {
             return look;
         }
@@ -138,7 +138,7 @@ fn judge(location: &Location, seen: &Seen, named: Option<i32>, locks: &Locks) ->
     if holder.is_none() {
         match is_locked(&seen.file) {
             Ok(false) => return judge_unlocked(location, seen, named),
-            Ok(true) => holder = Locks::read().holder(&seen.stat, named),
+            Ok(true) => holder = Locks::unread().holder(&seen.stat, named),
             Err(errno) => {
                 let why = format!(
                     "cannot be asked for its lock: {}",
