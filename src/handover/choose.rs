@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use crate::handover::lineage;
-use crate::ownership::shared::{
-    self, AT_ONCE, Claimant, Confirmed, Kind, LAUNCH, LOOK, Page, Progress, age,
-};
+use crate::ownership::shared::{self, AT_ONCE, Claimant, Kind, LAUNCH, LOOK, Page, Progress, age};
+use crate::ownership::state;
+use crate::pidfile::fd_passing::Connection;
+use crate::pidfile::instance;
+use crate::sys::fs::FileId;
 use crate::sys::{self, procfs};
 
 /// How many looks in a row find a child that does not run, until it counts as one that has come to rest: on
@@ -33,7 +35,22 @@ pub enum Choice {
     Unclear,
     /// Somebody may be about to change the answer.
     Wait,
-    Successor(Claimant, Confirmed),
+    Successor(Claimant, Gift),
+}
+
+/// What a successor gets.
+pub enum Gift {
+    /// The descriptor of the file, with its lock and the right to write, and the name in the file.
+    File(Connection),
+    /// The name alone. It has the file open itself, and takes the lock when this process has ended.
+    Name,
+}
+
+/// The owner that ends, as far as it matters for its successor.
+#[derive(Clone, Copy)]
+pub struct Leaving {
+    pub file: FileId,
+    pub ending: Ending,
 }
 
 /// What is left of an owner that ends, as far as it matters for its successor.
@@ -143,12 +160,12 @@ fn count(seen: &mut (libc::pid_t, u32), pid: libc::pid_t) -> &mut u32 {
 /// Returns to whom the file of this process, which ends, may pass.
 ///
 /// Context: keeper of the owner. To be asked again after [`LOOK`] if the answer is to wait.
-pub fn successor(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
+pub fn successor(page: &Page, looks: &mut Looks, owner: Leaving) -> Choice {
     let news = page.news();
     if looks.are_pending(page) {
         return Choice::Wait;
     }
-    match among_claimants(page, looks, ending) {
+    match among_claimants(page, looks, owner) {
         // Between the two looks a leader may have forked its second and left, and the second has not said so then.
         Choice::Nobody if page.news() != news || looks.are_pending(page) => Choice::Wait,
         choice => choice,
@@ -156,7 +173,8 @@ pub fn successor(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
 }
 
 /// Returns to whom the file may pass, of those that have decided.
-fn among_claimants(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
+fn among_claimants(page: &Page, looks: &mut Looks, owner: Leaving) -> Choice {
+    let ending = owner.ending;
     let of_kind = |kind: Kind| {
         page.claimants()
             .filter(move |claimant| claimant.kind == kind)
@@ -174,7 +192,7 @@ fn among_claimants(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
         }
     }
     if let Some(last) = children.into_iter().max_by_key(|child| child.since) {
-        return settle(page, looks, last);
+        return settle(page, looks, owner, last);
     }
     let mut leaders: Vec<Claimant> = Vec::new();
     let both = of_kind(Kind::Leader).chain(of_kind(Kind::GrandchildLeader));
@@ -212,7 +230,7 @@ fn among_claimants(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
             return Choice::Unclear;
         }
         [leader] if may_move_on(page, &leader) => return Choice::Wait,
-        [leader] => return settle(page, looks, leader),
+        [leader] => return settle(page, looks, owner, leader),
         // Of a launcher's, one may be a helper that is about to be another program.
         _ if ending == Ending::Plain && !looks.are_settled(&leaders) => return Choice::Wait,
         _ => return Choice::Unclear,
@@ -234,20 +252,24 @@ fn among_claimants(page: &Page, looks: &mut Looks, ending: Ending) -> Choice {
         (Some(second), None) if is_another_program(second.pid) && !is_launcher(&second, ending) => {
             Choice::Unclear
         }
-        (Some(second), None) => settle(page, looks, second),
+        (Some(second), None) => settle(page, looks, owner, second),
         (Some(_), Some(_)) => Choice::Unclear,
         (None, _) => Choice::Nobody,
     }
 }
 
-/// Returns the one that is left, if the kernel confirms it.
-fn settle(page: &Page, looks: &mut Looks, claimant: Claimant) -> Choice {
-    match shared::confirm(claimant) {
-        Some(Confirmed::Lesser) if !is_daemon_of_fewer_rights(claimant.pid) => {
-            return Choice::Unclear;
+/// Returns the one that is left, with what it gets, if the kernel confirms it.
+fn settle(page: &Page, looks: &mut Looks, owner: Leaving, claimant: Claimant) -> Choice {
+    if let Some(confirmed) = shared::confirm(claimant) {
+        let pid = claimant.pid;
+        if confirmed.is_equal || is_daemon_of_a_launcher(pid, owner.ending) {
+            return Choice::Successor(claimant, Gift::File(confirmed.connection));
         }
-        Some(confirmed) => return Choice::Successor(claimant, confirmed),
-        None => {}
+        // The name is worth nothing to one that cannot hold the file: nobody would have the lock, or see the deletion.
+        if is_daemon_of_fewer_rights(pid) && instance::has_open(pid, owner.file) {
+            return Choice::Successor(claimant, Gift::Name);
+        }
+        return Choice::Unclear;
     }
     // A candidate without a keeper is in the middle of exec(2), which ends its threads first and waits for that, or
     // it ends: a keeper that gives up withdraws. Its new image listens again; but that may be a program that has
@@ -260,6 +282,16 @@ fn settle(page: &Page, looks: &mut Looks, claimant: Claimant) -> Choice {
         page.forget(claimant.pid);
     }
     Choice::Wait
+}
+
+/// Returns whether a process that gave up root before its session is what this one was started for: its child, the same
+/// program still, of an owner that has no handler for SIGTERM and leaves soon after it has begun. All of that is the kernel's word, or
+/// memory of this process alone: a worker of a service that has run for a while never gets a descriptor of root's.
+fn is_daemon_of_a_launcher(pid: libc::pid_t, ending: Ending) -> bool {
+    ending != Ending::OfService
+        && state::owner_age() <= LAUNCH
+        && is_child(pid)
+        && procfs::is_as_forked(pid)
 }
 
 /// Returns whether a process of fewer rights is a daemon that has given up root, and not a worker:

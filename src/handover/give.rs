@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::handover::choose::{self, Choice, Ending, Looks};
+use crate::handover::choose::{self, Choice, Ending, Gift, Leaving, Looks};
 use crate::ownership::host_file;
-use crate::ownership::shared::{AT_ONCE, Confirmed, Page, page};
+use crate::ownership::shared::{AT_ONCE, Page, page};
 use crate::ownership::state::{self, Requests};
 use crate::pidfile::fd_passing::Answer;
 use crate::pidfile::status::FileStatus;
@@ -32,6 +32,10 @@ pub fn may_pass_on() -> bool {
 /// Context: keeper of an owner that ends of its own accord.
 pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
     let page = page()?;
+    let owner = Leaving {
+        file: file.id(),
+        ending,
+    };
     let mut looks = Looks::new();
     // Children that mean no good could have us wait for ever.
     for _ in 0..LOOKS {
@@ -39,14 +43,14 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
             break;
         }
         let news = page.news();
-        match choose::successor(page, &mut looks, ending) {
+        match choose::successor(page, &mut looks, owner) {
             Choice::Nobody => break,
             Choice::Unclear => return None,
             Choice::Wait => choose::pause(page, news),
-            Choice::Successor(successor, confirmed) => {
+            Choice::Successor(successor, gift) => {
                 // All of this may take a while. Whoever would be the successor is told.
                 if file.look_until_settled() == FileStatus::Deleted && !host_file::has_removed() {
-                    if let Confirmed::Equal(connection) = confirmed {
+                    if let Gift::File(connection) = gift {
                         connection.tell_deleted();
                     }
                     return None;
@@ -55,7 +59,7 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
                     page.withdraw_offer();
                     continue;
                 }
-                if give(file, successor.pid, &confirmed) {
+                if give(file, successor.pid, &gift) {
                     wait_for_the_one_between(successor.pid);
                     return Some(successor.pid);
                 }
@@ -78,12 +82,12 @@ fn leave_to_the_late(page: &Page) {
 
 /// Makes the file name the successor, and sends it the file if it may have that. Returns whether it is the
 /// successor's from then on; if not, it is as before.
-fn give(file: &PidFile, successor: libc::pid_t, confirmed: &Confirmed) -> bool {
+fn give(file: &PidFile, successor: libc::pid_t, gift: &Gift) -> bool {
     let Some(fd) = file.rename_owner(successor) else {
         return false;
     };
     // One that gets no descriptor finds its name in the file when this process has ended.
-    let Confirmed::Equal(connection) = confirmed else {
+    let Gift::File(connection) = gift else {
         return true;
     };
     if connection.offer(fd, file.parent()).is_ok() {

@@ -18,7 +18,7 @@
 //! | a leader that runs another program, unless the owner is a launcher: it leaves within 10 s, and has no handler for SIGTERM | its executable |
 //! | a grandchild whose parent stays (sshd, su) | the parent lives, and does not run |
 //! | a child at rest or at work | 20 looks find it not running; 50 ms of CPU time |
-//! | one that is not the owner's user, and was not root when it became a candidate | SO_PEERCRED |
+//! | one that is not the owner's user, and was not root when it became a candidate; but a launcher's own child, the same program still, of an owner of less than 10 s without a handler for SIGTERM gets the file (haproxy), and a daemon that has the file open itself gets its name in it | SO_PEERCRED; parent, flags and descriptors in /proc |
 //! | one without a keeper: static, without the library, environment cleared | nobody answers |
 //!
 //! A candidate has a standby keeper from the moment it becomes one. That waits for the owner's end (pidfd_open(2))

@@ -56,24 +56,21 @@ impl Kind {
     }
 }
 
-/// What a candidate may get, by what the kernel says of it.
-pub enum Confirmed {
-    /// It began to listen as root, or as the user that this process is: the descriptor of the file too.
-    Equal(Connection),
-    /// It has fewer rights, as a daemon that has given up root and called exec(2): its name in the file, no more.
-    Lesser,
+/// A candidate of which the kernel says that it is that process which listens.
+pub struct Confirmed {
+    pub connection: Connection,
+    /// It began to listen as root, or as the user that this process is.
+    pub is_equal: bool,
 }
 
-/// Returns what a candidate may get, if the kernel says that it is that process which listens.
+/// Connects to a candidate; returns nothing if the kernel says that another process listens, or none.
 ///
 /// Context: keeper.
 pub fn confirm(claimant: Claimant) -> Option<Confirmed> {
     let (connection, peer) = Connection::to(claimant.pid, claimant.address)?;
-    if peer.pid != claimant.pid {
-        return None;
-    }
-    if peer.uid == 0 || procfs::user(sys::getpid()).is_none_or(|user| user == peer.uid) {
-        return Some(Confirmed::Equal(connection));
-    }
-    Some(Confirmed::Lesser)
+    let is_ours = || procfs::user(sys::getpid()).is_none_or(|user| user == peer.uid);
+    (peer.pid == claimant.pid).then(|| Confirmed {
+        connection,
+        is_equal: peer.uid == 0 || is_ours(),
+    })
 }

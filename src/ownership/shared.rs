@@ -12,7 +12,7 @@ use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
 
 use super::candidate::Candidate;
-pub use super::candidate::{Claimant, Confirmed, Kind, confirm};
+pub use super::candidate::{Claimant, Kind, confirm};
 pub use super::child::Progress;
 use super::child::{Child, Stage};
 
@@ -87,7 +87,7 @@ pub fn is_removed_by_host() -> bool {
     let all = page.claimants();
     let is_confirmed = all
         .filter(|claimant| claimant.pid == pid)
-        .any(|claimant| matches!(confirm(claimant), Some(Confirmed::Equal(_))));
+        .any(|claimant| confirm(claimant).is_some_and(|confirmed| confirmed.is_equal));
     if is_confirmed {
         CONFIRMED_REMOVER.store(pid, Ordering::SeqCst);
         page.removal_seen.store(pid as u32, Ordering::SeqCst);

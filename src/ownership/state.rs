@@ -9,10 +9,10 @@
 //! All accesses are sequentially consistent, because several words are read together: the phase, the owner and the
 //! requests. Loads cost no more that way (on x86-64), and stores are rare.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::sys::{self, futex, raw};
+use crate::sys::{self, clock, futex, raw};
 
 pub use super::phase::Phase;
 pub use super::request::Requests;
@@ -72,8 +72,18 @@ pub fn set_candidate(it_is: bool) {
     CANDIDATE.store(if it_is { sys::getpid() } else { 0 }, Ordering::SeqCst);
 }
 
+/// When this process has become the owner, in nanoseconds since boot.
+static SINCE: AtomicU64 = AtomicU64::new(0);
+
+/// Returns for how long this image of the process has been the owner.
+pub fn owner_age() -> Duration {
+    let since = Duration::from_nanos(SINCE.load(Ordering::SeqCst));
+    clock::now().saturating_sub(since)
+}
+
 /// Makes this process the owner.
 pub fn become_owner() {
+    SINCE.store(clock::now().as_nanos() as u64, Ordering::SeqCst);
     let mut word = ORIGINAL.load(Ordering::SeqCst);
     if word.is_null() {
         word = wiped_on_fork();

@@ -1,9 +1,10 @@
 //! Tells processes that have a keeper, and so are instances of this library, from others.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::fs;
 
 use crate::sys::directory::numbers_in;
+use crate::sys::fs::{FileId, stat};
 
 /// The name of our keeper's thread (pthread_setname_np(3)).
 pub const KEEPER_NAME: &CStr = c"libpidfile";
@@ -15,9 +16,31 @@ pub fn has_keeper(pid: libc::pid_t) -> bool {
 
 /// Returns whether a process has a keeper; `None` if that cannot be seen.
 pub fn keeper_in(pid: libc::pid_t) -> Option<bool> {
+    Some(!keepers_of(pid)?.is_empty())
+}
+
+/// Returns the keeper of a process, by its thread ID.
+fn keepers_of(pid: libc::pid_t) -> Option<Vec<c_int>> {
     let threads = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
-    let threads = numbers_in(&threads).ok()?;
-    let name_of = |thread| fs::read(format!("/proc/{pid}/task/{thread}/comm"));
-    let mut names = threads.into_iter().flat_map(name_of);
-    Some(names.any(|name| name.trim_ascii_end() == KEEPER_NAME.to_bytes()))
+    let mut threads = numbers_in(&threads).ok()?;
+    threads.retain(|thread| {
+        fs::read(format!("/proc/{pid}/task/{thread}/comm"))
+            .is_ok_and(|name| name.trim_ascii_end() == KEEPER_NAME.to_bytes())
+    });
+    Some(threads)
+}
+
+/// Returns whether the keeper of a process has a file open; false if that cannot be seen.
+pub fn has_open(pid: libc::pid_t, file: FileId) -> bool {
+    let leads_to_it = |table: &str, fd: c_int| {
+        let path = CString::new(format!("{table}/{fd}")).unwrap_or_default();
+        stat(&path).is_ok_and(|found| FileId::from(&found) == file)
+    };
+    let keepers = keepers_of(pid).unwrap_or_default().into_iter();
+    let mut tables = keepers.map(|keeper| format!("/proc/{pid}/task/{keeper}/fd"));
+    tables.any(|table| {
+        let path = CString::new(table.as_str()).unwrap_or_default();
+        let fds = numbers_in(&path).unwrap_or_default();
+        fds.into_iter().any(|fd| leads_to_it(&table, fd))
+    })
 }

@@ -12,6 +12,7 @@ pub fn daemons() -> Vec<Daemon> {
         nginx_upgraded(),
         lighttpd(),
         haproxy(),
+        haproxy_in_a_chroot(),
         haproxy_with_a_master(),
         haproxy_as_systemd_starts_it(),
         tinyproxy(),
@@ -103,6 +104,30 @@ listen here
         first: OWN_DIRECTORY,
         usage: Use::Socket(HTTP, b"served"),
         ..A_DAEMON
+    }
+}
+
+/// The child enters the chroot and gives up root, and only then begins its session.
+fn haproxy_in_a_chroot() -> Daemon {
+    Daemon {
+        name: "haproxy -D, in a chroot",
+        configuration: "
+global
+    user nobody
+    group nogroup
+    chroot DATA/jail
+defaults
+    mode http
+    timeout client 9s
+    timeout server 9s
+    timeout connect 9s
+listen here
+    bind unix@DATA/socket
+    http-request return status 200 content-type text/plain string served
+",
+        first: "mkdir DATA/jail",
+        file: File::Empty,
+        ..haproxy()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Daemons, and launchers, that give up rights on their way: they are root no more, or cannot see the file any more.
 
 use crate::common::{
-    Descendant, Descendants, SHAPES, TestDir, daemonize, end_daemon, exited, killed_by,
+    Descendant, Descendants, NOTHING, SHAPES, TestDir, daemonize, end_daemon, exited, killed_by,
     status_line, tasks_of, wait_for,
 };
 use std::fs;
@@ -147,6 +147,57 @@ fn launcher_dropping_root_first_hands_over() {
             }
         }
     }
+}
+
+/// haproxy does so: the keeper of such a daemon is never root, and in a chroot it never finds the path. It gets the
+/// descriptor from the launcher: the lock, the deletion, and the right to empty the file.
+#[test]
+#[ignore = "needs root"]
+fn child_without_root_begins_its_session_and_inherits() {
+    for waiting in ["", "pipe"] {
+        for way in ["root", "chroot"] {
+            for end in [0, libc::SIGTERM, libc::SIGINT, libc::SIGQUIT] {
+                let scene = TestDir::new();
+                let _orphans = Descendants::of(&scene);
+                let data = scene.path("data");
+                let gives_up: &[&str] = match way {
+                    "root" => &["drop root"],
+                    _ => &["chroot", data.to_str().unwrap(), "drop root"],
+                };
+                let before = ["wait for", waiting, "fork"];
+                let steps = [&before[..], gives_up, &["setsid"]].concat();
+                let daemon = daemonize(&scene, &steps);
+                if end == 0 {
+                    end_daemon(&scene, daemon, 0, &steps);
+                } else {
+                    leaves_an_empty_file(&scene, daemon, end, &steps);
+                }
+            }
+        }
+    }
+}
+
+/// A service that ends is no launcher: a worker of it that has given up root, and begins a session, is named by nobody. It
+/// could not even hold the file.
+#[test]
+#[ignore = "needs root"]
+fn confined_worker_of_a_service_gets_nothing() {
+    let scene = TestDir::new();
+    let orphans = Descendants::of(&scene);
+    let data = scene.path("data");
+    let confined = ["chroot", data.to_str().unwrap(), "drop root", "setsid"];
+    let steps = [
+        &["catch SIGTERM", "wait for", "pipe", "fork"],
+        &confined[..],
+    ]
+    .concat();
+    let ended = scene.host("daemonizes").args(&steps).run();
+    assert_eq!(ended.status, exited(0), "{ended:?}");
+    assert_eq!(scene.leftovers(), NOTHING);
+    let worker = Descendant::new(orphans.children()[0]);
+    worker.signal(libc::SIGINT);
+    assert_eq!(worker.wait(), exited(0));
+    assert_eq!(scene.leftovers(), NOTHING);
 }
 
 /// A deletion is also seen by a daemon that cannot look at the path any more.
