@@ -22,6 +22,7 @@ const STACK: usize = 8 * 1024;
 /// pause between two looks in milliseconds. A process that takes over a stale file holds it for an instant.
 const LOOKS: usize = 200;
 const PAUSE: usize = 5;
+
 #[repr(C, align(4096))]
 struct Place {
     stack: UnsafeCell<[u8; STACK]>,
@@ -98,6 +99,9 @@ fn guard_file(orders: &Orders) -> ! {
         if pidfd >= 0 && parent != owner {
             call(libc::SYS_close, [pidfd as usize]);
             pidfd = -1;
+        } else if pidfd < 0 && parent == owner {
+            // No memory or no file left in the machine: one whose end is not seen is not guarded.
+            end();
         }
         unmap_host(orders);
         let mut looks = 0;
@@ -112,6 +116,9 @@ fn guard_file(orders: &Orders) -> ! {
                 Next::Successor(pid) => {
                     owner = pid;
                     pidfd = call(libc::SYS_pidfd_open, [pid as usize]);
+                    if pidfd < 0 && pidfd != -(libc::ESRCH as isize) {
+                        end();
+                    }
                 }
                 Next::Held if looks < LOOKS => {
                     looks += 1;
