@@ -147,6 +147,9 @@ fn host_sees_no_child() {
     }
 }
 
+/// capabilities(7).
+const CAP_SYS_RESOURCE: u32 = 24;
+
 #[test]
 fn guard_holds_nothing_of_host() {
     let scene = TestDir::new();
@@ -167,6 +170,16 @@ fn guard_holds_nothing_of_host() {
     assert_eq!(fields[3], guard.pid.to_string(), "session");
     assert_eq!(status_line(guard.pid, "Name"), "pidfile-guard");
     assert_eq!(link("cwd"), Path::new("/"));
+    // With CAP_SYS_RESOURCE alone; else it is the host's.
+    let may_change = status_line(host.pid(), "CapEff");
+    let may_change = u64::from_str_radix(&may_change, 16).unwrap() & (1 << CAP_SYS_RESOURCE) != 0;
+    let score = |pid| fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
+    let expected = if may_change {
+        "-1000\n"
+    } else {
+        &score(host.pid())
+    };
+    assert_eq!(score(guard.pid), expected);
     let fds = fds_of(guard.pid);
     assert!(
         fds.values().all(|fd| fd == Path::new("anon_inode:[pidfd]")) && fds.len() <= 1,
