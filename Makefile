@@ -51,6 +51,7 @@ torture: ## make every system call fail, and race thousands of times, some 20 mi
 	@scripts/setup build run test
 	@$(MAKE) --no-print-directory all c-tests
 	@$(NOW) scripts/test --features torture --test torture $(T) -- --nocapture
+	@test -n "$(T)" || $(NOW) scripts/test --features torture --test endings many_owners
 
 test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
 	@scripts/setup build test cpython

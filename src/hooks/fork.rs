@@ -288,12 +288,15 @@ unsafe extern "C" fn in_child_at_last() {
 /// Set in a forked child that has confined itself.
 static IS_CONFINED: AtomicBool = AtomicBool::new(false);
 
-/// Records that this process is about to filter its system calls (seccomp(2)). A forked child that does so before it begins
-/// a session is a worker: it makes no call more than without the library.
-pub fn confined() {
-    if state::owner() != 0 && !state::may_be_owner() && !state::is_candidate() {
-        IS_CONFINED.store(true, Ordering::SeqCst);
-    }
+/// Returns whether this process is a forked child that takes no part. If such a one filters its system calls (seccomp(2))
+/// before it begins a session, it is a worker.
+pub fn may_be_worker() -> bool {
+    state::owner() != 0 && !state::may_be_owner() && !state::is_candidate()
+}
+
+/// Records that this process has confined itself: it makes no call more than without the library. Makes none itself.
+pub fn is_confined() {
+    IS_CONFINED.store(true, Ordering::SeqCst);
 }
 
 /// This process has called setsid(2).

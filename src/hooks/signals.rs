@@ -50,7 +50,7 @@ unsafe fn change(
 }
 
 /// prctl(2). A host that is about to catch its own system calls catches those of our handlers too: see [`dispatch`]. One that
-/// is about to filter them may allow none of ours: see [`fork::confined`].
+/// is about to filter them may allow none of ours: see [`fork::is_confined`].
 ///
 /// libc declares it with a variable number of arguments, which are passed as these are.
 ///
@@ -66,9 +66,8 @@ pub unsafe extern "C-unwind" fn prctl(
     fifth: c_ulong,
 ) -> c_int {
     const SET_SYSCALL_USER_DISPATCH: c_int = 59;
-    if option == libc::PR_SET_SECCOMP {
-        fork::confined();
-    }
+    // Before the call: after it this process may know no other.
+    let confines = option == libc::PR_SET_SECCOMP && guarded(false, fork::may_be_worker);
     if option == SET_SYSCALL_USER_DISPATCH && state::owner() != 0 {
         guarded((), || {
             if !dispatch::expect() {
@@ -77,7 +76,12 @@ pub unsafe extern "C-unwind" fn prctl(
         });
     }
     // SAFETY: the caller's promise.
-    unsafe { next::prctl(option, second, third, fourth, fifth) }
+    let result = unsafe { next::prctl(option, second, third, fourth, fifth) };
+    // One that only asks whether there are filters gets an error.
+    if confines && result == 0 {
+        fork::is_confined();
+    }
+    result
 }
 
 /// The signals for which siginterrupt(3) wants no restart of interrupted system calls.

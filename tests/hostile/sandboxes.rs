@@ -1,7 +1,8 @@
 //! Sandboxes that refuse what we would like to do.
 
 use crate::common::{
-    HostCommand, Mode, NOTHING, Process, TestDir, exited, fds_of, killed_by, library,
+    Descendants, HostCommand, Mode, NOTHING, Process, TestDir, daemonize, end_daemon, exited,
+    fds_of, killed_by, library,
 };
 use std::ffi::OsStr;
 
@@ -171,4 +172,14 @@ fn child_in_its_own_sandbox_makes_no_more_calls() {
             }
         }
     }
+}
+
+/// A daemon that only asks whether the kernel has filters confines nothing.
+#[test]
+fn child_that_asks_for_filters_inherits() {
+    let scene = TestDir::new();
+    let _orphans = Descendants::of(&scene);
+    let steps = ["wait for", "pipe", "fork", "ask for filters", "setsid"];
+    let daemon = daemonize(&scene, &steps);
+    end_daemon(&scene, daemon, 0, &steps);
 }

@@ -6,8 +6,9 @@
 //! empty mask, as of a disposition that nobody has touched. (What a program has set together with SIG_DFL means
 //! nothing to the kernel, and no program was found that reads it back.)
 //!
-//! "The kernel's handler is ours" is the whole state. So it is right in a forked child, in a vfork child, and when a
-//! handler interrupts us at any point.
+//! "The kernel's handler is ours" is the whole state. So it is right in a vfork child, and when a handler interrupts us at
+//! any point. A forked child has nothing to give up: the fork handler restores the defaults there, and a child that may
+//! inherit the file gets our handlers again.
 //!
 //! # Which signals
 //!
