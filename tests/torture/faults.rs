@@ -4,12 +4,9 @@
 //!
 //! `make test` takes a sample of this, `make torture` all of it.
 
-use crate::common::{
-    NOTHING, Process, TestDir, calls_in, exited, killed_by, trace, wait_for, wait_until_idle,
-};
+use crate::common::{NOTHING, TestDir, calls_in, exited, killed_by, trace, wait_for};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitStatus;
@@ -17,246 +14,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+mod calls;
+mod lives;
+
+use calls::{CALLS, NEVER_FAIL};
+use lives::{End, LIVES, Life};
+
 /// How many there are in a sample.
 const SAMPLE: usize = 100;
-
-/// The system calls that fail in real life, and how: for want of memory, of descriptors, of threads, of space, of
-/// privileges, in a sandbox, on an old kernel, in a strange file system.
-const CALLS: &[(&str, &[&str])] = &[
-    (
-        "openat",
-        &[
-            "EMFILE",
-            "ENFILE",
-            "ENOMEM",
-            "EACCES",
-            "EPERM",
-            "EINTR",
-            "EIO",
-            "ENOENT",
-            "ELOOP",
-            "ENOSPC",
-            "EDQUOT",
-            "EROFS",
-            "ESTALE",
-            "EOPNOTSUPP",
-        ],
-    ),
-    (
-        "linkat",
-        &[
-            "EPERM", "EACCES", "ENOSPC", "EDQUOT", "EXDEV", "ENOENT", "EEXIST", "EIO", "EROFS",
-            "ESTALE",
-        ],
-    ),
-    ("link", &["EPERM", "EMLINK", "EEXIST"]),
-    (
-        "renameat2",
-        &[
-            "EINVAL", "ENOSYS", "EACCES", "EPERM", "EEXIST", "ENOSPC", "EIO", "ESTALE",
-        ],
-    ),
-    (
-        "unlink",
-        &[
-            "EACCES", "EPERM", "EROFS", "EBUSY", "ENOENT", "EIO", "ESTALE",
-        ],
-    ),
-    (
-        "flock",
-        &["ENOLCK", "EINTR", "EAGAIN", "EOPNOTSUPP", "ENOMEM"],
-    ),
-    ("read", &["EIO", "EINTR", "ENOMEM"]),
-    ("pread64", &["EIO", "ESTALE"]),
-    ("write", &["ENOSPC", "EINTR", "EPIPE", "EAGAIN", "EIO"]),
-    ("pwrite64", &["ENOSPC", "EDQUOT", "EFBIG", "EIO", "ESTALE"]),
-    ("ftruncate", &["EIO", "EPERM", "EROFS"]),
-    ("truncate", &["EIO", "EACCES", "EROFS"]),
-    ("fchmod", &["EPERM", "EROFS", "EIO"]),
-    ("fstat", &["EIO", "ESTALE"]),
-    ("stat", &["EIO", "EACCES", "ESTALE", "ENOMEM"]),
-    ("lstat", &["EIO", "EACCES", "ESTALE", "ENOMEM"]),
-    ("newfstatat", &["EIO", "EACCES", "ESTALE", "ENOMEM"]),
-    ("statx", &["EIO", "EACCES", "ENOSYS"]),
-    ("fstatfs", &["EIO", "ENOSYS"]),
-    ("statfs", &["EIO", "ENOSYS", "EACCES"]),
-    ("readlink", &["EACCES", "ENOENT"]),
-    ("getdents64", &["EIO", "EACCES"]),
-    ("close", &["EIO", "EINTR"]),
-    ("close_range", &["ENOSYS", "EPERM", "EMFILE", "ENOMEM"]),
-    ("unshare", &["EPERM", "ENOMEM", "ENOSYS"]),
-    ("clone", &["EAGAIN", "ENOMEM"]),
-    ("clone3", &["ENOSYS", "EAGAIN", "ENOMEM", "EPERM"]),
-    ("inotify_init1", &["EMFILE", "ENFILE", "ENOMEM", "ENOSYS"]),
-    (
-        "inotify_add_watch",
-        &["ENOSPC", "ENOMEM", "EACCES", "ENOENT", "ESTALE"],
-    ),
-    ("inotify_rm_watch", &["EINVAL"]),
-    ("epoll_create1", &["EMFILE", "ENFILE", "ENOMEM"]),
-    ("epoll_ctl", &["ENOMEM", "ENOSPC"]),
-    ("epoll_wait", &["EINTR"]),
-    ("epoll_pwait", &["EINTR"]),
-    (
-        "unlinkat",
-        &[
-            "EACCES", "EPERM", "EROFS", "EBUSY", "ENOENT", "EIO", "ESTALE",
-        ],
-    ),
-    ("readlinkat", &["EACCES", "ENOENT"]),
-    ("accept4", &["EMFILE", "ENFILE", "EINTR"]),
-    ("recvmsg", &["EINTR"]),
-    ("recvfrom", &["EINTR"]),
-    ("bind", &["EADDRINUSE", "EPERM"]),
-    ("listen", &["EADDRINUSE"]),
-    ("connect", &["ECONNREFUSED", "EPERM"]),
-    ("ppoll", &["EINTR", "ENOMEM"]),
-    ("getpgid", &["EPERM", "ESRCH"]),
-    ("getsid", &["EPERM", "ESRCH"]),
-    ("eventfd2", &["EMFILE", "ENFILE", "ENOMEM"]),
-    ("fcntl", &["EMFILE", "EINVAL"]),
-    ("mmap", &["ENOMEM", "EAGAIN", "EPERM"]),
-    ("mprotect", &["ENOMEM", "EACCES"]),
-    ("madvise", &["EINVAL", "ENOMEM"]),
-    ("socket", &["EMFILE", "EAFNOSUPPORT", "EPERM"]),
-    ("sendmsg", &["EAGAIN", "ECONNREFUSED", "EPERM"]),
-    ("pidfd_open", &["EMFILE", "ENOMEM", "EPERM", "ENOSYS"]),
-    ("pidfd_getfd", &["EPERM", "EMFILE", "ENOSYS"]),
-    ("poll", &["EINTR", "ENOMEM"]),
-    ("prctl", &["EPERM", "EINVAL"]),
-    ("futex_waitv", &["ENOSYS", "EPERM", "EINTR", "ENOMEM"]),
-    ("rt_tgsigqueueinfo", &["EAGAIN", "EPERM", "ENOSYS"]),
-    ("tgkill", &["EAGAIN", "EPERM"]),
-    ("getrandom", &["ENOSYS", "EINTR"]),
-];
-
-/// The others: they cannot fail the way that we make them, or libc makes them and trusts in them, or they are the host's.
-const NEVER_FAIL: &[&str] = &[
-    "brk",
-    "exit",
-    "exit_group",
-    "futex",
-    "geteuid",
-    "getpid",
-    "getppid",
-    "gettid",
-    "kill",
-    "munmap",
-    "readv",
-    "restart_syscall",
-    "rseq",
-    "rt_sigaction",
-    "rt_sigpending",
-    "rt_sigprocmask",
-    "rt_sigreturn",
-    "rt_sigtimedwait",
-    "set_robust_list",
-    "writev",
-];
-
-/// How an owner lives, and makes such calls.
-struct Life {
-    name: &'static str,
-    settings: &'static [(&'static str, &'static str)],
-    /// What is wrong all the time.
-    always: Option<&'static str>,
-    finds_a_stale_file: bool,
-    plot: Plot,
-}
-
-/// Makes the host come to an end, and tells to which.
-type Plot = fn(&TestDir, &Process) -> Fate;
-
-enum Fate {
-    EndOfInput,
-    Signal(i32),
-}
-
-const PLAIN: Life = Life {
-    name: "ends at once",
-    settings: &[],
-    always: None,
-    finds_a_stale_file: false,
-    plot: |_, _| Fate::EndOfInput,
-};
-
-const LIVES: &[Life] = &[
-    PLAIN,
-    // One that ends before the file is watched makes fewer calls, and other ones.
-    Life {
-        name: "ends when all is calm",
-        plot: |_, host| {
-            wait_until_idle(host);
-            Fate::EndOfInput
-        },
-        ..PLAIN
-    },
-    Life {
-        name: "is deleted",
-        plot: is_deleted,
-        ..PLAIN
-    },
-    Life {
-        name: "is ended by a signal",
-        plot: |_, host| {
-            wait_until_idle(host);
-            if host.is_running() {
-                host.signal(libc::SIGTERM);
-            }
-            Fate::Signal(libc::SIGTERM)
-        },
-        ..PLAIN
-    },
-    Life {
-        name: "finds a stale file",
-        finds_a_stale_file: true,
-        settings: &[("PIDFILE_EXE", "stops_before_constructors")],
-        ..PLAIN
-    },
-    Life {
-        name: "has no thread",
-        settings: &[("PIDFILE_WATCH", "off")],
-        finds_a_stale_file: true,
-        ..PLAIN
-    },
-    Life {
-        name: "polls, and is deleted",
-        settings: &[("PIDFILE_WATCH", "poll")],
-        plot: is_deleted,
-        ..PLAIN
-    },
-    Life {
-        name: "cannot make a file without a name, and tells the system's log all that happens",
-        always: Some("linkat:error=EXDEV"),
-        settings: &[("PIDFILE_LOG", "syslog")],
-        ..PLAIN
-    },
-    Life {
-        name: "is on an old kernel, and is deleted",
-        always: Some("close_range:error=ENOSYS"),
-        plot: is_deleted,
-        ..PLAIN
-    },
-];
-
-/// Either a deletion ends the program, or it was said at the start that it would not.
-fn is_deleted(scene: &TestDir, host: &Process) -> Fate {
-    wait_until_idle(host);
-    if has_been_told(scene, host) {
-        return Fate::EndOfInput;
-    }
-    match fs::remove_file(scene.pidfile()) {
-        Err(error) if error.kind() != ErrorKind::NotFound => panic!("{error}"),
-        _ => Fate::Signal(libc::SIGTERM),
-    }
-}
-
-/// Whether somebody can know that there is no PID file, or none that is watched. As strace lets a call fail in each thread,
-/// it may be that stderr cannot be used either; the system's log is the next place.
-fn has_been_told(scene: &TestDir, host: &Process) -> bool {
-    let calls = fs::read_to_string(scene.path("out/strace")).unwrap_or_default();
-    !host.stderr().is_empty() || calls.contains("/dev/log")
-}
 
 fn stale() -> String {
     format!("{}\n", i32::MAX)
@@ -290,8 +55,8 @@ fn live(scene: &TestDir, life: &Life, fault: Option<&str>) -> Remains {
             "the host is in its main function",
         );
         match (life.plot)(scene, host) {
-            Fate::EndOfInput => host.close_stdin(),
-            Fate::Signal(signal) => should_be = killed_by(signal),
+            End::EndOfInput => host.close_stdin(),
+            End::Signal(signal) => should_be = killed_by(signal),
         }
     });
     Remains {
