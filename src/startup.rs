@@ -5,7 +5,7 @@ mod descent;
 use once_cell::sync::OnceCell;
 
 use crate::endings::{self, last_thread, main_thread, signals};
-use crate::hooks::{self, fork};
+use crate::hooks::{self, candidate, fork};
 use crate::ownership::host_file;
 use crate::ownership::owned_file::Claim;
 use crate::ownership::state;
@@ -192,7 +192,7 @@ fn stand_by_again(config: &'static Config) {
     at_the_end();
     exec_state::take(Role::Standby);
     fork::register(config);
-    fork::resume(config);
+    candidate::resume(config);
 }
 
 /// Registers what runs when the process ends.

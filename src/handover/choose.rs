@@ -6,22 +6,21 @@
 use std::time::Duration;
 
 use crate::handover::lineage;
-use crate::ownership::shared::{self, AT_ONCE, Claimant, Kind, LAUNCH, LOOK, Page, Progress, age};
-use crate::ownership::state;
+use crate::handover::looks::{LOOK, Looks, REST};
+use crate::handover::relation::{
+    Ending, age_of, is_another_program, is_child, is_daemon_of_a_launcher,
+    is_daemon_of_fewer_rights, is_launcher,
+};
+use crate::ownership::candidate::{Claimant, Kind, confirm};
+use crate::ownership::shared::{LAUNCH, SharedState};
 use crate::pidfile::fd_passing::Connection;
 use crate::pidfile::instance;
 use crate::sys::fs::FileId;
-use crate::sys::{self, procfs};
+use crate::sys::{self, clock, procfs};
 
-/// How many looks in a row find a child that does not run, until it counts as one that has come to rest: on
-/// its way to a session, or to its end, a child is busy.
-const REST: u32 = 20;
-/// How many looks in a row find a child that does not run and cannot be interrupted: a busy disk may take that long.
-const BLOCKED: u32 = 60;
-/// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
-const AT_WORK: u64 = 50_000_000;
-/// How many looks a thread of the host gets for a fork(2) that is under way.
-const FORKING: u32 = 50;
+/// Within this time of forking its second a leader leaves. In the life of a daemon there is more between its first child and
+/// its end. Where the leader has no handler for a signal it is not a service yet, and has [`LAUNCH`]: it may have been frozen.
+pub const AT_ONCE: Duration = Duration::from_secs(1);
 /// A leader that was made just now gets so long to fork a second, and then so long to leave: the file
 /// shall not name a process that is about to end, if that can be helped. If not, that one hands it on.
 const FORKING_ON: Duration = Duration::from_millis(1);
@@ -53,130 +52,30 @@ pub struct Leaving {
     pub ending: Ending,
 }
 
-/// What is left of an owner that ends, as far as it matters for its successor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It has no handler for a signal by which one ends programs: it may be a launcher.
-    Plain,
-    /// It has a handler for SIGINT or SIGQUIT, or waits for one of them.
-    OfInteractive,
-    /// It has a handler for SIGTERM, or waits for that.
-    OfService,
-}
-
-/// What was seen of children that have not decided.
-pub struct Looks {
-    /// In a row, how often the child in a place did not run, and which child that was.
-    at_rest: [(libc::pid_t, u32); 64],
-    /// The same of a child that has forked a candidate.
-    between: (libc::pid_t, u32),
-    /// In a row, how often a successor had no keeper, and was not about to have one.
-    alone: u32,
-    /// In a row, how often none of several leaders was on its way.
-    together: u32,
-}
-
-impl Looks {
-    pub fn new() -> Self {
-        Self {
-            at_rest: [(0, 0); 64],
-            between: (0, 0),
-            alone: 0,
-            together: 0,
-        }
-    }
-
-    /// Returns whether all these leaders have come to rest, or to their work: a helper may yet call exec(2).
-    fn are_settled(&mut self, leaders: &[Claimant]) -> bool {
-        let is_on_its_way = |leader: &Claimant| {
-            procfs::is_as_forked(leader.pid)
-                && procfs::is_runnable(leader.pid)
-                && procfs::cpu_time(leader.pid).is_none_or(|time| time < AT_WORK)
-        };
-        let is_any = leaders.iter().any(is_on_its_way);
-        self.together = if is_any { 0 } else { self.together + 1 };
-        self.together >= REST
-    }
-
-    /// Looks at all children once. Returns whether one may still be on its way to a session.
-    pub fn are_pending(&mut self, page: &Page) -> bool {
-        let mut are_pending = false;
-        for (place, progress, born) in page.undecided() {
-            let Some(seen) = self.at_rest.get_mut(place) else {
-                continue;
-            };
-            let at_rest = count(seen, progress.pid());
-            *at_rest += 1;
-            let is_pending = match progress {
-                Progress::Expected => *at_rest < FORKING,
-                // On a busy machine that takes a while. One that was ended before never tells.
-                Progress::Unseen => age(born) <= LAUNCH,
-                Progress::Undecided(pid) if !procfs::is_as_forked(pid) => {
-                    page.has_decided(place, progress);
-                    true
-                }
-                Progress::Undecided(pid) if procfs::is_runnable(pid) => {
-                    *at_rest = 0;
-                    procfs::cpu_time(pid).is_none_or(|time| time < AT_WORK)
-                }
-                // It reads or writes a disk, or waits in vfork(2).
-                Progress::Undecided(pid) if procfs::is_blocked(pid) => *at_rest < BLOCKED,
-                Progress::Undecided(_) => *at_rest < REST,
-                Progress::Deciding(pid) if !procfs::is_running(pid) => {
-                    page.has_decided(place, progress);
-                    false
-                }
-                // It starts a thread, and waits for that.
-                Progress::Deciding(pid) if !procfs::is_stopped(pid) => {
-                    *at_rest = 0;
-                    true
-                }
-                Progress::Deciding(_) => *at_rest < REST,
-            };
-            are_pending |= is_pending;
-        }
-        are_pending
-    }
-
-    /// Looks at a child that has forked a candidate. Returns whether it may be about to leave: one that has come to rest
-    /// stays, as a worker that has a session below it.
-    fn may_leave(&mut self, between: libc::pid_t) -> bool {
-        let at_rest = count(&mut self.between, between);
-        // One that ends does not sleep.
-        let rests = procfs::is_asleep(between) || procfs::is_stopped(between);
-        *at_rest = if rests { *at_rest + 1 } else { 0 };
-        *at_rest < REST
-    }
-}
-
-/// Returns the counter for a process, which begins anew if it was another's.
-fn count(seen: &mut (libc::pid_t, u32), pid: libc::pid_t) -> &mut u32 {
-    if seen.0 != pid {
-        *seen = (pid, 0);
-    }
-    &mut seen.1
-}
-
 /// Returns to whom the file of this process, which ends, may pass.
 ///
 /// Context: keeper of the owner. To be asked again after [`LOOK`] if the answer is to wait.
-pub fn successor(page: &Page, looks: &mut Looks, owner: Leaving) -> Choice {
-    let news = page.news();
-    if looks.are_pending(page) {
+pub fn successor(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> Choice {
+    let news = shared.children.news();
+    if looks.are_pending(shared) {
         return Choice::Wait;
     }
-    match among_claimants(page, looks, owner) {
+    match among_claimants(shared, looks, owner) {
         // Between the two looks a leader may have forked its second and left, and the second has not said so then.
-        Choice::Nobody if page.news() != news || looks.are_pending(page) => Choice::Wait,
+        Choice::Nobody if shared.children.news() != news || looks.are_pending(shared) => {
+            Choice::Wait
+        }
         choice => choice,
     }
 }
 
 /// Returns to whom the file may pass, of those that have decided.
-fn among_claimants(page: &Page, looks: &mut Looks, owner: Leaving) -> Choice {
+fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> Choice {
     let ending = owner.ending;
     let of_kind = |kind: Kind| {
-        page.claimants()
+        shared
+            .candidates
+            .claimants()
             .filter(move |claimant| claimant.kind == kind)
     };
     // A grandchild inherits from the one between, if that one lives: a worker of a daemon does not.
@@ -185,14 +84,14 @@ fn among_claimants(page: &Page, looks: &mut Looks, owner: Leaving) -> Choice {
         match procfs::parent(child.pid).filter(|parent| is_child(*parent)) {
             None => children.push(child),
             // One that leaves is no candidate any more.
-            Some(between) if !page.knows(between) && looks.may_leave(between) => {
+            Some(between) if !shared.candidates.knows(between) && looks.may_leave(between) => {
                 return Choice::Wait;
             }
             Some(_) => {}
         }
     }
     if let Some(last) = children.into_iter().max_by_key(|child| child.since) {
-        return settle(page, looks, owner, last);
+        return settle(shared, looks, owner, last);
     }
     let mut leaders: Vec<Claimant> = Vec::new();
     let both = of_kind(Kind::Leader).chain(of_kind(Kind::GrandchildLeader));
@@ -229,8 +128,8 @@ fn among_claimants(page: &Page, looks: &mut Looks, owner: Leaving) -> Choice {
         [leader] if is_another_program(leader.pid) && !is_launcher(&leader, ending) => {
             return Choice::Unclear;
         }
-        [leader] if may_move_on(page, &leader) => return Choice::Wait,
-        [leader] => return settle(page, looks, owner, leader),
+        [leader] if may_move_on(shared, &leader) => return Choice::Wait,
+        [leader] => return settle(shared, looks, owner, leader),
         // Of a launcher's, one may be a helper that is about to be another program.
         _ if ending == Ending::Plain && !looks.are_settled(&leaders) => return Choice::Wait,
         _ => return Choice::Unclear,
@@ -252,15 +151,15 @@ fn among_claimants(page: &Page, looks: &mut Looks, owner: Leaving) -> Choice {
         (Some(second), None) if is_another_program(second.pid) && !is_launcher(&second, ending) => {
             Choice::Unclear
         }
-        (Some(second), None) => settle(page, looks, owner, second),
+        (Some(second), None) => settle(shared, looks, owner, second),
         (Some(_), Some(_)) => Choice::Unclear,
         (None, _) => Choice::Nobody,
     }
 }
 
 /// Returns the one that is left, with what it gets, if the kernel confirms it.
-fn settle(page: &Page, looks: &mut Looks, owner: Leaving, claimant: Claimant) -> Choice {
-    if let Some(confirmed) = shared::confirm(claimant) {
+fn settle(shared: &SharedState, looks: &mut Looks, owner: Leaving, claimant: Claimant) -> Choice {
+    if let Some(confirmed) = confirm(claimant) {
         let pid = claimant.pid;
         if confirmed.is_equal || is_daemon_of_a_launcher(pid, owner.ending) {
             return Choice::Successor(claimant, Gift::File(confirmed.connection));
@@ -279,62 +178,25 @@ fn settle(page: &Page, looks: &mut Looks, owner: Leaving, claimant: Claimant) ->
     looks.alone = if is_on_its_way { 0 } else { looks.alone + 1 };
     if looks.alone > REST {
         looks.alone = 0;
-        page.forget(claimant.pid);
+        shared.candidates.forget(claimant.pid);
     }
     Choice::Wait
 }
 
-/// Returns whether a process that gave up root before its session is what this one was started for: its child, the same
-/// program still, of an owner that has no handler for SIGTERM and leaves soon after it has begun. All of that is the kernel's word, or
-/// memory of this process alone: a worker of a service that has run for a while never gets a descriptor of root's.
-fn is_daemon_of_a_launcher(pid: libc::pid_t, ending: Ending) -> bool {
-    ending != Ending::OfService
-        && state::owner_age() <= LAUNCH
-        && is_child(pid)
-        && procfs::is_as_forked(pid)
-}
-
-/// Returns whether a process of fewer rights is a daemon that has given up root, and not a worker:
-/// it is outside of this process's session, or the one child of a launcher that has begun the session itself.
-fn is_daemon_of_fewer_rights(pid: libc::pid_t) -> bool {
-    let [theirs, ours] = [pid, sys::getpid()].map(procfs::session);
-    theirs.is_some() && theirs != ours
-        || lineage::forked_as_leader() == Some(1) && !procfs::is_as_forked(pid)
-}
-
-fn age_of(claimant: &Claimant) -> Duration {
-    age(claimant.since)
-}
-
-/// Whether a process is a child of this one.
-fn is_child(pid: libc::pid_t) -> bool {
-    procfs::parent(pid) == Some(sys::getpid())
-}
-
-/// Whether a process has called exec(2), and runs another program than this one.
-fn is_another_program(pid: libc::pid_t) -> bool {
-    !procfs::is_as_forked(pid) && procfs::program(pid) != procfs::program(sys::getpid())
-}
-
-/// Whether this process is nothing but a launcher: it leaves soon after its daemon has begun its session.
-fn is_launcher(daemon: &Claimant, ending: Ending) -> bool {
-    ending != Ending::OfService && age_of(daemon) <= LAUNCH
-}
-
-/// Whether a leader may be about to leave its work to a second.
-fn may_move_on(page: &Page, leader: &Claimant) -> bool {
-    let seconds = page.claimants();
+/// Returns whether a leader may be about to leave its work to a second.
+fn may_move_on(shared: &SharedState, leader: &Claimant) -> bool {
+    let seconds = shared.candidates.claimants();
     let seconds = seconds.filter(|second| second.kind == Kind::Second);
-    let births = page.undecided().map(|(_, _, born)| born);
+    let births = shared.children.undecided().map(|(_, _, born)| born);
     let later = seconds.map(|second| second.since).chain(births);
     match later.filter(|born| *born > leader.since).max() {
-        Some(born) => age(born) < LEAVING,
+        Some(born) => clock::age(born) < LEAVING,
         // One that sleeps has other things to do.
         None => age_of(leader) < FORKING_ON && !procfs::is_asleep(leader.pid),
     }
 }
 
-/// Pause between two questions.
-pub fn pause(page: &Page, news: u32) {
-    page.wait_for_news(news, LOOK);
+/// Pauses between two questions; returns at once when there is news.
+pub fn pause(shared: &SharedState, news: u32) {
+    shared.children.wait_for_news(news, LOOK);
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::handover::choose::{self, Choice, Ending, Gift, Leaving, Looks};
+use crate::handover::choose::{self, AT_ONCE, Choice, Gift, Leaving};
+use crate::handover::looks::Looks;
+use crate::handover::relation::Ending;
 use crate::ownership::host_file;
-use crate::ownership::shared::{AT_ONCE, Page, page};
+use crate::ownership::shared::{SharedState, shared_state};
 use crate::ownership::state::{self, Requests};
 use crate::pidfile::fd_passing::Answer;
 use crate::pidfile::status::FileStatus;
@@ -24,14 +26,14 @@ const TAKING: Duration = Duration::from_secs(1);
 ///
 /// Async-signal-safe: looks at memory.
 pub fn may_pass_on() -> bool {
-    page().is_some_and(Page::has_children)
+    shared_state().is_some_and(SharedState::has_children)
 }
 
 /// Passes the file on, if there is a successor, and returns who that is.
 ///
 /// Context: keeper of an owner that ends of its own accord.
 pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
-    let page = page()?;
+    let shared = shared_state()?;
     let owner = Leaving {
         file: file.id(),
         ending,
@@ -42,11 +44,11 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
         if state::is_posted(Requests::FATAL_SIGNAL) {
             break;
         }
-        let news = page.news();
-        match choose::successor(page, &mut looks, owner) {
+        let news = shared.children.news();
+        match choose::successor(shared, &mut looks, owner) {
             Choice::Nobody => break,
             Choice::Unclear => return None,
-            Choice::Wait => choose::pause(page, news),
+            Choice::Wait => choose::pause(shared, news),
             Choice::Successor(successor, gift) => {
                 // All of this may take a while. Whoever would be the successor is told.
                 if file.look_until_settled() == FileStatus::Deleted && !host_file::has_removed() {
@@ -55,29 +57,29 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
                     }
                     return None;
                 }
-                if !page.offer(successor.pid) {
-                    page.withdraw_offer();
+                if !shared.candidates.offer(successor.pid) {
+                    shared.candidates.withdraw_offer();
                     continue;
                 }
                 if give(file, successor.pid, &gift) {
                     wait_for_the_one_between(successor.pid);
                     return Some(successor.pid);
                 }
-                page.withdraw_offer();
+                shared.candidates.withdraw_offer();
                 // Or it has just called exec(2), and its new image will listen again.
                 if !procfs::is_running(successor.pid) {
-                    page.forget(successor.pid);
+                    shared.candidates.forget(successor.pid);
                 }
             }
         }
     }
-    leave_to_the_late(page);
+    leave_to_the_late(shared);
     None
 }
 
 /// A child that begins its session only when its launcher is gone finds a free path.
-fn leave_to_the_late(page: &Page) {
-    page.abandon();
+fn leave_to_the_late(shared: &SharedState) {
+    shared.abandon();
 }
 
 /// Makes the file name the successor, and sends it the file if it may have that. Returns whether it is the

@@ -4,9 +4,10 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
-use crate::ownership::shared::{Kind, LAUNCH, age, nanoseconds};
+use crate::ownership::candidate::Kind;
+use crate::ownership::shared::LAUNCH;
 use crate::ownership::state;
-use crate::sys;
+use crate::sys::{self, clock};
 
 /// What a forked child is to the owner of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ static FORKED: AtomicU32 = AtomicU32::new(0);
 pub fn next_birth(known: libc::pid_t) -> Birth {
     let forked = FORKED.load(Ordering::SeqCst);
     let session = SESSION.load(Ordering::SeqCst);
-    let is_leaving = session != 0 && forked == 0 && age(session) <= LAUNCH;
+    let is_leaving = session != 0 && forked == 0 && clock::age(session) <= LAUNCH;
     if state::is_owner() {
         return if is_leaving {
             Birth::OfLeader
@@ -59,7 +60,7 @@ pub fn next_birth(known: libc::pid_t) -> Birth {
     // SAFETY: getsid(2) takes a number; 0 is the calling process.
     if session == 0 && unsafe { libc::getsid(0) } == known {
         // By a function that the library does not see.
-        SESSION.store(nanoseconds(), Ordering::SeqCst);
+        SESSION.store(clock::nanoseconds(), Ordering::SeqCst);
         return Birth::OfLeader;
     }
     match session {
@@ -73,7 +74,7 @@ pub fn next_birth(known: libc::pid_t) -> Birth {
 pub fn be_born(birth: Birth, parent: libc::pid_t) {
     PARENT.store(parent, Ordering::SeqCst);
     BIRTH.store(birth as u32, Ordering::SeqCst);
-    BORN.store(nanoseconds(), Ordering::SeqCst);
+    BORN.store(clock::nanoseconds(), Ordering::SeqCst);
     SESSION.store(0, Ordering::SeqCst);
     FORKED.store(0, Ordering::SeqCst);
 }
@@ -85,7 +86,7 @@ pub fn count_child() {
 
 /// This process leads a session from now on. Returns as what it may inherit.
 pub fn begin_session() -> Option<Kind> {
-    SESSION.store(nanoseconds(), Ordering::SeqCst);
+    SESSION.store(clock::nanoseconds(), Ordering::SeqCst);
     FORKED.store(0, Ordering::SeqCst);
     match Birth::of(BIRTH.load(Ordering::SeqCst)) {
         Birth::OfOwner => Some(Kind::Leader),

@@ -26,10 +26,12 @@
 //! undecided, and there is exactly one candidate, it writes that one's PID into the file and sends it the
 //! descriptor that holds the lock ([`crate::pidfile::fd_passing`]). It ends when the successor has answered.
 //!
-//! What processes tell each other lies in a [`crate::ownership::shared::Page`], and is a hint: descendants of fewer
+//! What processes tell each other lies in a [`crate::ownership::shared::SharedState`], and is a hint: descendants of fewer
 //! rights can write there too.
 
 pub mod choose;
 pub mod give;
 pub mod lineage;
+mod looks;
 pub mod receive;
+pub mod relation;

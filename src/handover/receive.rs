@@ -16,9 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::handover::lineage;
+use crate::handover::looks::LOOK;
 use crate::isolation::fd_table;
 use crate::ownership::host_file;
-use crate::ownership::shared::{self, LOOK, page};
+use crate::ownership::removal_by_child::await_removal_seen;
+use crate::ownership::shared::shared_state;
 use crate::ownership::state::{self, Phase};
 use crate::ownership::terminate;
 use crate::pidfile::PidFile;
@@ -61,19 +63,21 @@ pub fn address() -> u32 {
 ///
 /// Async-signal-safe.
 pub fn withdraw() -> bool {
-    let Some(page) = page().filter(|_| state::is_candidate()) else {
+    let Some(shared) = shared_state().filter(|_| state::is_candidate()) else {
         return false;
     };
-    shared::await_removal_seen(page);
-    page.forget(sys::getpid());
-    page.is_offered() || TAKING.load(Ordering::SeqCst) || host_file::path().is_some_and(names_us_at)
+    await_removal_seen(shared);
+    shared.candidates.forget(sys::getpid());
+    shared.candidates.is_offered()
+        || TAKING.load(Ordering::SeqCst)
+        || host_file::path().is_some_and(names_us_at)
 }
 
 /// The keeper of a successor that has the file, and acts for it from now on.
 pub fn taken(owner: Option<&Connection>) {
     exec_state::take(Role::Owner);
-    if let Some(page) = page() {
-        page.forget(sys::getpid());
+    if let Some(shared) = shared_state() {
+        shared.candidates.forget(sys::getpid());
     }
     if let Some(owner) = owner {
         owner.acknowledge();
@@ -151,8 +155,8 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
         }
         TAKING.store(false, Ordering::SeqCst);
     }
-    if let Some(page) = page() {
-        page.forget(sys::getpid());
+    if let Some(shared) = shared_state() {
+        shared.candidates.forget(sys::getpid());
     }
     None
 }
@@ -184,13 +188,13 @@ fn wait_for_sender(listener: &Listener, file: &StandbyFile) -> Option<(Message, 
 
 /// Whether a process is one from which this one may get the file: the one between, or another candidate.
 fn may_own(pid: libc::pid_t) -> bool {
-    pid == lineage::parent() || page().is_some_and(|page| page.knows(pid))
+    pid == lineage::parent() || shared_state().is_some_and(|shared| shared.candidates.knows(pid))
 }
 
 /// Whether the owner has left the path to this process, of all its children.
 fn may_come_late() -> bool {
     RESUMED.load(Ordering::SeqCst) != sys::getpid()
-        && page().is_some_and(|page| page.may_come_late(lineage::times()))
+        && shared_state().is_some_and(|shared| shared.may_come_late(lineage::times()))
 }
 
 /// Returns what the owner has sent, or nothing if it has ended without a word.

@@ -12,18 +12,23 @@
 //! | `credentials.rs` | `setuid`, `setgid` and their family, `initgroups` | threads of ours must not keep rights that the host has given up |
 //! | `signals.rs` | `sigaction`, `signal` and their family | the host sees its dispositions, not our handlers |
 //! | | `prctl` | the host is about to catch its own system calls |
-//! | `fork.rs` | handlers of pthread_atfork(3) | a forked child is undecided, and may become a candidate |
+//! | `fork.rs` | `__register_atfork`, `pthread_atfork` | a forked child is undecided, and may become a candidate |
 //!
 //! `__libpidfile` is the one other symbol: by that a second copy of the library in one process finds the first.
 //!
 //! What goes through [`guarded`](crate::sys::entry::guarded) is `C-unwind`, since a cancelled thread may end there.
 
-mod exec;
+pub mod candidate;
 pub mod fork;
 
 mod credentials;
+mod exec;
+mod exec_role;
 mod exec_variadic;
+mod exec_vector;
 mod files;
+mod fork_handlers;
+mod fork_record;
 mod next;
 mod process;
 mod signals;

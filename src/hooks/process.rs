@@ -43,7 +43,7 @@ fn begin_session() -> libc::pid_t {
     let session = unsafe { next::setsid() };
     // Nobody else has a file to follow.
     if session != -1 && state::owner() != 0 {
-        guarded((), hooks::fork::session_begun);
+        guarded((), hooks::candidate::begin_session);
     }
     session
 }

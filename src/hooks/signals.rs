@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{SIG_ERR, sighandler_t};
 
-use super::{fork, next, refuse};
+use super::{candidate, next, refuse};
 use crate::endings::signals::{self, dispatch, is_virtual};
 use crate::ownership::state;
 use crate::sys::c_library::{self, of_glibc};
@@ -50,7 +50,7 @@ unsafe fn change(
 }
 
 /// prctl(2). A host that is about to catch its own system calls catches those of our handlers too: see [`dispatch`]. One that
-/// is about to filter them may allow none of ours: see [`fork::is_confined`].
+/// is about to filter them may allow none of ours: see [`candidate::set_confined`].
 ///
 /// libc declares it with a variable number of arguments, which are passed as these are.
 ///
@@ -67,7 +67,7 @@ pub unsafe extern "C-unwind" fn prctl(
 ) -> c_int {
     const SET_SYSCALL_USER_DISPATCH: c_int = 59;
     // Before the call: after it this process may know no other.
-    let confines = option == libc::PR_SET_SECCOMP && guarded(false, fork::may_be_worker);
+    let confines = option == libc::PR_SET_SECCOMP && guarded(false, candidate::may_be_worker);
     if option == SET_SYSCALL_USER_DISPATCH && state::owner() != 0 {
         guarded((), || {
             if !dispatch::expect() {
@@ -79,7 +79,7 @@ pub unsafe extern "C-unwind" fn prctl(
     let result = unsafe { next::prctl(option, second, third, fourth, fifth) };
     // One that only asks whether there are filters gets an error.
     if confines && result == 0 {
-        fork::is_confined();
+        candidate::set_confined();
     }
     result
 }

@@ -1,81 +1,53 @@
-//! What the keeper does while it owns the file: waits, looks, and does what follows.
-//!
-//! The thread that `notify` starts looks too, and sends the signal of a plain deletion itself: from the
-//! event to the signal are no further context switches. All else it leaves to the keeper.
+//! What the keeper does while it owns the file: waits, answers requests, and looks at the file.
 
 use std::time::Duration;
 
 use super::credentials;
+use super::file_check::{FileCheck, Outcome};
+use super::file_watch::FileWatch;
 use super::threads::wait_for_stack;
-use super::watcher::Watcher;
 use crate::endings::signals::{self, dispatch};
 use crate::endings::{last_thread, main_thread};
-use crate::handover::choose::Ending;
-use crate::ownership::host_file;
+use crate::handover::relation::Ending;
 use crate::ownership::owned_file::OWNED_FILE;
 use crate::ownership::state::{self, Phase, Requests};
-use crate::ownership::terminate::{
-    kill_host, terminate_at_once, was_deleted_before_it_was_replaced,
-};
+use crate::ownership::terminate::kill_host;
 use crate::ownership::unattended;
-use crate::pidfile::PidFile;
-use crate::pidfile::status::FileStatus;
 use crate::settings::config::Config;
-use crate::settings::{POLL, Watch, exec_state};
 use crate::sys::{self, clock, procfs};
 use crate::{guard, handover, report};
 
-/// The watch is armed so long after the start: a process that lives for milliseconds never pays
-/// for it (closing an inotify instance takes the kernel up to 20 ms). A look after arming finds a
-/// deletion that came before.
+/// How long after the start the watch is armed: a process that lives for milliseconds never pays for it, as closing an
+/// inotify instance takes the kernel up to 20 ms. A look after arming finds a deletion that came before.
 const ARMING: Duration = Duration::from_millis(10);
-/// How long a file that has replaced ours may take to name a process: the host may be writing it.
-const SETTLING: Duration = Duration::from_secs(2);
-/// How long a child that has removed the file, as it says, may take to put its own there. After that it is a deletion.
-const SAID_BY_CHILD: Duration = Duration::from_millis(500);
-const SETTLING_LOOKS: Duration = Duration::from_millis(10);
-/// How often an event is looked at again at once while unlink(2) has still to take the path away: some
-/// 50 µs. After that the keeper looks, at intervals.
-const LOOKS_AT_UNLINKING: u32 = 50;
 
-/// What the keeper has to think of while it owns the file.
+/// The state of the keeper while it owns the file.
 pub struct EventLoop {
     config: &'static Config,
-    armed: bool,
-    watcher: Option<Watcher>,
-    /// Between two looks, where events cannot be relied on.
-    interval: Option<Duration>,
-    /// Until when something unfinished at the path is given time.
-    settling: Option<Duration>,
-    /// Until the next look at a file that is about to go: longer and longer, as there are file
-    /// systems that count no links.
-    going: Option<Duration>,
-    /// Until the next attempt at a lock that somebody else has.
-    locking: Option<Duration>,
+    watch: FileWatch,
+    check: FileCheck,
     /// When SIGKILL is due.
     kill: Option<Duration>,
-    /// Whether the main thread has left.
+    /// Whether the main thread has left by pthread_exit(3).
     counting: bool,
-    /// Whether it has ended without a word. The others may go on for long.
+    /// Whether the main thread has ended, and libc does not know. The others may go on for long.
     leaderless: bool,
 }
 
 impl EventLoop {
+    /// Makes the state of a keeper that has just got the file.
     pub fn new(config: &'static Config) -> Self {
         Self {
             config,
-            armed: false,
-            watcher: None,
-            interval: None,
-            settling: None,
-            going: None,
-            locking: None,
+            watch: FileWatch::new(config),
+            check: FileCheck::new(config),
             kill: None,
             counting: false,
             leaderless: false,
         }
     }
 
+    /// Runs until the process ends, or until the keeper has to.
     pub fn run(mut self) {
         loop {
             let requests = match self.bound() {
@@ -93,7 +65,7 @@ impl EventLoop {
                 return self.stop_threads();
             }
             if requests.any(Requests::CREDENTIALS) {
-                credentials::answer(|| self.watcher.as_mut().is_some_and(Watcher::wake));
+                credentials::answer(|| self.watch.wake());
             }
             self.counting |= requests.any(Requests::MAIN_LEFT);
             self.leaderless |= requests.any(Requests::MAIN_ENDED);
@@ -108,11 +80,18 @@ impl EventLoop {
             if requests.any(Requests::DELETED) {
                 self.kill = self.config.kill_after.map(|after| clock::now() + after);
             }
-            if !self.armed {
-                self.armed = true;
-                self.arm();
+            if !self.watch.is_armed() {
+                self.watch.arm();
             }
-            self.check();
+            match self.check.run() {
+                Outcome::NoFile => self.watch.end_polling(),
+                Outcome::Adopted => {
+                    self.watch.arm();
+                    // It may have gone again before the watch was on it.
+                    state::post(Requests::CHECK);
+                }
+                Outcome::Checked => {}
+            }
             if self.kill.is_some_and(|when| clock::now() >= when) {
                 self.kill = None;
                 report::killed(self.config);
@@ -121,26 +100,18 @@ impl EventLoop {
         }
     }
 
-    /// How long to sleep at most: for ever, while nothing is expected.
+    /// Returns how long to sleep at most; `None` while nothing is expected.
     fn bound(&self) -> Option<Duration> {
-        let arming = (!self.armed).then_some(ARMING);
-        let settling = self.settling.map(|_| SETTLING_LOOKS);
+        let arming = (!self.watch.is_armed()).then_some(ARMING);
         let kill = self.kill.map(|when| when.saturating_sub(clock::now()));
         let counting = (self.counting || self.leaderless).then_some(last_thread::COUNTING);
         let dispatched = dispatch::is_on().then_some(dispatch::INTERVAL);
-        let Self {
-            interval,
-            going,
-            locking,
-            ..
-        } = *self;
-        let bounds = [
-            arming, interval, settling, going, locking, kill, counting, dispatched,
-        ];
+        let (interval, check) = (self.watch.interval(), self.check.bound());
+        let bounds = [arming, interval, check, kill, counting, dispatched];
         bounds.into_iter().flatten().min()
     }
 
-    /// The process ends; of its own accord, if `orderly`: then the file may pass to an heir.
+    /// Gives up the file, because the process ends. The file may pass to a successor if it ends of its own accord, `orderly`.
     ///
     /// Does nothing if the ending thread does it already, or if it was done.
     fn release(&mut self, orderly: bool) {
@@ -149,8 +120,8 @@ impl EventLoop {
         }
         credentials::catch_up();
         if let Some(file) = OWNED_FILE.lock().take() {
-            if orderly && let Some(heir) = handover::give::pass_on(&file, Self::ending()) {
-                report::detail(self.config, &format!("handed over to PID {heir}"));
+            if orderly && let Some(successor) = handover::give::pass_on(&file, Self::ending()) {
+                report::detail(self.config, &format!("handed over to PID {successor}"));
                 return state::enter(Phase::Released);
             }
             report::detail(self.config, file.remove().in_words());
@@ -172,19 +143,19 @@ impl EventLoop {
         }
     }
 
-    /// The keeper, the stand-in, and the thread of `notify`.
+    /// Returns how many threads are not the host's: the keeper, the exit thread, and the thread of `notify`.
     fn threads(&self) -> usize {
-        2 + usize::from(self.watcher.is_some())
+        2 + usize::from(self.watch.has_thread())
     }
 
-    /// Whether the host has but its main thread.
+    /// Returns whether the host has but its main thread.
     fn host_is_alone(&self) -> bool {
         wait_for_stack();
-        let ours = 1 + usize::from(self.watcher.is_some());
+        let ours = 1 + usize::from(self.watch.has_thread());
         procfs::thread_count().is_ok_and(|all| all == 1 + ours)
     }
 
-    /// Whether all that is left of the host is its main thread, which has ended.
+    /// Returns whether all that is left of the host is its main thread, which has ended.
     fn only_we_are_left(&self) -> bool {
         !self.counting && self.host_is_alone()
     }
@@ -197,168 +168,6 @@ impl EventLoop {
             None => state::enter(Phase::Released),
         }
         credentials::set_unwatched();
-        if let Some(watcher) = self.watcher {
-            watcher.stop();
-        }
-    }
-
-    fn arm(&mut self) {
-        let file = OWNED_FILE.lock();
-        let Some((path, remote)) = file
-            .as_ref()
-            .map(|file| (file.path().to_owned(), file.is_remote()))
-        else {
-            return;
-        };
-        drop(file);
-        let config = self.config;
-        if let Watch::Poll(interval) = config.watch {
-            self.interval = Some(interval);
-            return;
-        }
-        if !credentials::begin_arming() {
-            // The next time round.
-            self.armed = false;
-            return;
-        }
-        // Its stack is what the thread of `notify` is to have: see `spawn`.
-        wait_for_stack();
-        let armed = Watcher::arm(&mut self.watcher, &path, move || on_event(config));
-        credentials::end_arming(self.watcher.is_some());
-        match armed {
-            // Changes made elsewhere send no events here.
-            Ok(()) if remote => {
-                self.interval = Some(POLL);
-                let why = "is polled too: the file system may be changed from elsewhere";
-                report::detail(config, why);
-            }
-            Ok(()) => self.interval = None,
-            // It has gone before it could be watched: the look that follows says so.
-            Err(_) if !self.is_present() => self.interval = Some(POLL),
-            Err(why) if config.watch == Watch::Inotify => {
-                self.interval = None;
-                report::problem(config, &format!("is not watched: {why}"));
-            }
-            Err(why) => {
-                self.interval = Some(POLL);
-                report::detail(config, &format!("is watched by polling: {why}"));
-            }
-        }
-    }
-
-    fn is_present(&self) -> bool {
-        let place = OWNED_FILE.lock();
-        place
-            .as_ref()
-            .is_some_and(|file| file.look() == FileStatus::Present)
-    }
-
-    /// Looks at the file, and does what follows.
-    fn check(&mut self) {
-        let mut place = OWNED_FILE.lock();
-        let Some(file) = place.as_mut() else {
-            // Nothing is ours any more, so nothing is to be looked for.
-            self.interval = None;
-            self.settling = None;
-            self.going = None;
-            self.locking = None;
-            return;
-        };
-        self.locking = file.relock().then_some(POLL);
-        let mut sight = file.look();
-        if sight != FileStatus::Present {
-            credentials::catch_up();
-            sight = file.look();
-        }
-        if state::phase() != Phase::Kept {
-            // The ending thread removes it.
-            return;
-        }
-        self.going = (sight == FileStatus::Unlinking).then(|| match self.going {
-            Some(pause) => POLL.min(2 * pause),
-            None => SETTLING_LOOKS,
-        });
-        match sight {
-            FileStatus::Present | FileStatus::Unlinking => self.settling = None,
-            FileStatus::Deleted if !host_file::has_removed() => {
-                terminate_at_once(self.config, &mut place);
-            }
-            FileStatus::Deleted | FileStatus::Replaced => match file.adopt() {
-                Ok(()) => {
-                    host_file::note(file);
-                    self.settling = None;
-                    drop(place);
-                    self.arm();
-                    // It may have gone again before the watch was on it.
-                    state::post(Requests::CHECK);
-                }
-                Err(_) if !host_file::has_removed() && was_deleted_before_it_was_replaced(file) => {
-                    terminate_at_once(self.config, &mut place);
-                }
-                Err(pid) => {
-                    let settling = if sight == FileStatus::Deleted && host_file::is_said_by_child()
-                    {
-                        SAID_BY_CHILD
-                    } else {
-                        SETTLING
-                    };
-                    let until = *self.settling.get_or_insert(clock::now() + settling);
-                    let other = pid.filter(|pid| procfs::is_alive(*pid));
-                    let is_over = other.is_some() || clock::now() >= until;
-                    if is_over && sight == FileStatus::Deleted && host_file::is_said_by_child() {
-                        // Nothing has come in its place: the word of a child alone is none.
-                        terminate_at_once(self.config, &mut place);
-                    } else if is_over {
-                        *place = None;
-                        self.on_lost(other);
-                    }
-                }
-            },
-        }
-    }
-
-    /// Somebody else's file is there now, or the host has removed its own for good.
-    fn on_lost(&self, other: Option<libc::pid_t>) {
-        if host_file::has_removed() {
-            exec_state::forget();
-            report::detail(self.config, "was removed by the program itself");
-            return;
-        }
-        exec_state::lose();
-        if let Some(pid) = other {
-            report::problem(
-                self.config,
-                &format!("names PID {pid} now; it is left alone"),
-            );
-        } else {
-            report::problem(
-                self.config,
-                "was replaced by another file; it is left alone",
-            );
-        }
-    }
-}
-
-/// What happens on an event, in the thread of `notify`: from there to the signal are no further
-/// context switches. All but a plain deletion is left to the keeper.
-fn on_event(config: &Config) {
-    let mut place = OWNED_FILE.lock();
-    let mut sight = place.as_ref().map(PidFile::look);
-    for _ in 0..LOOKS_AT_UNLINKING {
-        if sight != Some(FileStatus::Unlinking) {
-            break;
-        }
-        sight = place.as_ref().map(PidFile::look);
-    }
-    match sight {
-        None | Some(FileStatus::Present) => {}
-        // The ending thread removes it.
-        Some(_) if state::phase() != Phase::Kept => {}
-        Some(FileStatus::Deleted) if !host_file::has_removed() => {
-            terminate_at_once(config, &mut place);
-        }
-        Some(FileStatus::Unlinking | FileStatus::Deleted | FileStatus::Replaced) => {
-            state::post(Requests::CHECK)
-        }
+        self.watch.stop();
     }
 }

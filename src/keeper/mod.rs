@@ -7,6 +7,8 @@
 
 pub mod credentials;
 mod event_loop;
+mod file_check;
+mod file_watch;
 mod threads;
 mod watcher;
 

@@ -20,7 +20,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::ownership::shared;
+use crate::ownership::removal_by_child;
 use crate::ownership::state;
 use crate::pidfile::PidFile;
 use crate::sys::fs::{FileId, file_at, fstat, lstat_at};
@@ -62,7 +62,7 @@ pub fn note(file: &PidFile) {
     FILE[0].store(device, Ordering::SeqCst);
     FILE[1].store(inode, Ordering::SeqCst);
     REMOVED.store(false, Ordering::SeqCst);
-    shared::set_removed_by_host(false);
+    removal_by_child::set_removed_by_host(false);
 }
 
 /// Returns whether it was the host itself that removed or renamed the file.
@@ -74,7 +74,7 @@ pub fn has_removed() -> bool {
     futex::poll_until(REMOVING, POLL_INTERVAL, || {
         FINISHED.load(Ordering::SeqCst).wrapping_sub(begun) as i32 >= 0
     });
-    REMOVED.load(Ordering::SeqCst) || shared::is_removed_by_host()
+    REMOVED.load(Ordering::SeqCst) || removal_by_child::is_removed_by_host()
 }
 
 /// Returns whether this process has removed or renamed the file. What a candidate has done is not asked for: that takes a
@@ -88,7 +88,7 @@ pub fn has_removed_itself() -> bool {
 /// Returns whether only a child says that the host has removed the file: a candidate, which may have written a file of
 /// its own by then, or any child that writes to the memory that all share.
 pub fn is_said_by_child() -> bool {
-    !REMOVED.load(Ordering::SeqCst) && shared::is_removed_by_host()
+    !REMOVED.load(Ordering::SeqCst) && removal_by_child::is_removed_by_host()
 }
 
 /// Makes a call by which the host removes or renames what `path` leads to from the directory `from`, and records whether
@@ -114,10 +114,10 @@ pub unsafe fn removes(from: c_int, path: *const c_char, call: impl FnOnce() -> c
     }
     if state::is_candidate() && guarded(false, || leads_to_ours(from, path)) {
         // Before the call: the owner sees the event at once.
-        shared::set_removed_by_host(true);
+        removal_by_child::set_removed_by_host(true);
         let result = call();
         if result != 0 {
-            shared::set_removed_by_host(false);
+            removal_by_child::set_removed_by_host(false);
         }
         return result;
     }

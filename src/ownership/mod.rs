@@ -1,11 +1,14 @@
 //! What this process is to the file: the state that its threads share, and the file itself.
 
-mod candidate;
-mod child;
+pub mod candidate;
+mod candidates;
+pub mod child;
+pub mod children;
 pub mod host_file;
 pub mod owned_file;
 mod phase;
 pub mod removal;
+pub mod removal_by_child;
 mod request;
 pub mod shared;
 pub mod state;

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 
 use crate::ownership::owned_file::Access;
-use crate::ownership::shared;
+use crate::ownership::shared::shared_state;
 use crate::ownership::state::{self, Requests};
 use crate::pidfile::{PidFile, instance};
 use crate::report;
@@ -49,7 +49,7 @@ pub fn was_deleted_before_it_was_replaced(file: &PidFile) -> bool {
         is_other
             && (is_younger || instance::keeper_in(pid) == Some(true))
             && !procfs::has_ancestor(pid, sys::getpid())
-            && !shared::page().is_some_and(|page| page.knows(pid))
+            && !shared_state().is_some_and(|shared| shared.candidates.knows(pid))
     })
 }
 

@@ -59,3 +59,13 @@ pub fn boot_second() -> u64 {
     };
     day.tv_sec.saturating_sub(boot.tv_sec).max(0) as u64
 }
+
+/// Returns the time since boot in nanoseconds, as an atomic can hold it.
+pub fn nanoseconds() -> u64 {
+    now().as_nanos() as u64
+}
+
+/// Returns how long ago a time was, in nanoseconds since boot; nothing if it is in the future.
+pub fn age(since: u64) -> Duration {
+    Duration::from_nanos(nanoseconds().saturating_sub(since))
+}

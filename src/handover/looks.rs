@@ -1,0 +1,117 @@
+//! Tells from several looks in a row whether a child is on its way to a session, or has come to rest.
+
+use std::time::Duration;
+
+use crate::ownership::candidate::Claimant;
+use crate::ownership::child::Progress;
+use crate::ownership::children::CHILDREN;
+use crate::ownership::shared::{LAUNCH, SharedState};
+use crate::sys::futex::POLL_INTERVAL;
+use crate::sys::{clock, procfs};
+
+/// Pause between two looks at children that have not decided.
+pub const LOOK: Duration = POLL_INTERVAL.saturating_mul(5);
+
+/// How many looks in a row find a child that does not run, until it counts as one that has come to rest: on
+/// its way to a session, or to its end, a child is busy.
+pub const REST: u32 = 20;
+/// How many looks in a row find a child that does not run and cannot be interrupted: a busy disk may take that long.
+const BLOCKED: u32 = 60;
+/// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
+const AT_WORK: u64 = 50_000_000;
+/// How many looks a thread of the host gets for a fork(2) that is under way.
+const FORKING: u32 = 50;
+
+/// What was seen of children that have not decided.
+pub struct Looks {
+    /// In a row, how often the child in a place did not run, and which child that was.
+    at_rest: [(libc::pid_t, u32); CHILDREN],
+    /// The same of a child that has forked a candidate.
+    between: (libc::pid_t, u32),
+    /// In a row, how often a successor had no keeper, and was not about to have one.
+    pub alone: u32,
+    /// In a row, how often none of several leaders was on its way.
+    together: u32,
+}
+
+impl Looks {
+    /// Begins with nothing seen.
+    pub fn new() -> Self {
+        Self {
+            at_rest: [(0, 0); CHILDREN],
+            between: (0, 0),
+            alone: 0,
+            together: 0,
+        }
+    }
+
+    /// Returns whether all these leaders have come to rest, or to their work: a helper may yet call exec(2).
+    pub fn are_settled(&mut self, leaders: &[Claimant]) -> bool {
+        let is_on_its_way = |leader: &Claimant| {
+            procfs::is_as_forked(leader.pid)
+                && procfs::is_runnable(leader.pid)
+                && procfs::cpu_time(leader.pid).is_none_or(|time| time < AT_WORK)
+        };
+        let is_any = leaders.iter().any(is_on_its_way);
+        self.together = if is_any { 0 } else { self.together + 1 };
+        self.together >= REST
+    }
+
+    /// Looks at all children once. Returns whether one may still be on its way to a session.
+    pub fn are_pending(&mut self, shared: &SharedState) -> bool {
+        let mut are_pending = false;
+        for (place, progress, born) in shared.children.undecided() {
+            let Some(seen) = self.at_rest.get_mut(place) else {
+                continue;
+            };
+            let at_rest = count(seen, progress.pid());
+            *at_rest += 1;
+            let is_pending = match progress {
+                Progress::Expected => *at_rest < FORKING,
+                // On a busy machine that takes a while. One that was ended before never tells.
+                Progress::Unseen => clock::age(born) <= LAUNCH,
+                Progress::Undecided(pid) if !procfs::is_as_forked(pid) => {
+                    shared.children.forget(place, progress);
+                    true
+                }
+                Progress::Undecided(pid) if procfs::is_runnable(pid) => {
+                    *at_rest = 0;
+                    procfs::cpu_time(pid).is_none_or(|time| time < AT_WORK)
+                }
+                // It reads or writes a disk, or waits in vfork(2).
+                Progress::Undecided(pid) if procfs::is_blocked(pid) => *at_rest < BLOCKED,
+                Progress::Undecided(_) => *at_rest < REST,
+                Progress::Deciding(pid) if !procfs::is_running(pid) => {
+                    shared.children.forget(place, progress);
+                    false
+                }
+                // It starts a thread, and waits for that.
+                Progress::Deciding(pid) if !procfs::is_stopped(pid) => {
+                    *at_rest = 0;
+                    true
+                }
+                Progress::Deciding(_) => *at_rest < REST,
+            };
+            are_pending |= is_pending;
+        }
+        are_pending
+    }
+
+    /// Looks at a child that has forked a candidate. Returns whether it may be about to leave: one that has come to rest
+    /// stays, as a worker that has a session below it.
+    pub fn may_leave(&mut self, between: libc::pid_t) -> bool {
+        let at_rest = count(&mut self.between, between);
+        // One that ends does not sleep.
+        let rests = procfs::is_asleep(between) || procfs::is_stopped(between);
+        *at_rest = if rests { *at_rest + 1 } else { 0 };
+        *at_rest < REST
+    }
+}
+
+/// Returns the counter for a process, which begins anew if it was another's.
+fn count(seen: &mut (libc::pid_t, u32), pid: libc::pid_t) -> &mut u32 {
+    if seen.0 != pid {
+        *seen = (pid, 0);
+    }
+    &mut seen.1
+}

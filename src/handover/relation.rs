@@ -1,0 +1,58 @@
+//! What a process is to the owner, by what the kernel says: its daemon, a worker, a helper.
+
+use std::time::Duration;
+
+use crate::handover::lineage;
+use crate::ownership::candidate::Claimant;
+use crate::ownership::shared::LAUNCH;
+use crate::ownership::state;
+use crate::sys::{self, clock, procfs};
+
+/// What kind of process an owner is that exits, by the signals it handles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It has no handler for a signal by which one ends programs: it may be a launcher.
+    Plain,
+    /// It has a handler for SIGINT or SIGQUIT, or waits for one of them.
+    OfInteractive,
+    /// It has a handler for SIGTERM, or waits for that.
+    OfService,
+}
+
+/// Returns whether a process that gave up root before its session is what this one was started for: its child, the same
+/// program still, of an owner that has no handler for SIGTERM and leaves soon after it has begun. All of that is the kernel's word, or
+/// memory of this process alone: a worker of a service that has run for a while never gets a descriptor of root's.
+pub fn is_daemon_of_a_launcher(pid: libc::pid_t, ending: Ending) -> bool {
+    ending != Ending::OfService
+        && state::owner_age() <= LAUNCH
+        && is_child(pid)
+        && procfs::is_as_forked(pid)
+}
+
+/// Returns whether a process of fewer rights is a daemon that has given up root, and not a worker:
+/// it is outside of this process's session, or the one child of a launcher that has begun the session itself.
+pub fn is_daemon_of_fewer_rights(pid: libc::pid_t) -> bool {
+    let [theirs, ours] = [pid, sys::getpid()].map(procfs::session);
+    theirs.is_some() && theirs != ours
+        || lineage::forked_as_leader() == Some(1) && !procfs::is_as_forked(pid)
+}
+
+/// Returns for how long a process has been a candidate.
+pub fn age_of(claimant: &Claimant) -> Duration {
+    clock::age(claimant.since)
+}
+
+/// Returns whether a process is a child of this one.
+pub fn is_child(pid: libc::pid_t) -> bool {
+    procfs::parent(pid) == Some(sys::getpid())
+}
+
+/// Returns whether a process has called exec(2), and runs another program than this one.
+pub fn is_another_program(pid: libc::pid_t) -> bool {
+    !procfs::is_as_forked(pid) && procfs::program(pid) != procfs::program(sys::getpid())
+}
+
+/// Returns whether this process is nothing but a launcher: it leaves soon after its daemon has begun its session.
+pub fn is_launcher(daemon: &Claimant, ending: Ending) -> bool {
+    ending != Ending::OfService && age_of(daemon) <= LAUNCH
+}

@@ -1,0 +1,102 @@
+//! The processes that may inherit the file, in the memory that all of them share.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use super::candidate::{Candidate, Claimant, Kind};
+use crate::sys::{self, clock, procfs};
+
+const CANDIDATES: usize = 16;
+
+/// The processes that say that they may inherit. All zeroes: none.
+#[repr(C)]
+pub struct Candidates {
+    candidates: [Candidate; CANDIDATES],
+    /// The candidate that the owner is just passing the file on to; 0: none.
+    offered: AtomicI32,
+}
+
+impl Candidates {
+    /// Returns whether there is, or was, a candidate. Looks at memory alone.
+    pub fn is_any(&self) -> bool {
+        let mut candidates = self.candidates.iter();
+        candidates.any(|candidate| candidate.pid.load(Ordering::SeqCst) != 0)
+    }
+
+    /// Makes this process a candidate.
+    pub fn add(&self, kind: Kind, address: u32) {
+        let pid = sys::getpid();
+        let free = |candidate: &&Candidate| {
+            let known = candidate.pid.load(Ordering::SeqCst);
+            let order = Ordering::SeqCst;
+            let exchange = || candidate.pid.compare_exchange(known, -1, order, order);
+            !procfs::is_running(known) && exchange().is_ok()
+        };
+        if let Some(candidate) = self.candidates.iter().find(free) {
+            candidate
+                .since
+                .store(clock::nanoseconds(), Ordering::SeqCst);
+            candidate.started_by.store(clock::ticks(), Ordering::SeqCst);
+            candidate.address.store(address, Ordering::SeqCst);
+            candidate.kind.store(kind as u32, Ordering::SeqCst);
+            // At last: who reads it before finds none.
+            candidate.pid.store(pid, Ordering::SeqCst);
+        }
+    }
+
+    /// Forgets a candidate.
+    pub fn forget(&self, pid: libc::pid_t) {
+        for candidate in &self.candidates {
+            let order = Ordering::SeqCst;
+            let _ = candidate.pid.compare_exchange(pid, 0, order, order);
+        }
+    }
+
+    /// Returns whether `pid` is one of the processes that may inherit the file.
+    pub fn knows(&self, pid: libc::pid_t) -> bool {
+        let mut pids = self.candidates.iter();
+        pids.any(|candidate| candidate.pid.load(Ordering::SeqCst) == pid)
+    }
+
+    /// Records that the owner is about to make the file name this candidate. Returns whether the candidate has not begun to
+    /// end; if it begins later it sees the offer, and waits.
+    pub fn offer(&self, pid: libc::pid_t) -> bool {
+        self.offered.store(pid, Ordering::SeqCst);
+        self.knows(pid)
+    }
+
+    /// Records that the offer is over.
+    pub fn withdraw_offer(&self) {
+        self.offered.store(0, Ordering::SeqCst);
+    }
+
+    /// Returns whether the owner is just passing the file on to this process.
+    pub fn is_offered(&self) -> bool {
+        self.offered.load(Ordering::SeqCst) == sys::getpid()
+    }
+
+    /// Returns the other processes that say that they are candidates, and that live.
+    pub fn claimants(&self) -> impl Iterator<Item = Claimant> {
+        let ourselves = sys::getpid();
+        self.candidates.iter().filter_map(move |candidate| {
+            let pid = candidate.pid.load(Ordering::SeqCst);
+            let latest = candidate.started_by.load(Ordering::SeqCst);
+            let lives = || procfs::is_running_since(pid, latest);
+            (pid > 0 && pid != ourselves && lives()).then_some(())?;
+            Some(Claimant {
+                pid,
+                kind: Kind::of(candidate.kind.load(Ordering::SeqCst))?,
+                since: candidate.since.load(Ordering::SeqCst),
+                address: candidate.address.load(Ordering::SeqCst),
+            })
+        })
+    }
+
+    /// Returns how many session leaders there are among the candidates.
+    pub fn leaders(&self) -> usize {
+        let is_leader = |claimant: &Claimant| {
+            let kinds = [Kind::Leader, Kind::GrandchildLeader, Kind::ExtraLeader];
+            kinds.contains(&claimant.kind)
+        };
+        self.claimants().filter(is_leader).count()
+    }
+}
