@@ -12,6 +12,7 @@ mod exec;
 mod inspect;
 mod library;
 mod location;
+mod misuse;
 mod output;
 mod owner;
 mod settings;
@@ -56,7 +57,7 @@ fn run(mut words: Vec<OsString>) -> Result<u8, Failure> {
             let _ = error.print();
             return Ok(output::status::DONE);
         }
-        Err(error) => return Err(cli::failure(&error, &words)),
+        Err(error) => return Err(misuse::failure(&error, &words)),
     };
     match cli.sub {
         None => commands::start::run(cli.start),

@@ -1,22 +1,21 @@
 //! Whether a command can have a PID file: what would keep the library out of it without a word.
 
 pub mod elf;
+mod executable;
 pub mod place;
 mod program;
 pub mod rights;
 pub mod script;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat};
 
 use crate::library::Library;
 use crate::output::{Failure, quoted, shown, status};
 use elf::NotElf;
+use executable::{check_executable, find_on_path};
 
 /// The kernel gives up a little later.
 const MOST_INTERPRETERS: usize = 4;
@@ -66,7 +65,7 @@ pub fn inspect(
         return Err(Failure::new(status::NOT_FOUND, shown(word), why)
             .help(format_args!("./{}", shown(word))));
     }
-    executable(&program)?;
+    check_executable(&program)?;
     let mut inspection = Inspection {
         library,
         only,
@@ -89,64 +88,6 @@ pub fn inspect(
         findings: inspection.findings,
         notes: inspection.notes,
     })
-}
-
-/// Returns the file that exec(2) will run for a name.
-fn find_on_path(word: &OsStr) -> Result<PathBuf, Failure> {
-    if word.as_bytes().contains(&b'/') {
-        return Ok(word.into());
-    }
-    let not_found = || {
-        let why = if word.is_empty() {
-            "an empty name is no program"
-        } else {
-            "there is no such program on the PATH"
-        };
-        Err(Failure::new(status::NOT_FOUND, shown(word), why).help("name it with its directory"))
-    };
-    if word.is_empty() {
-        return not_found();
-    }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
-    for directory in std::env::split_paths(&path) {
-        let directory = if directory.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &directory
-        };
-        let program = directory.join(word);
-        if program.is_file() && may(&program, Access::EXEC_OK) {
-            return Ok(program);
-        }
-    }
-    not_found()
-}
-
-fn may(file: &Path, access: Access) -> bool {
-    accessat(CWD, file, access, AtFlags::EACCESS).is_ok()
-}
-
-fn executable(program: &Path) -> Result<(), Failure> {
-    let fail = |status, why: &str| Failure::new(status, shown(program), why);
-    match fs::metadata(program) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(fail(
-            status::NOT_EXECUTABLE,
-            "its directory may not be searched",
-        )
-        .help("do it as another user")),
-        Err(_) => Err(fail(status::NOT_FOUND, "there is no such program").help("look at the path")),
-        Ok(found) if found.is_dir() => {
-            Err(fail(status::NOT_EXECUTABLE, "is a directory").help("name a program in it"))
-        }
-        Ok(_) if may(program, Access::EXEC_OK) => Ok(()),
-        Ok(_) if rights::has_mount_flag(program, StatVfsMountFlags::NOEXEC) => Err(fail(
-            status::NOT_EXECUTABLE,
-            "is on a file system that is mounted with noexec",
-        )
-        .help("copy it to another place")),
-        Ok(_) => Err(fail(status::NOT_EXECUTABLE, "may not be executed")
-            .help(format_args!("chmod a+x {}", quoted(program)))),
-    }
 }
 
 fn is_called(program: &Path, names: &[&str]) -> bool {
