@@ -17,7 +17,7 @@ type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
 /// A stack of our own. Each has at most one thread in the life of a process: it is not given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stack {
+enum Stack {
     Keeper,
     Watcher,
 }

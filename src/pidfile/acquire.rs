@@ -53,7 +53,7 @@ pub enum Lock {
 }
 
 /// The file that an attempt has claimed.
-pub struct Claimed {
+struct Claimed {
     pub fd: OwnedFd,
     pub id: FileId,
     /// Whether the lock is ours.

@@ -6,9 +6,16 @@
 //! A path counts wherever it stands in the code: in a `use`, in an expression, or behind the name of a module that a
 //! `use` or `mod` has introduced. Comments, strings and unit tests do not count.
 
+mod imports;
+mod lengths;
+mod publicity;
+mod source;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+
+use imports::{imports, module_of};
 
 /// The rooms, highest first. Those in one row do not know each other.
 const ROOMS: &[&[&str]] = &[
@@ -28,16 +35,7 @@ const ROOMS: &[&[&str]] = &[
 
 #[test]
 fn imports_run_downwards_without_circles() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    collect(&root, "", &mut files);
-    assert!(
-        files.len() > 20,
-        "{} files in {}",
-        files.len(),
-        root.display()
-    );
-    let faults = faults(&files);
+    let faults = faults(&source::files("src"));
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
@@ -65,9 +63,7 @@ fn architecture_page_names_rooms_and_tests_that_exist() {
 
 #[test]
 fn architecture_is_asked_for_in_one_folder() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    collect(&root, "", &mut files);
+    let files = source::files("src");
     let here = |(name, text): &&(String, String)| {
         !name.starts_with("sys/arch/") && (text.contains("target_arch") || text.contains(" asm!"))
     };
@@ -176,19 +172,7 @@ fn of(files: &[(&str, &str)]) -> Vec<String> {
     faults(&files)
 }
 
-fn collect(directory: &Path, prefix: &str, files: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
-        if path.is_dir() {
-            collect(&path, &format!("{name}/"), files);
-        } else if name.ends_with(".rs") {
-            files.push((name, fs::read_to_string(&path).unwrap()));
-        }
-    }
-}
-
-/// What is wrong with these files, by name and text.
+/// Returns what is wrong with these files, each given by its name and text.
 fn faults(files: &[(String, String)]) -> Vec<String> {
     let modules: BTreeMap<String, &str> = files
         .iter()
@@ -233,7 +217,7 @@ fn rank(file: &str) -> Option<usize> {
     ROOMS.iter().position(|row| row.contains(&room(file)))
 }
 
-/// Whether there is a way of one arrow or more from one file to another.
+/// Returns whether there is a way of one arrow or more from one file to another.
 fn reaches<'a>(arrows: &BTreeMap<&'a str, BTreeSet<&'a str>>, from: &str, to: &str) -> bool {
     let mut seen = BTreeSet::new();
     let mut next: Vec<&str> = arrows.get(from).into_iter().flatten().copied().collect();
@@ -246,200 +230,4 @@ fn reaches<'a>(arrows: &BTreeMap<&'a str, BTreeSet<&'a str>>, from: &str, to: &s
         }
     }
     false
-}
-
-/// `sys/fs.rs` → `sys::fs`, `sys/mod.rs` → `sys`, `lib.rs` → the empty path.
-fn module_of(file: &str) -> String {
-    let path = file.trim_end_matches(".rs");
-    let path = path.strip_suffix("/mod").unwrap_or(path);
-    if path == "lib" {
-        String::new()
-    } else {
-        path.replace('/', "::")
-    }
-}
-
-/// The files that a module uses.
-fn imports<'a>(module: &str, text: &str, modules: &BTreeMap<String, &'a str>) -> BTreeSet<&'a str> {
-    let tokens = tokens(text);
-    let mut paths = Vec::new();
-    // What a first segment stands for: a child, or a module that was imported.
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for pair in tokens
-        .windows(3)
-        .filter(|three| three[0] == "mod" && three[2] == ";")
-    {
-        names.insert(pair[1].clone(), join(module, &pair[1]));
-    }
-    for (at, token) in tokens.iter().enumerate() {
-        let starts = at == 0 || tokens[at - 1] != "::";
-        if starts
-            && matches!(&token[..], "crate" | "super" | "self")
-            && tokens.get(at + 1).is_some_and(|next| next == "::")
-        {
-            let mut found = Vec::new();
-            tree(&tokens, at, "", module, &mut found);
-            for path in found {
-                if modules.contains_key(&path) {
-                    let name = path.rsplit("::").next().unwrap_or_default();
-                    names.insert(name.to_owned(), path.clone());
-                }
-                paths.push(path);
-            }
-        }
-    }
-    for (at, token) in tokens.iter().enumerate() {
-        let starts = at == 0 || tokens[at - 1] != "::";
-        if let Some(path) = names
-            .get(token)
-            .filter(|_| starts && tokens.get(at + 1).is_some_and(|next| next == "::"))
-        {
-            tree(&tokens, at + 2, path, module, &mut paths);
-        }
-    }
-    let own = modules.get(module).copied();
-    let used = paths.iter().filter_map(|path| file_of(path, modules));
-    used.filter(|file| Some(*file) != own).collect()
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}::{name}")
-    }
-}
-
-/// The file that has what a path leads to: its longest beginning that is a module.
-fn file_of<'a>(mut path: &str, modules: &BTreeMap<String, &'a str>) -> Option<&'a str> {
-    loop {
-        if let Some(file) = modules.get(path) {
-            return Some(file);
-        }
-        path = path.rsplit_once("::").map_or("", |(before, _)| before);
-        if path.is_empty() {
-            return modules.get("").copied();
-        }
-    }
-}
-
-/// Reads a path, or a tree of them in braces, from `at` on. Answers where it ends.
-fn tree(
-    tokens: &[String],
-    mut at: usize,
-    prefix: &str,
-    module: &str,
-    paths: &mut Vec<String>,
-) -> usize {
-    let mut path = prefix.to_owned();
-    let mut is_first = true;
-    while let Some(token) = tokens.get(at) {
-        match &token[..] {
-            "{" => {
-                at += 1;
-                while tokens.get(at).is_some_and(|token| token != "}") {
-                    at = tree(tokens, at, &path, module, paths);
-                    if tokens.get(at).is_some_and(|token| token == ",") {
-                        at += 1;
-                    }
-                }
-                return at + 1;
-            }
-            "crate" => path = String::new(),
-            "super" => {
-                let from = if is_first { module } else { &path[..] };
-                path = from
-                    .rsplit_once("::")
-                    .map_or("", |(before, _)| before)
-                    .to_owned();
-            }
-            "self" if is_first && prefix.is_empty() => path = module.to_owned(),
-            "self" | "*" => {}
-            name if is_name(name) => path = join(&path, name),
-            _ => break,
-        }
-        is_first = false;
-        at += 1;
-        if tokens.get(at).is_none_or(|token| token != "::") {
-            break;
-        }
-        at += 1;
-    }
-    paths.push(path);
-    // Past `as NAME`, and past anything that is not a part of a tree.
-    while tokens
-        .get(at)
-        .is_some_and(|token| !matches!(&token[..], "," | "}" | ";"))
-    {
-        at += 1;
-    }
-    at
-}
-
-fn is_name(token: &str) -> bool {
-    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-/// Names, `::` and single characters, without comments, strings and the modules of unit tests.
-fn tokens(text: &str) -> Vec<String> {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let text: Vec<char> = text.chars().collect();
-    let starts = |at: usize, what: &str| {
-        what.chars()
-            .enumerate()
-            .all(|(more, c)| text.get(at + more) == Some(&c))
-    };
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        let c = text[at];
-        if starts(at, "//") {
-            at += text[at..]
-                .iter()
-                .position(|&c| c == '\n')
-                .unwrap_or(text.len() - at);
-        } else if starts(at, "/*") {
-            at += 2;
-            while at < text.len() && !starts(at, "*/") {
-                at += 1;
-            }
-            at += 2;
-        } else if starts(at, "r#\"") {
-            at += 3;
-            while at < text.len() && !starts(at, "\"#") {
-                at += 1;
-            }
-            at += 2;
-        } else if c == '"' {
-            at += 1;
-            while at < text.len() && text[at] != '"' {
-                at += if text[at] == '\\' { 2 } else { 1 };
-            }
-            at += 1;
-        } else if c == '\'' && (text.get(at + 1) == Some(&'\\') || text.get(at + 2) == Some(&'\''))
-        {
-            // A character; a lifetime has no second quote.
-            at += 2;
-            while at < text.len() && text[at] != '\'' {
-                at += 1;
-            }
-            at += 1;
-        } else if c.is_alphanumeric() || c == '_' {
-            let end = text[at..]
-                .iter()
-                .position(|c| !c.is_alphanumeric() && *c != '_')
-                .map_or(text.len(), |n| at + n);
-            tokens.push(text[at..end].iter().collect());
-            at = end;
-        } else if starts(at, "::") {
-            tokens.push("::".to_owned());
-            at += 2;
-        } else {
-            if !c.is_whitespace() {
-                tokens.push(c.to_string());
-            }
-            at += 1;
-        }
-    }
-    tokens
 }

@@ -5,7 +5,7 @@ mod executable;
 pub mod place;
 mod program;
 pub mod rights;
-pub mod script;
+mod script;
 
 use std::ffi::OsString;
 use std::fs::{self, File};

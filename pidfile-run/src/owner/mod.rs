@@ -227,7 +227,7 @@ fn is_named_in(environment: &[Vec<u8>], path: &Path) -> bool {
 /// # Errors
 ///
 /// A file system without locks.
-pub fn is_locked(file: impl AsFd) -> rustix::io::Result<bool> {
+fn is_locked(file: impl AsFd) -> rustix::io::Result<bool> {
     // Shared: two who ask do not take each other for the owner.
     match flock(&file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => {

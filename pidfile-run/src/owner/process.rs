@@ -104,7 +104,7 @@ pub fn is_running(pid: i32) -> bool {
 }
 
 /// Returns when a process was started, in clock ticks since boot.
-pub fn started(pid: i32) -> Option<u64> {
+fn started(pid: i32) -> Option<u64> {
     stat(pid)?.split(' ').nth(19)?.parse().ok()
 }
 

@@ -33,7 +33,7 @@
 //! Everything here is async-signal-safe: computation on the stack and system calls.
 
 pub mod dispatch;
-pub mod fatal;
+mod fatal;
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;

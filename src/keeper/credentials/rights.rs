@@ -56,7 +56,7 @@ impl Capabilities {
         unsafe { libc::syscall(libc::SYS_capset, &raw mut header, &raw const self) };
     }
 
-    pub fn is_within(&self, other: &Self) -> bool {
+    fn is_within(&self, other: &Self) -> bool {
         let pairs = self.0.iter().flatten().zip(other.0.iter().flatten());
         pairs.into_iter().all(|(ours, theirs)| ours & !theirs == 0)
     }

@@ -1,0 +1,16 @@
+//! Holds the length of files against what a reader takes in at once.
+
+use crate::source;
+
+/// How many lines a file may have.
+const MOST: usize = 300;
+
+#[test]
+fn files_are_short() {
+    for folder in ["src", "pidfile-run/src"] {
+        let files = source::files(folder).into_iter();
+        let lengths = files.map(|(name, text)| (name, text.lines().count()));
+        let long: Vec<_> = lengths.filter(|(_, lines)| *lines > MOST).collect();
+        assert!(long.is_empty(), "{folder}: {long:?}");
+    }
+}
