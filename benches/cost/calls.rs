@@ -77,27 +77,25 @@ pub fn measure(table: &mut Table) {
 /// Nanoseconds for one call, of the least disturbed round of each run.
 fn cost(call: &str, calls: usize) -> BTreeMap<Host, Samples> {
     in_turns(RUNS, &HOSTS, |host| {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let preloaded = |name| {
-            let library = scene.host_path(name);
-            scene
-                .host("repeats_a_call")
+            let library = dir.host_path(name);
+            dir.host("repeats_a_call")
                 .inert()
                 .env("LD_PRELOAD", library)
         };
         let program = match host {
-            Host::Plain => scene.host("repeats_a_call").plain(),
+            Host::Plain => dir.host("repeats_a_call").plain(),
             Host::EmptyLibrary => preloaded("is_an_empty_library"),
-            Host::Naive => preloaded("is_naive_preload").env("PIDFILE", scene.pidfile()),
+            Host::Naive => preloaded("is_naive_preload").env("PIDFILE", dir.pidfile()),
             // The shell owns the file, and waits.
             Host::Bystander => {
-                let path = scene.host_path("repeats_a_call");
-                scene
-                    .shell("sh")
+                let path = dir.host_path("repeats_a_call");
+                dir.shell("sh")
                     .args(["-c", "\"$@\"; exit $?", "sh"])
                     .arg(path)
             }
-            Host::Owner => scene.host("repeats_a_call"),
+            Host::Owner => dir.host("repeats_a_call"),
         };
         let program = program.args([call, &calls.to_string(), &ROUNDS.to_string()]);
         let ended = program.run();

@@ -99,13 +99,13 @@ impl Crowd {
 }
 
 fn crowd(count: usize) -> [f64; 4] {
-    let scene = TestDir::new();
-    let starter = scene
+    let dir = TestDir::new();
+    let starter = dir
         .host("starts_many")
         .plain()
         .arg(count.to_string())
-        .args([&scene.path("run"), &library()])
-        .arg(scene.host_path("waits_for_signal"))
+        .args([&dir.path("run"), &library()])
+        .arg(dir.host_path("waits_for_signal"))
         .spawn();
     starter.wait_until(|starter| starter.stdout().contains("ready "), "ready");
     let said = starter.stdout();
@@ -114,7 +114,7 @@ fn crowd(count: usize) -> [f64; 4] {
     let owners = children_of(starter.pid());
     assert_eq!(owners.len(), count);
     let memory: u64 = owners.into_iter().map(private_dirty).sum();
-    let one = scene.path("run/0.pid");
+    let one = dir.path("run/0.pid");
     let owner = fs::read_to_string(&one).unwrap().trim().parse().unwrap();
     let owner = Descendant::new(owner);
     let deleted = now();
@@ -122,7 +122,7 @@ fn crowd(count: usize) -> [f64; 4] {
     wait_for(|| owner.has_ended(), "the one owner has ended");
     let one = now() - deleted;
     let deleted = now();
-    fs::remove_dir_all(scene.path("run")).unwrap();
+    fs::remove_dir_all(dir.path("run")).unwrap();
     let end = end_of(&starter) - deleted;
     let ended = starter.wait();
     assert_eq!(ended.status, exited(0));

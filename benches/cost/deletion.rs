@@ -16,9 +16,9 @@ enum Watcher {
 }
 
 pub fn measure(table: &mut Table) {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let watchers = [Watcher::Ours, Watcher::Naive, Watcher::Shell];
-    let latency = in_turns(40, &watchers, |watcher| latency(&scene, watcher));
+    let latency = in_turns(40, &watchers, |watcher| latency(&dir, watcher));
     let mut add = |against: &str, theirs, target| {
         table.add(Row {
             what: "deletion → SIGTERM taken".to_owned(),
@@ -47,15 +47,15 @@ pub fn measure(table: &mut Table) {
     );
 }
 
-fn latency(scene: &TestDir, watcher: Watcher) -> f64 {
+fn latency(dir: &TestDir, watcher: Watcher) -> f64 {
     let way = match watcher {
         Watcher::Ours => Way::Active,
         Watcher::Naive => Way::Naive,
         Watcher::Shell => Way::Plain,
     };
-    let host = way.start(scene, &["tells_the_time", "SIGTERM"]);
+    let host = way.start(dir, &["tells_the_time", "SIGTERM"]);
     host.wait_until(|host| host.stdout().contains("main "), "in main");
-    let other = (watcher == Watcher::Shell).then(|| watch(scene, host.pid()));
+    let other = (watcher == Watcher::Shell).then(|| watch(dir, host.pid()));
     let watching = other.as_ref().unwrap_or(&host).pid();
     wait_for(
         || is_watching(watching) || children_are_watching(watching),
@@ -68,19 +68,19 @@ fn latency(scene: &TestDir, watcher: Watcher) -> f64 {
     // Everybody shall be where they will wait; who is not there yet is only faster.
     sleep(Duration::from_millis(2));
     let deleted = now();
-    scene.remove_pidfile();
-    let times = Times::of(scene, host);
+    dir.remove_pidfile();
+    let times = Times::of(dir, host);
     if let Some(other) = other {
         other.wait();
     }
     times.at("taken") - deleted
 }
 
-fn watch(scene: &TestDir, host: i32) -> Process {
-    fs::write(scene.pidfile(), format!("{host}\n")).unwrap();
+fn watch(dir: &TestDir, host: i32) -> Process {
+    fs::write(dir.pidfile(), format!("{host}\n")).unwrap();
     let script = "inotifywait -qq -e delete_self \"$0\"; kill \"$1\"";
-    let command = scene.program("sh").arg("-c").arg(script);
-    let command = command.plain().arg(scene.pidfile());
+    let command = dir.program("sh").arg("-c").arg(script);
+    let command = command.plain().arg(dir.pidfile());
     command.arg(host.to_string()).spawn()
 }
 

@@ -14,11 +14,11 @@ pub fn measure(table: &mut Table) {
         ("at once", "launcher that leaves at once: end → reaped"),
     ] {
         let end = in_turns(80, &[Way::Plain, Way::Active], |way| {
-            let scene = TestDir::new();
-            let mut launcher = way.start(&scene, &["leaves_a_daemon", how]);
+            let dir = TestDir::new();
+            let mut launcher = way.start(&dir, &["leaves_a_daemon", how]);
             // The daemon ends when this does.
             let _input = launcher.take_stdin();
-            Times::of(&scene, launcher).between("end", "reaped")
+            Times::of(&dir, launcher).between("end", "reaped")
         });
         table.add(Row {
             what: what.to_owned(),

@@ -23,7 +23,7 @@ pub struct Idle {
     /// Context switches, and nanoseconds on a processor.
     before: [u64; 2],
     since: Instant,
-    _scenes: [TestDir; 4],
+    _dirs: [TestDir; 4],
 }
 
 fn activity(tasks: &[i32]) -> [u64; 2] {
@@ -32,17 +32,17 @@ fn activity(tasks: &[i32]) -> [u64; 2] {
 
 impl Idle {
     pub fn begin() -> Idle {
-        let scenes = [(); 4].map(|()| TestDir::new());
-        let plain = scenes[0].host("waits_for_signal").plain().spawn();
-        let owner = scenes[1].host("waits_for_signal").spawn();
-        let wrapper = scenes[2]
+        let dirs = [(); 4].map(|()| TestDir::new());
+        let plain = dirs[0].host("waits_for_signal").plain().spawn();
+        let owner = dirs[1].host("waits_for_signal").spawn();
+        let wrapper = dirs[2]
             .program("sh")
             .plain()
             .args(["-c", WRAPPER])
-            .arg(scenes[2].pidfile())
-            .arg(scenes[2].host_path("waits_for_signal"))
+            .arg(dirs[2].pidfile())
+            .arg(dirs[2].host_path("waits_for_signal"))
             .spawn();
-        let guarded = scenes[3]
+        let guarded = dirs[3]
             .host("waits_for_signal")
             .env("PIDFILE_GUARD", "1")
             .spawn();
@@ -66,7 +66,7 @@ impl Idle {
             owner,
             wrapper,
             guarded,
-            _scenes: scenes,
+            _dirs: dirs,
         }
     }
 

@@ -68,10 +68,10 @@ pub fn measure(table: &mut Table) {
         });
     }
 
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let life = in_turns(150, &[Way::Inert, Way::Active], |way| {
-        let process = way.start(&scene, &["tells_the_time", "1000"]);
-        Times::of(&scene, process).between("exec", "reaped")
+        let process = way.start(&dir, &["tells_the_time", "1000"]);
+        Times::of(&dir, process).between("exec", "reaped")
     });
     table.add(Row {
         what: "a process that lives 1 ms: exec → reaped".to_owned(),
@@ -81,25 +81,25 @@ pub fn measure(table: &mut Table) {
         theirs: Some(life[&Way::Inert].figure()),
         target: Target::Plus(300.0 * MICROSECONDS),
     });
-    end(table, &scene);
+    end(table, &dir);
 }
 
 /// From exec to main.
 pub fn starts(ways: &[Way]) -> BTreeMap<Way, Samples> {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     in_turns(200, ways, |way| {
-        let process = way.start(&scene, &["tells_the_time", "0"]);
-        Times::of(&scene, process).between("exec", "main")
+        let process = way.start(&dir, &["tells_the_time", "0"]);
+        Times::of(&dir, process).between("exec", "main")
     })
 }
 
 /// The end of a process that has a watch. The kernel takes its time to close one.
-fn end(table: &mut Table, scene: &TestDir) {
+fn end(table: &mut Table, dir: &TestDir) {
     let end = in_turns(60, &[Way::Naive, Way::Active], |way| {
-        let mut process = way.start(scene, &["tells_the_time", "eof"]);
+        let mut process = way.start(dir, &["tells_the_time", "eof"]);
         process.wait_until(|process| is_watching(process.pid()), "watching");
         process.close_stdin();
-        Times::of(scene, process).between("end", "reaped")
+        Times::of(dir, process).between("end", "reaped")
     });
     let [ours, theirs] = [Way::Active, Way::Naive].map(|way| Samples::figure(&end[&way]));
     table.add(Row {

@@ -40,15 +40,15 @@ impl Way {
     }
 
     /// What `execs_timed` has to become.
-    fn words(self, scene: &TestDir, program: &[&str]) -> Vec<String> {
-        let path = scene.host_path(program[0]).display().to_string();
-        let file = scene.pidfile().display().to_string();
-        let background = scene.path(BACKGROUND).display().to_string();
+    fn words(self, dir: &TestDir, program: &[&str]) -> Vec<String> {
+        let path = dir.host_path(program[0]).display().to_string();
+        let file = dir.pidfile().display().to_string();
+        let background = dir.path(BACKGROUND).display().to_string();
         let preload = format!("LD_PRELOAD={}", library().display());
         let setting = format!("PIDFILE={file}");
-        let empty = scene.host_path("is_an_empty_library");
+        let empty = dir.host_path("is_an_empty_library");
         let empty = format!("LD_PRELOAD={}", empty.display());
-        let naive = scene.host_path("is_naive_preload");
+        let naive = dir.host_path("is_naive_preload");
         let naive = format!("LD_PRELOAD={}", naive.display());
         let command = pidfile_run().display().to_string();
         let library = library().display().to_string();
@@ -77,9 +77,9 @@ impl Way {
     }
 
     /// Starts one of our small programs in this way.
-    pub fn start(self, scene: &TestDir, program: &[&str]) -> Process {
-        let words = self.words(scene, program);
-        scene.host("execs_timed").plain().args(words).spawn()
+    pub fn start(self, dir: &TestDir, program: &[&str]) -> Process {
+        let words = self.words(dir, program);
+        dir.host("execs_timed").plain().args(words).spawn()
     }
 }
 
@@ -88,20 +88,20 @@ pub struct Times(BTreeMap<String, f64>);
 
 impl Times {
     /// Waits for the end of the program, and of what it has put into the background.
-    pub fn of(scene: &TestDir, process: Process) -> Times {
+    pub fn of(dir: &TestDir, process: Process) -> Times {
         let reaped = end_of(&process);
         let ended = process.wait();
         assert_eq!(ended.status, exited(0), "{}", ended.stderr);
         let mut said = ended.stdout;
         if !said.contains("end ") {
-            let background = scene.path(BACKGROUND);
+            let background = dir.path(BACKGROUND);
             let text = || fs::read_to_string(&background).unwrap_or_default();
             wait_for(|| text().contains("end "), "the program has ended");
             said += &text();
             fs::remove_file(background).unwrap();
         }
         // Not every way removes it.
-        let _ = fs::remove_file(scene.pidfile());
+        let _ = fs::remove_file(dir.pidfile());
         let lines = said.lines().filter_map(|line| {
             let (word, number) = line.split_once(' ')?;
             Some((word.to_owned(), number.parse().ok()?))

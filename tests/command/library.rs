@@ -11,28 +11,28 @@ use std::process::Command;
 
 #[test]
 fn unusable_library_is_refused_with_a_reason() {
-    let scene = TestDir::new();
-    let spaced = scene.path("data/a b");
+    let dir = TestDir::new();
+    let spaced = dir.path("data/a b");
     fs::create_dir(&spaced).unwrap();
     fs::copy(library(), spaced.join("libpidfile.so")).unwrap();
-    let colon = scene.path("data/a:b.so");
+    let colon = dir.path("data/a:b.so");
     fs::copy(library(), &colon).unwrap();
-    let text = scene.path("data/text.so");
+    let text = dir.path("data/text.so");
     fs::write(&text, "text").unwrap();
     for (library, words) in [
         (spaced.join("libpidfile.so"), "space, a colon"),
         (colon, "space, a colon"),
         (text, "is no library"),
-        (scene.path("data/none.so"), "no such library"),
+        (dir.path("data/none.so"), "no such library"),
     ] {
-        let host = starter(&scene).arg("true").env("LIBPIDFILE", &library);
-        refuses(&scene, host, 125, &[words, "LIBPIDFILE=FILE"]);
+        let host = starter(&dir).arg("true").env("LIBPIDFILE", &library);
+        refuses(&dir, host, 125, &[words, "LIBPIDFILE=FILE"]);
     }
 }
 
 #[test]
 fn library_for_newer_glibc_is_refused() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let mut bytes = fs::read(library()).unwrap();
     let mut newer = 0;
     for at in 0..bytes.len() - 11 {
@@ -42,24 +42,24 @@ fn library_for_newer_glibc_is_refused() {
         }
     }
     assert!(newer > 0, "the library says which glibc it needs");
-    let library = scene.path("data/libpidfile.so");
+    let library = dir.path("data/libpidfile.so");
     fs::write(&library, bytes).unwrap();
     for force in ["--strict", "--force"] {
-        let host = launcher(&scene)
+        let host = launcher(&dir)
             .env("LIBPIDFILE", &library)
             .arg(force)
             .arg("-p")
-            .arg(scene.pidfile())
-            .arg(scene.host_path("waits_for_eof"));
-        refuses(&scene, host, 125, &["has glibc 2.", "needs 2.99", "(make)"]);
+            .arg(dir.pidfile())
+            .arg(dir.host_path("waits_for_eof"));
+        refuses(&dir, host, 125, &["has glibc 2.", "needs 2.99", "(make)"]);
     }
 }
 
 /// The versions of its symbols say how old a libc is. It lies beside its loader.
 #[test]
 fn program_with_older_glibc_is_refused() {
-    let scene = TestDir::new();
-    let loader = scene.copy(&loader(), "755");
+    let dir = TestDir::new();
+    let loader = dir.copy(&loader(), "755");
     let libc = loader.with_file_name("libc.so.6");
     let mut bytes = fs::read(libc_here()).unwrap();
     for at in 0..bytes.len() - 11 {
@@ -67,12 +67,12 @@ fn program_with_older_glibc_is_refused() {
             bytes[at + 8..at + 10].copy_from_slice(b"05");
         }
     }
-    let draft = scene.path("data/old");
+    let draft = dir.path("data/old");
     fs::write(&draft, bytes).unwrap();
     install(&draft, &libc, "755");
-    let program = scene.executable("made", elf(64, false, machine_here(&scene), Some(&loader)));
-    let host = starter(&scene).arg(&program);
-    refuses(&scene, host, 125, &["has glibc 2.9,", "needs 2.", "(make)"]);
+    let program = dir.executable("made", elf(64, false, machine_here(&dir), Some(&loader)));
+    let host = starter(&dir).arg(&program);
+    refuses(&dir, host, 125, &["has glibc 2.9,", "needs 2.", "(make)"]);
 }
 
 fn loader() -> PathBuf {
@@ -94,8 +94,8 @@ fn mapped(name: &str) -> PathBuf {
 
 #[test]
 fn library_beside_the_launcher_is_found() {
-    let scene = TestDir::new();
-    let root = scene.path("data/root");
+    let dir = TestDir::new();
+    let root = dir.path("data/root");
     for (script, library_at) in [
         ("usr/local/bin/pidfile-run", "usr/local/lib/libpidfile.so"),
         (
@@ -111,14 +111,14 @@ fn library_beside_the_launcher_is_found() {
         for (from, to) in [(&pidfile_run(), script), (&library(), library_at)] {
             install(from, &root.join(to), "755");
         }
-        let link = scene.path("bin").join(script.replace('/', "-"));
+        let link = dir.path("bin").join(script.replace('/', "-"));
         symlink(root.join(script), &link).unwrap();
         for command in [root.join(script), link] {
-            let ended = scene
+            let ended = dir
                 .program(command)
                 .plain()
                 .arg("-p")
-                .arg(scene.pidfile())
+                .arg(dir.pidfile())
                 .args(["sh", "-c", "echo \"$LD_PRELOAD\""])
                 .run();
             let expected = format!("{}\n", root.join(library_at).display());
@@ -129,8 +129,8 @@ fn library_beside_the_launcher_is_found() {
 
 #[test]
 fn installed_launcher_finds_installed_library() {
-    let scene = TestDir::new();
-    let root = scene.path("data/root");
+    let dir = TestDir::new();
+    let root = dir.path("data/root");
     let installed = Command::new("make")
         .args([
             "--silent",
@@ -157,12 +157,12 @@ fn installed_launcher_finds_installed_library() {
         let metadata = fs::metadata(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(metadata.permissions().mode() & 0o7777, mode, "{file}");
     }
-    let host = scene
+    let host = dir
         .program(root.join("opt/x/bin/pidfile-run"))
         .plain()
         .arg("-p")
-        .arg(scene.pidfile())
-        .arg(scene.host_path("waits_for_signal"))
+        .arg(dir.pidfile())
+        .arg(dir.host_path("waits_for_signal"))
         .spawn_owner();
     host.signal(libc::SIGTERM);
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));

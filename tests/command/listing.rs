@@ -5,12 +5,12 @@ use std::fs;
 
 #[test]
 fn list_shows_a_thousand_files() {
-    let scene = TestDir::new();
-    let host = owner(&scene);
+    let dir = TestDir::new();
+    let host = owner(&dir);
     for number in 0..1000 {
-        fs::write(scene.path(format!("run/{number}.pid")), "99999999\n").unwrap();
+        fs::write(dir.path(format!("run/{number}.pid")), "99999999\n").unwrap();
     }
-    let ended = launcher(&scene).arg("list").arg(scene.path("run")).run();
+    let ended = launcher(&dir).arg("list").arg(dir.path("run")).run();
     assert_eq!(ended.status, exited(0));
     let rows: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(rows.len(), 1002);
@@ -26,11 +26,11 @@ fn list_shows_a_thousand_files() {
 /// Somebody reads the first line only.
 #[test]
 fn list_into_a_closed_pipe_is_silent() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for number in 0..2000 {
-        fs::write(scene.path(format!("run/{number}.pid")), "").unwrap();
+        fs::write(dir.path(format!("run/{number}.pid")), "").unwrap();
     }
-    let ended = scene
+    let ended = dir
         .program("/bin/bash")
         .plain()
         .args([
@@ -39,7 +39,7 @@ fn list_into_a_closed_pipe_is_silent() {
             "bash",
         ])
         .arg(pidfile_run())
-        .arg(scene.path("run"))
+        .arg(dir.path("run"))
         .run();
     assert_eq!(ended.stderr, "");
     assert!(ended.stdout.starts_with("FILE"), "{ended:?}");
@@ -49,19 +49,19 @@ fn list_into_a_closed_pipe_is_silent() {
 
 /// The files that were opened to list that many, by strace.
 fn opened_for(files: usize) -> Vec<String> {
-    let scene = TestDir::new();
-    let _host = owner(&scene);
+    let dir = TestDir::new();
+    let _host = owner(&dir);
     for number in 1..files {
-        fs::write(scene.path(format!("run/{number}.pid")), "99999999\n").unwrap();
+        fs::write(dir.path(format!("run/{number}.pid")), "99999999\n").unwrap();
     }
-    let log = scene.path("out/strace");
-    let ended = scene
+    let log = dir.path("out/strace");
+    let ended = dir
         .program("strace")
         .plain()
         .args(["--quiet=all", "--trace=open,openat,openat2", "--output"])
         .args([&log, &pidfile_run()])
         .arg("list")
-        .arg(scene.path("run"))
+        .arg(dir.path("run"))
         .run();
     assert_eq!(ended.status, exited(0), "{}", ended.stderr);
     assert_eq!(ended.stdout.lines().count(), files + 1);
@@ -81,8 +81,8 @@ fn list_takes_few_calls_for_each_file() {
     // Not one look at the kernel's table of locks for each file, which has a line for each lock.
     assert!(locks(&many) <= 3, "{}", locks(&many));
     // Each directory on the way, the file itself, and what its process is.
-    let scene = TestDir::new();
-    let way = scene.pidfile().components().count();
+    let dir = TestDir::new();
+    let way = dir.pidfile().components().count();
     let most = (MANY - FEW) * (way + 3);
     assert!(many.len() - few.len() <= most, "{}", many.len());
 }

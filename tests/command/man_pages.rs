@@ -61,8 +61,8 @@ fn man_page_headers_name_no_other_system() {
 /// A check that lets everything pass would be none.
 #[test]
 fn faulty_man_page_fails_the_check() {
-    let scene = TestDir::new();
-    let page = scene.path("data/wrong.7");
+    let dir = TestDir::new();
+    let page = dir.path("data/wrong.7");
     let text = source(LIBRARY_PAGE).replacen(".Bl -bullet", ".Bl -nonsense", 1);
     fs::write(&page, text).unwrap();
     let said = Command::new("mandoc")
@@ -171,8 +171,8 @@ fn every_setting_has_an_option() {
 // ---- options ----
 
 fn help() -> String {
-    let scene = TestDir::new();
-    let ended = launcher(&scene).arg("--help").run();
+    let dir = TestDir::new();
+    let ended = launcher(&dir).arg("--help").run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
     ended.stdout
 }
@@ -220,8 +220,8 @@ fn man_page_has_every_option_of_a_sub_command() {
     for sub in [
         "status", "stop", "signal", "wait", "list", "check", "systemd",
     ] {
-        let scene = TestDir::new();
-        let help = launcher(&scene).args([sub, "--help"]).run().stdout;
+        let dir = TestDir::new();
+        let help = launcher(&dir).args([sub, "--help"]).run().stdout;
         let words = help.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
         let options = words.filter(|word| word.starts_with("--") && word.len() > 3);
         for option in options.map(|word| word.trim_start_matches('-')) {
@@ -263,7 +263,7 @@ fn help_manual_completion_have_equal_sub_commands() {
 
 #[test]
 fn every_option_in_help_is_accepted() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for option in options() {
         let long = option
             .split(' ')
@@ -282,13 +282,13 @@ fn every_option_in_help_is_accepted() {
                     _ => "/no/such",
                 };
             }
-            let ended = launcher(&scene).args(&words).run();
+            let ended = launcher(&dir).args(&words).run();
             assert_eq!(ended.status, exited(125), "{words:?}");
             assert!(ended.stderr.contains("no command"), "{words:?}: {ended:?}");
         }
     }
     for option in ["-h", "-V"] {
-        let ended = launcher(&scene).arg(option).run();
+        let ended = launcher(&dir).arg(option).run();
         assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
     }
 }
@@ -296,8 +296,8 @@ fn every_option_in_help_is_accepted() {
 #[test]
 fn version_is_the_same_everywhere() {
     let version = env!("CARGO_PKG_VERSION");
-    let scene = TestDir::new();
-    let ended = launcher(&scene).arg("--version").run();
+    let dir = TestDir::new();
+    let ended = launcher(&dir).arg("--version").run();
     let expected = format!("pidfile-run {version} (libpidfile)\n");
     assert_eq!((ended.stdout, ended.status), (expected, exited(0)));
     for page in [LIBRARY_PAGE, LAUNCHER_PAGE] {
@@ -384,8 +384,8 @@ fn bash_falls_back_to_file_names() {
 #[test]
 fn other_shells_have_a_completion() {
     for shell in ["zsh", "fish"] {
-        let scene = TestDir::new();
-        let ended = launcher(&scene).args(["--completion", shell]).run();
+        let dir = TestDir::new();
+        let ended = launcher(&dir).args(["--completion", shell]).run();
         assert_eq!(ended.status, exited(0));
         for option in long_options() {
             let name = option.trim_start_matches('-');
@@ -396,12 +396,12 @@ fn other_shells_have_a_completion() {
 
 #[test]
 fn help_fits_on_a_terminal() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let subs = [
         "status", "stop", "signal", "wait", "list", "check", "systemd",
     ];
     let pages = subs.map(|sub| {
-        let ended = launcher(&scene).args([sub, "--help"]).run();
+        let ended = launcher(&dir).args([sub, "--help"]).run();
         assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
         ended.stdout
     });

@@ -10,19 +10,19 @@ use std::path::Path;
 
 // ---- in the background ----
 
-fn in_background(scene: &TestDir, program: &Path) -> (i32, String) {
-    let start = launcher(scene).args(["--background", "-p"]);
-    answer(start.arg(scene.pidfile()).arg(program))
+fn in_background(dir: &TestDir, program: &Path) -> (i32, String) {
+    let start = launcher(dir).args(["--background", "-p"]);
+    answer(start.arg(dir.pidfile()).arg(program))
 }
 
 #[test]
 fn background_returns_when_the_file_names_the_daemon() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     assert_eq!(
-        in_background(&scene, &scene.host_path("waits_for_signal")),
+        in_background(&dir, &dir.host_path("waits_for_signal")),
         (0, String::new())
     );
-    let pid: i32 = scene.content().trim().parse().unwrap();
+    let pid: i32 = dir.content().trim().parse().unwrap();
     assert!(is_alive(pid));
     let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).unwrap();
     for number in 0..3 {
@@ -32,55 +32,55 @@ fn background_returns_when_the_file_names_the_daemon() {
     assert_eq!((open, link("cwd").as_path()), (3, Path::new("/")));
     // SAFETY: plain call.
     assert_eq!(unsafe { libc::getsid(pid) }, pid);
-    let stop = launcher(&scene).arg("stop").arg(scene.pidfile());
+    let stop = launcher(&dir).arg("stop").arg(dir.pidfile());
     assert_eq!(answer(stop), (0, String::new()));
     assert!(!is_alive(pid));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// Though the daemon's directory is another one.
 #[test]
 fn background_finds_a_relative_command() {
-    let scene = TestDir::new();
-    scene.copy(&scene.host_path("waits_for_signal"), "755");
-    let start = launcher(&scene).current_dir(scene.path("bin"));
+    let dir = TestDir::new();
+    dir.copy(&dir.host_path("waits_for_signal"), "755");
+    let start = launcher(&dir).current_dir(dir.path("bin"));
     let start = start.args(["--background", "-p", "../run/a.pid", "./waits_for_signal"]);
     assert_eq!(answer(start), (0, String::new()));
-    let stop = launcher(&scene).arg("stop").arg(scene.pidfile());
+    let stop = launcher(&dir).arg("stop").arg(dir.pidfile());
     assert_eq!(answer(stop), (0, String::new()));
 }
 
 #[test]
 fn background_waits_for_the_daemon_of_a_launcher() {
-    let scene = TestDir::new();
-    let script = scene.executable(
+    let dir = TestDir::new();
+    let script = dir.executable(
         "launcher",
         format!(
             "#!/bin/sh\nsetsid {} </dev/null >/dev/null 2>&1 &\nexit 0\n",
-            scene.host_path("waits_for_signal").display()
+            dir.host_path("waits_for_signal").display()
         ),
     );
-    let start = launcher(&scene).args(["-b", "-e", "waits_for_signal", "-p"]);
-    let (status, told) = answer(start.arg(scene.pidfile()).arg(script));
+    let start = launcher(&dir).args(["-b", "-e", "waits_for_signal", "-p"]);
+    let (status, told) = answer(start.arg(dir.pidfile()).arg(script));
     assert_eq!((status, told.as_str()), (0, ""));
-    assert!(!scene.content().is_empty());
-    answer(launcher(&scene).arg("stop").arg(scene.pidfile()));
+    assert!(!dir.content().is_empty());
+    answer(launcher(&dir).arg("stop").arg(dir.pidfile()));
 }
 
 #[test]
 fn background_reports_a_program_that_ends() {
-    let scene = TestDir::new();
-    let start = launcher(&scene).args(["-b", "-p"]).arg(scene.pidfile());
-    let (status, told) = answer(start.arg(scene.host_path("returns_status")).arg("42"));
+    let dir = TestDir::new();
+    let start = launcher(&dir).args(["-b", "-p"]).arg(dir.pidfile());
+    let (status, told) = answer(start.arg(dir.host_path("returns_status")).arg("42"));
     // It owned the file for an instant, in which the command may have looked.
     assert!(
         status == 42 && is_one_failure(&told) || status == 0,
         "{status}: {told}"
     );
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     refuses(
-        &scene,
-        launcher(&scene).args(["-b", "-p", "a.pid", "./none"]),
+        &dir,
+        launcher(&dir).args(["-b", "-p", "a.pid", "./none"]),
         127,
         &["no such program"],
     );
@@ -88,48 +88,44 @@ fn background_reports_a_program_that_ends() {
 
 #[test]
 fn background_refuses_a_held_file() {
-    let scene = TestDir::new();
-    let host = owner(&scene);
-    let (status, told) = in_background(&scene, &scene.host_path("waits_for_signal"));
+    let dir = TestDir::new();
+    let host = owner(&dir);
+    let (status, told) = in_background(&dir, &dir.host_path("waits_for_signal"));
     assert_eq!((status, is_one_failure(&told)), (125, true), "{told}");
     assert!(
         told.contains(&format!("is held by PID {}", host.pid())),
         "{told}"
     );
     assert!(told.contains("pidfile-run stop "), "{told}");
-    assert_eq!(scene.content(), host.pid_line());
+    assert_eq!(dir.content(), host.pid_line());
 }
 
 // ---- a file that another one has ----
 
 #[test]
 fn held_file_refuses_a_second_instance() {
-    let scene = TestDir::new();
-    let host = owner(&scene);
-    let (status, told) = answer(starter(&scene).arg("true"));
+    let dir = TestDir::new();
+    let host = owner(&dir);
+    let (status, told) = answer(starter(&dir).arg("true"));
     assert_eq!((status, is_one_failure(&told)), (125, true), "{told}");
-    let force = launcher(&scene)
-        .args(["--force", "-p"])
-        .arg(scene.pidfile());
+    let force = launcher(&dir).args(["--force", "-p"]).arg(dir.pidfile());
     let ended = force.args(["echo", "beside it"]).run();
     assert_eq!(
         (ended.status, ended.stdout.as_str()),
         (exited(0), "beside it\n")
     );
     assert!(host.is_running());
-    assert_eq!(scene.content(), host.pid_line());
+    assert_eq!(dir.content(), host.pid_line());
 }
 
 // ---- waiting ----
 
 #[test]
 fn wait_ends_with_its_owner() {
-    let scene = TestDir::new();
-    let mut host = owner(&scene);
-    let waits = launcher(&scene).arg("wait").arg(scene.pidfile()).spawn();
-    let short = launcher(&scene)
-        .args(["wait", "-t", "0"])
-        .arg(scene.pidfile());
+    let dir = TestDir::new();
+    let mut host = owner(&dir);
+    let waits = launcher(&dir).arg("wait").arg(dir.pidfile()).spawn();
+    let short = launcher(&dir).args(["wait", "-t", "0"]).arg(dir.pidfile());
     let (status, told) = answer(short);
     assert_eq!((status, is_one_failure(&told)), (1, true), "{told}");
     assert!(waits.is_running());
@@ -142,20 +138,20 @@ fn wait_ends_with_its_owner() {
 #[test]
 fn wait_has_the_status_of_a_child() {
     for (end, status) in [("exit 42", 42), ("kill -KILL $$", 128 + libc::SIGKILL)] {
-        let scene = TestDir::new();
-        let go = scene.fifo("data/go");
+        let dir = TestDir::new();
+        let go = dir.fifo("data/go");
         let script = r#"
             "$1" -p "$2" sh -c "read x <'$3'; $4" &
             until [ -s "$2" ]; do :; done
             exec "$1" wait "$2"
         "#;
-        let waits = scene
+        let waits = dir
             .program("/bin/sh")
             .plain()
             .env("LIBPIDFILE", library())
             .args(["-c", script, "sh"])
             .arg(pidfile_run())
-            .arg(scene.pidfile())
+            .arg(dir.pidfile())
             .arg(&go)
             .arg(end)
             .spawn();
@@ -173,12 +169,12 @@ fn wait_has_the_status_of_a_child() {
 
 // ---- for machines ----
 
-fn json(words: &[&str], scene: &TestDir) -> (i32, String) {
-    let (status, text) = answer(launcher(scene).args(words).arg("--json"));
+fn json(words: &[&str], dir: &TestDir) -> (i32, String) {
+    let (status, text) = answer(launcher(dir).args(words).arg("--json"));
     // A reader that is not ours.
     let script = "import json, sys; print(json.dumps(json.load(sys.stdin), sort_keys=True))";
-    fs::write(scene.path("data/json"), &text).unwrap();
-    let read = scene
+    fs::write(dir.path("data/json"), &text).unwrap();
+    let read = dir
         .program("/bin/sh")
         .plain()
         .args(["-c", "exec python3 -c \"$1\" <json", "sh", script])
@@ -189,18 +185,18 @@ fn json(words: &[&str], scene: &TestDir) -> (i32, String) {
 
 #[test]
 fn json_names_state_and_process() {
-    let scene = TestDir::new();
-    let file = scene.pidfile();
+    let dir = TestDir::new();
+    let file = dir.pidfile();
     let file = file.to_str().unwrap();
-    let (status, text) = json(&["status", file], &scene);
+    let (status, text) = json(&["status", file], &dir);
     assert_eq!(status, 3);
     let absent = format!(
         "{{\"age\": null, \"command\": null, \"file\": \"{file}\", \"named\": null, \"pid\": null, \
          \"state\": \"absent\", \"why\": null}}\n"
     );
     assert_eq!(text, absent);
-    let host = owner(&scene);
-    let (status, text) = json(&["status", file], &scene);
+    let host = owner(&dir);
+    let (status, text) = json(&["status", file], &dir);
     assert_eq!(status, 0, "{text}");
     for part in [
         "\"state\": \"owned\"".into(),
@@ -214,19 +210,19 @@ fn json_names_state_and_process() {
         ("c.pid", "text\n".into(), "no-pid-file"),
         ("d.pid", format!("{}\n", std::process::id()), "foreign"),
     ] {
-        fs::write(scene.path("run").join(name), content).unwrap();
-        let (_, text) = json(&["list", scene.path("run").to_str().unwrap()], &scene);
+        fs::write(dir.path("run").join(name), content).unwrap();
+        let (_, text) = json(&["list", dir.path("run").to_str().unwrap()], &dir);
         assert!(text.contains(&format!("\"state\": \"{state}\"")), "{text}");
     }
 }
 
 #[test]
 fn check_as_json_says_what_would_happen() {
-    let scene = TestDir::new();
-    let program = scene.host_path("waits_for_eof");
-    let file = scene.pidfile();
+    let dir = TestDir::new();
+    let program = dir.host_path("waits_for_eof");
+    let file = dir.pidfile();
     let words = ["check", "-p", file.to_str().unwrap(), "--json"];
-    let (status, text) = answer(launcher(&scene).args(words).arg(&program).arg("a b"));
+    let (status, text) = answer(launcher(&dir).args(words).arg(&program).arg("a b"));
     assert_eq!(status, 0, "{text}");
     for part in [
         "\"starts\": true",
@@ -237,32 +233,32 @@ fn check_as_json_says_what_would_happen() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!scene.directory_has_changed(), "nothing was started");
+    assert!(!dir.directory_has_changed(), "nothing was started");
 }
 
 // ---- colour ----
 
 #[test]
 fn colour_is_for_terminals_and_can_be_switched_off() {
-    let scene = TestDir::new();
-    fs::write(scene.pidfile(), "").unwrap();
+    let dir = TestDir::new();
+    fs::write(dir.pidfile(), "").unwrap();
     let on_terminal = |more: &str| {
         let script = format!("exec {more} \"$1\" list \"$2\"");
-        let ended = scene
+        let ended = dir
             .program("script")
             .plain()
             .env("TERM", "xterm")
             .env("S", script)
             .args(["-qec", "sh -c \"$S\" sh \"$P\" \"$R\"", "/dev/null"])
             .env("P", pidfile_run())
-            .env("R", scene.path("run"))
+            .env("R", dir.path("run"))
             .run();
         assert_eq!(ended.status, exited(0), "{ended:?}");
         ended.stdout
     };
     assert!(on_terminal("").contains("\u{1b}["), "colour on a terminal");
     assert!(!on_terminal("env NO_COLOR=1").contains("\u{1b}["));
-    let (_, plain) = answer(launcher(&scene).arg("list").arg(scene.path("run")));
+    let (_, plain) = answer(launcher(&dir).arg("list").arg(dir.path("run")));
     assert!(!plain.contains('\u{1b}'), "{plain}");
 }
 
@@ -271,7 +267,7 @@ fn colour_is_for_terminals_and_can_be_switched_off() {
 /// The standard library would open what is closed, and change these.
 #[test]
 fn signals_and_descriptors_are_as_they_were() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let script = r#"
         trap '' PIPE USR1
         show() { grep -E '^Sig(Blk|Ign)' /proc/self/status; ls -l /proc/self/fd | sed -n 's/.* \([0-9]* -> [^ ]*\)$/\1/p' | grep -v /proc/; }
@@ -279,13 +275,13 @@ fn signals_and_descriptors_are_as_they_were() {
         "$@" sh -c "$(declare -f show); show"
     "#;
     let run = |words: &[&str]| {
-        let host = scene
+        let host = dir
             .program("/bin/bash")
             .plain()
             .args(["-c", script, "bash"]);
         let ended = host.args(words).run();
         assert_eq!(ended.status, exited(0), "{ended:?}");
-        // Which file of the scene it is differs, and which pipe.
+        // Which file of the test directory it is differs, and which pipe.
         let lines = ended
             .stdout
             .lines()
@@ -294,7 +290,7 @@ fn signals_and_descriptors_are_as_they_were() {
     };
     let command = pidfile_run();
     let library = library();
-    let file = scene.pidfile();
+    let file = dir.pidfile();
     let [command, library, file] = [&command, &library, &file].map(|path| path.to_str().unwrap());
     let with = run(&[command, "--library", library, "-p", file, "--"]);
     let without = run(&["env", "--"]);
@@ -304,15 +300,15 @@ fn signals_and_descriptors_are_as_they_were() {
 // ---- what may keep the library away ----
 
 /// A mount namespace of its own, in which the script may mount; then the command with these words.
-fn after_mounts(scene: &TestDir, mounts: &str, words: &[&str]) -> (i32, String) {
+fn after_mounts(dir: &TestDir, mounts: &str, words: &[&str]) -> (i32, String) {
     let script = format!("{mounts}\nexec \"$@\"");
-    let host = scene
+    let host = dir
         .program("unshare")
         .plain()
         .args(["--mount", "sh", "-e", "-c", &script, "sh"]);
     let host = host
-        .env("R", scene.path("run"))
-        .env("D", scene.path("data"))
+        .env("R", dir.path("run"))
+        .env("D", dir.path("data"))
         .env("L", library());
     answer(
         host.env("LIBPIDFILE", library())
@@ -324,13 +320,13 @@ fn after_mounts(scene: &TestDir, mounts: &str, words: &[&str]) -> (i32, String) 
 #[test]
 #[ignore = "needs root"]
 fn library_on_a_noexec_mount_is_refused() {
-    let scene = TestDir::new();
-    let place = scene.path("data/no exec").with_file_name("noexec");
+    let dir = TestDir::new();
+    let place = dir.path("data/no exec").with_file_name("noexec");
     fs::create_dir(&place).unwrap();
     let copy = place.join("libpidfile.so");
     let mounts = "mount -t tmpfs -o noexec none \"$D/noexec\"; cp \"$L\" \"$D/noexec/\"";
     let words = ["--library", copy.to_str().unwrap(), "-p", "a.pid", "true"];
-    let (status, told) = after_mounts(&scene, mounts, &words);
+    let (status, told) = after_mounts(&dir, mounts, &words);
     assert_eq!((status, is_one_failure(&told)), (125, true), "{told}");
     assert!(told.contains("mounted with noexec"), "{told}");
 }
@@ -338,11 +334,11 @@ fn library_on_a_noexec_mount_is_refused() {
 #[test]
 #[ignore = "needs root"]
 fn program_on_a_noexec_mount_is_refused() {
-    let scene = TestDir::new();
-    fs::create_dir(scene.path("data/noexec")).unwrap();
-    let program = scene.path("data/noexec/true");
+    let dir = TestDir::new();
+    fs::create_dir(dir.path("data/noexec")).unwrap();
+    let program = dir.path("data/noexec/true");
     let mounts = "mount -t tmpfs -o noexec none \"$D/noexec\"; cp /bin/true \"$D/noexec/\"";
-    let (status, told) = after_mounts(&scene, mounts, &["-p", "a.pid", program.to_str().unwrap()]);
+    let (status, told) = after_mounts(&dir, mounts, &["-p", "a.pid", program.to_str().unwrap()]);
     assert_eq!((status, is_one_failure(&told)), (126, true), "{told}");
     assert!(told.contains("mounted with noexec"), "{told}");
 }
@@ -351,35 +347,35 @@ fn program_on_a_noexec_mount_is_refused() {
 #[test]
 #[ignore = "needs root"]
 fn setuid_program_on_a_nosuid_mount_starts() {
-    let scene = TestDir::new();
-    fs::create_dir(scene.path("data/nosuid")).unwrap();
-    let program = scene.path("data/nosuid/true");
+    let dir = TestDir::new();
+    fs::create_dir(dir.path("data/nosuid")).unwrap();
+    let program = dir.path("data/nosuid/true");
     let mounts = "mount -t tmpfs -o nosuid none \"$D/nosuid\"
         cp /bin/true \"$D/nosuid/\"; chown nobody \"$D/nosuid/true\"; chmod 4755 \"$D/nosuid/true\"";
     let words = ["-p", "a.pid", program.to_str().unwrap()];
-    assert_eq!(after_mounts(&scene, mounts, &words), (0, String::new()));
-    let here = scene.path("bin/true");
+    assert_eq!(after_mounts(&dir, mounts, &words), (0, String::new()));
+    let here = dir.path("bin/true");
     let plain = "cp /bin/true \"$D/../bin/true\"; chown nobody \"$D/../bin/true\"; chmod 4755 \"$D/../bin/true\"";
-    let (status, told) = after_mounts(&scene, plain, &["-p", "a.pid", here.to_str().unwrap()]);
+    let (status, told) = after_mounts(&dir, plain, &["-p", "a.pid", here.to_str().unwrap()]);
     assert_eq!((status, told.contains("is setuid")), (125, true), "{told}");
 }
 
 #[test]
 #[ignore = "needs root"]
 fn unreadable_library_is_refused() {
-    let scene = TestDir::new();
-    let copy = scene.copy(&library(), "600");
-    let command = scene.copy(&pidfile_run(), "755");
-    let host = scene.program(command).plain().arg("--library").arg(copy);
+    let dir = TestDir::new();
+    let copy = dir.copy(&library(), "600");
+    let command = dir.copy(&pidfile_run(), "755");
+    let host = dir.program(command).plain().arg("--library").arg(copy);
     let host = host.args(["-p", "a.pid", "true"]).run_by_nobody();
-    refuses(&scene, host, 125, &["cannot be read", "chmod a+r"]);
+    refuses(&dir, host, 125, &["cannot be read", "chmod a+r"]);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn security_modules_are_named() {
-    let scene = TestDir::new();
-    let program = scene.copy(&scene.host_path("waits_for_eof"), "755");
+    let dir = TestDir::new();
+    let program = dir.copy(&dir.host_path("waits_for_eof"), "755");
     let label = "setfattr -n security.selinux -v system_u:object_r:httpd_exec_t:s0 \"$P\"";
     let app_armor = "
         mount -t tmpfs none /sys
@@ -397,7 +393,7 @@ fn security_modules_are_named() {
     ] {
         let mounts = format!("P={}\n{mounts}", program.display());
         let (status, told) = after_mounts(
-            &scene,
+            &dir,
             &mounts,
             &["check", "-p", "/tmp/none.pid", program.to_str().unwrap()],
         );
@@ -411,21 +407,21 @@ fn security_modules_are_named() {
 /// Such as many of Go's: it has a loader, and does not begin in libc.
 #[test]
 fn program_that_begins_without_libc_is_noted() {
-    let scene = TestDir::new();
-    let source = scene.path("data/bare.c");
+    let dir = TestDir::new();
+    let source = dir.path("data/bare.c");
     fs::write(
         &source,
         "extern int puts(const char *);\nvoid _start(void) { puts(\"x\"); __builtin_trap(); }\n",
     )
     .unwrap();
-    let program = scene.path("bin/bare");
+    let program = dir.path("bin/bare");
     let built = std::process::Command::new("cc")
         .args(["-nostartfiles", "-o"])
         .arg(&program)
         .arg(&source)
         .status();
     assert!(built.is_ok_and(|status| status.success()));
-    let check = launcher(&scene).args(["check", "-p"]).arg(scene.pidfile());
+    let check = launcher(&dir).args(["check", "-p"]).arg(dir.pidfile());
     let (status, told) = answer(check.arg(&program));
     assert_eq!(status, 0, "{told}");
     assert!(
@@ -437,11 +433,11 @@ fn program_that_begins_without_libc_is_noted() {
 #[test]
 #[ignore = "needs root"]
 fn program_that_nobody_may_read_is_noted() {
-    let scene = TestDir::new();
-    let program = scene.copy(&scene.host_path("returns_status"), "711");
-    let command = scene.copy(&pidfile_run(), "755");
-    let copy = scene.copy(&library(), "755");
-    let host = scene.program(command).plain().arg("--library").arg(copy);
+    let dir = TestDir::new();
+    let program = dir.copy(&dir.host_path("returns_status"), "711");
+    let command = dir.copy(&pidfile_run(), "755");
+    let copy = dir.copy(&library(), "755");
+    let host = dir.program(command).plain().arg("--library").arg(copy);
     let host = host
         .args(["--trace", "-p"])
         .arg("/dev/shm/pidfile-run-none/a.pid");
@@ -456,11 +452,11 @@ fn program_that_nobody_may_read_is_noted() {
 /// What a script leaves behind when it calls the command by a link.
 #[test]
 fn command_by_a_link_finds_its_library() {
-    let scene = TestDir::new();
-    let link = scene.path("bin/run");
+    let dir = TestDir::new();
+    let link = dir.path("bin/run");
     symlink(pidfile_run(), &link).unwrap();
-    let host = scene.program(&link).plain().arg("-p").arg(scene.pidfile());
-    let host = host.arg(scene.host_path("waits_for_signal")).spawn_owner();
+    let host = dir.program(&link).plain().arg("-p").arg(dir.pidfile());
+    let host = host.arg(dir.host_path("waits_for_signal")).spawn_owner();
     assert!(children_of(host.pid()).is_empty());
     host.signal(libc::SIGTERM);
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));

@@ -33,16 +33,16 @@ fn rows() -> Vec<Row<'static>> {
 }
 
 /// The programs that the table names.
-fn programs(scene: &TestDir) -> PathBuf {
-    let directory = scene.path("data/odd");
+fn programs(dir: &TestDir) -> PathBuf {
+    let directory = dir.path("data/odd");
     let place = |name: &str| directory.join(name);
-    let tells = scene.host_path("tells_its_file");
+    let tells = dir.host_path("tells_its_file");
     for name in ["w", "w space", "-dash"] {
         install(&tells, &place(name), "755");
     }
     install(&tells, &place("wnox"), "644");
     install(
-        &scene.host_path("waits_for_eof_static"),
+        &dir.host_path("waits_for_eof_static"),
         &place("wstatic"),
         "755",
     );
@@ -60,7 +60,7 @@ fn programs(scene: &TestDir) -> PathBuf {
     assert!(musl.is_ok_and(|status| status.success()), "musl-gcc");
 
     let loader = Path::new("/bin/sh");
-    let other = if machine_here(scene) == 3 { 40 } else { 3 };
+    let other = if machine_here(dir) == 3 { 40 } else { 3 };
     let started = "cat \"$PIDFILE_PATH\" | grep -qx $$ && echo mine\nexit 5\n";
     let whole = fs::read(&tells).unwrap();
     let interpreter = format!("#!{}\n", place("wstatic").display());
@@ -92,7 +92,7 @@ fn programs(scene: &TestDir) -> PathBuf {
         ("wcrlf", b"#!/bin/sh\r\necho\r\n".to_vec()),
     ];
     for (name, content) in files {
-        let draft = scene.path("data/draft");
+        let draft = dir.path("data/draft");
         fs::write(&draft, content).unwrap();
         install(&draft, &place(name), "755");
     }
@@ -101,18 +101,18 @@ fn programs(scene: &TestDir) -> PathBuf {
 
 #[test]
 fn odd_inputs_have_status_and_message_of_the_table() {
-    let scene = TestDir::new();
-    let programs = programs(&scene);
-    let bin = scene.path("bin");
+    let dir = TestDir::new();
+    let programs = programs(&dir);
+    let bin = dir.path("bin");
     symlink(pidfile_run(), bin.join("pidfile-run")).unwrap();
     let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", bin.display());
     let rows = rows();
     assert!(rows.len() >= 60, "{}", rows.len());
     let mut wrong = Vec::new();
     for row in rows {
-        let run = scene.path(format!("run/{}", row.line));
+        let run = dir.path(format!("run/{}", row.line));
         fs::create_dir(&run).unwrap();
-        let ended = scene
+        let ended = dir
             .program("/bin/sh")
             .plain()
             .args(["-c", row.command])

@@ -9,81 +9,81 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 /// Somebody who has nothing to do with the file has the PID that is in it.
-fn file_names_an_innocent(scene: &TestDir) -> Process {
-    let innocent = scene.host("waits_for_signal").plain().spawn_ready();
-    fs::write(scene.pidfile(), innocent.pid_line()).unwrap();
+fn file_names_an_innocent(dir: &TestDir) -> Process {
+    let innocent = dir.host("waits_for_signal").plain().spawn_ready();
+    fs::write(dir.pidfile(), innocent.pid_line()).unwrap();
     innocent
 }
 
 #[test]
 fn live_process_without_lock_is_left_alone() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let innocent = file_names_an_innocent(scene);
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let innocent = file_names_an_innocent(dir);
     let names = format!("names PID {}, which runs", innocent.pid());
     admin.is_told(&["status"], 4, &names);
     admin.is_told(&["signal", "KILL"], 1, &names);
     admin.is_told(&["stop"], 1, &names);
     admin.is_told(&["wait"], 1, &names);
-    assert_eq!(scene.content(), innocent.pid_line());
+    assert_eq!(dir.content(), innocent.pid_line());
     assert!(innocent.is_running());
 }
 
 #[test]
 fn lock_of_another_process_is_not_the_owners() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let innocent = file_names_an_innocent(scene);
-    let file = File::open(scene.pidfile()).unwrap();
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let innocent = file_names_an_innocent(dir);
+    let file = File::open(dir.pidfile()).unwrap();
     // SAFETY: plain call; the descriptor is open.
     assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
     let holder = format!("is locked by PID {}, but names", std::process::id());
     admin.is_told(&["status"], 4, &holder);
     admin.is_told(&["signal", "KILL"], 1, &holder);
     admin.is_told(&["stop"], 1, &holder);
-    assert_eq!(scene.content(), innocent.pid_line());
+    assert_eq!(dir.content(), innocent.pid_line());
     assert!(innocent.is_running());
 }
 
 #[test]
 fn file_without_pid_content_is_left_alone() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
     let told = |what| {
         admin.is_told(&["status"], 4, what);
         admin.is_told(&["stop"], 1, what);
         admin.is_told(&["signal", "KILL"], 1, what);
     };
-    fs::create_dir(scene.pidfile()).unwrap();
+    fs::create_dir(dir.pidfile()).unwrap();
     told("is no regular file");
-    fs::remove_dir(scene.pidfile()).unwrap();
-    let real = scene.path("data/real.pid");
+    fs::remove_dir(dir.pidfile()).unwrap();
+    let real = dir.path("data/real.pid");
     fs::write(&real, "1\n").unwrap();
-    symlink(&real, scene.pidfile()).unwrap();
+    symlink(&real, dir.pidfile()).unwrap();
     told(real.to_str().unwrap());
-    assert!(fs::symlink_metadata(scene.pidfile()).is_ok());
+    assert!(fs::symlink_metadata(dir.pidfile()).is_ok());
     assert_eq!(fs::read_to_string(&real).unwrap(), "1\n");
 }
 
 #[test]
 fn empty_unlocked_file_counts_as_stale() {
     let contents = ["", "\n", "0\n", "\0\0\0\0\0", "1234567890123\n"];
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
     for content in contents {
-        fs::write(scene.pidfile(), content).unwrap();
+        fs::write(dir.pidfile(), content).unwrap();
         admin.is_told(&["status"], 1, "left over");
     }
     admin.is_told(&["signal", "KILL"], 7, "left over");
     admin.is_told(&["stop"], 0, "");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn owner_without_main_thread_still_runs() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let mut host = scene.host("goes_on_in_a_thread").spawn_ready();
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let mut host = dir.host("goes_on_in_a_thread").spawn_ready();
     admin.is_told(&["status"], 0, &format!("PID {} runs", host.pid()));
     admin.is_told(&["stop", "-t", "0"], 1, "still runs");
     host.close_stdin();
@@ -92,13 +92,13 @@ fn owner_without_main_thread_still_runs() {
 
 #[test]
 fn daemon_with_handed_over_lock_is_owner() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let daemon = daemonize(&scene, &["fork", "setsid"]);
-    let (status, told) = answer(launcher(&scene).arg("status").arg(scene.pidfile()));
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let daemon = daemonize(&dir, &["fork", "setsid"]);
+    let (status, told) = answer(launcher(&dir).arg("status").arg(dir.pidfile()));
     assert_eq!(status, 0, "{told}");
     assert!(told.contains(&format!("PID {} runs", daemon.pid)), "{told}");
-    let stop = launcher(&scene).arg("stop").arg(scene.pidfile());
+    let stop = launcher(&dir).arg("stop").arg(dir.pidfile());
     assert_eq!(answer(stop), (0, String::new()));
     assert!(!is_alive(daemon.pid));
 }
@@ -107,16 +107,16 @@ fn daemon_with_handed_over_lock_is_owner() {
 #[test]
 #[ignore = "needs root"]
 fn owner_in_a_container_is_found_by_inner_pid() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
     let start = || {
-        let host = scene
+        let host = dir
             .program("unshare")
             .args(["--pid", "--fork", "--kill-child"])
-            .arg(scene.host_path("waits_for_eof"))
+            .arg(dir.host_path("waits_for_eof"))
             .env("PIDFILE_EXE", "waits_for_eof")
             .spawn_ready();
-        assert_eq!(scene.content(), "1\n");
+        assert_eq!(dir.content(), "1\n");
         let pid = children_of(host.pid())[0];
         (host, pid)
     };
@@ -132,25 +132,24 @@ fn owner_in_a_container_is_found_by_inner_pid() {
     admin.is_told(&["stop"], 0, "");
     assert!(!is_alive(pid));
     host.wait();
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// From inside another container the owner has no PID at all.
 #[test]
 #[ignore = "needs root"]
 fn invisible_owner_can_only_be_stopped() {
-    let scene = TestDir::new();
-    let host = owner(&scene);
+    let dir = TestDir::new();
+    let host = owner(&dir);
     let ask = |words: &[&str]| {
         let script = "mount -t proc proc /proc && exec \"$@\"";
         answer(
-            scene
-                .program("unshare")
+            dir.program("unshare")
                 .plain()
                 .args(["--mount", "--pid", "--fork", "sh", "-c", script, "sh"])
                 .arg(crate::common::pidfile_run())
                 .args(words)
-                .arg(scene.pidfile()),
+                .arg(dir.pidfile()),
         )
     };
     let (status, told) = ask(&["status"]);
@@ -166,37 +165,36 @@ fn invisible_owner_can_only_be_stopped() {
 
 #[test]
 fn unlocked_owner_is_found_by_environment() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let host = scene
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let host = dir
         .host("waits_for_signal")
         .env("PIDFILE_WATCH", "off")
         .spawn_ready();
     admin.is_told(&["status"], 0, &format!("PID {} runs: ", host.pid()));
     admin.is_told(&["status"], 0, "deleting it stops nothing");
     admin.is_told(&["stop"], 1, "pidfile-run signal TERM ");
-    assert_eq!(scene.content(), host.pid_line());
+    assert_eq!(dir.content(), host.pid_line());
     admin.is_told(&["signal", "TERM"], 0, "");
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn missing_permission_is_reported() {
-    let scene = &TestDir::new();
-    let copy = scene.copy(&crate::common::pidfile_run(), "755");
+    let dir = &TestDir::new();
+    let copy = dir.copy(&crate::common::pidfile_run(), "755");
     let asks = |words: &[&str]| {
         answer(
-            scene
-                .program(&copy)
+            dir.program(&copy)
                 .plain()
                 .args(words)
-                .arg(scene.pidfile())
+                .arg(dir.pidfile())
                 .run_by_nobody(),
         )
     };
-    let host = owner(scene);
+    let host = owner(dir);
     let (status, told) = asks(&["status"]);
     assert_eq!(status, 0, "{told}");
     for words in [&["stop"] as &[&str], &["signal", "TERM"]] {
@@ -207,14 +205,14 @@ fn missing_permission_is_reported() {
     assert!(host.is_running());
     drop(host);
 
-    let _host = scene
+    let _host = dir
         .host("waits_for_eof")
         .env("PIDFILE_WATCH", "off")
         .spawn_ready();
     let (status, told) = asks(&["status"]);
     assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
-    fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
-    let run = scene.path("run");
+    fs::set_permissions(dir.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let run = dir.path("run");
     let (status, told) = asks(&["status"]);
     assert_eq!((status, told.contains("ask as root")), (4, true), "{told}");
     assert!(told.contains(run.to_str().unwrap()), "{told}");
@@ -223,22 +221,22 @@ fn missing_permission_is_reported() {
 /// With the library in the environment of whoever asks.
 #[test]
 fn asking_command_is_not_taken_for_the_owner() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
     let preloaded = |words: &[&str]| {
         answer(
             admin
                 .start(words)
                 .env("LD_PRELOAD", library())
-                .env("PIDFILE", scene.pidfile()),
+                .env("PIDFILE", dir.pidfile()),
         )
     };
     let (status, told) = preloaded(&["status"]);
     assert_eq!(status, 4, "{told}");
     assert!(told.contains("unset LD_PRELOAD"), "{told}");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     // As in ExecReload= of a service.
-    let host = owner(scene);
+    let host = owner(dir);
     let (status, told) = preloaded(&["status"]);
     assert_eq!(status, 0, "{told}");
     assert!(told.contains(&format!("PID {} runs", host.pid())), "{told}");

@@ -12,31 +12,31 @@ fn environment_of(pid: i32) -> Vec<String> {
 
 #[test]
 fn program_replaces_launcher_and_owns_file() {
-    let scene = TestDir::new();
-    let mut host = starter(&scene)
-        .arg(scene.host_path("waits_for_eof"))
+    let dir = TestDir::new();
+    let mut host = starter(&dir)
+        .arg(dir.host_path("waits_for_eof"))
         .spawn_ready();
-    assert_eq!(scene.content(), host.pid_line());
-    assert!(!scene.an_outsider_can_lock());
+    assert_eq!(dir.content(), host.pid_line());
+    assert!(!dir.an_outsider_can_lock());
     let arguments = fs::read(format!("/proc/{}/cmdline", host.pid())).unwrap();
-    let expected = format!("{}\0", scene.host_path("waits_for_eof").display());
+    let expected = format!("{}\0", dir.host_path("waits_for_eof").display());
     assert_eq!(String::from_utf8_lossy(&arguments), expected);
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn arguments_output_and_status_pass_through() {
-    let scene = TestDir::new();
-    let ended = starter(&scene)
+    let dir = TestDir::new();
+    let ended = starter(&dir)
         .args(["printf", "<%s>", "a b", "", "--pidfile", "$x*"])
         .run();
     assert_eq!(ended.stdout, "<a b><><--pidfile><$x*>");
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    let ended = starter(&scene)
-        .arg(scene.host_path("returns_status"))
+    let ended = starter(&dir)
+        .arg(dir.host_path("returns_status"))
         .arg("42")
         .run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(42), ""));
@@ -51,13 +51,11 @@ fn command_is_one_small_file() {
 /// Nothing is needed of the system, not even a PATH that leads somewhere.
 #[test]
 fn launcher_needs_no_other_tools() {
-    let scene = TestDir::new();
-    let starter = || starter(&scene).env("PATH", "");
-    let host = starter().arg(scene.host_path("waits_for_eof_static"));
-    refuses(&scene, host, 125, &["static program"]);
-    let mut host = starter()
-        .arg(scene.host_path("waits_for_eof"))
-        .spawn_owner();
+    let dir = TestDir::new();
+    let starter = || starter(&dir).env("PATH", "");
+    let host = starter().arg(dir.host_path("waits_for_eof_static"));
+    refuses(&dir, host, 125, &["static program"]);
+    let mut host = starter().arg(dir.host_path("waits_for_eof")).spawn_owner();
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
 }
@@ -75,9 +73,9 @@ fn environment_is_otherwise_unchanged() {
         "SHLVL",
         "_",
     ];
-    let scene = TestDir::new();
-    let mut starter = starter(&scene)
-        .arg(scene.host_path("waits_for_eof"))
+    let dir = TestDir::new();
+    let mut starter = starter(&dir)
+        .arg(dir.host_path("waits_for_eof"))
         .env("PIDFILE", "/the program's own");
     for name in names {
         starter = starter.env(name, "as it\nwas");
@@ -90,7 +88,7 @@ fn environment_is_otherwise_unchanged() {
         "PIDFILE_STRICT=1".to_owned(),
         format!("LD_PRELOAD={}", library().display()),
         format!("LIBPIDFILE={}", library().display()),
-        format!("PIDFILE_PATH={}", scene.pidfile().display()),
+        format!("PIDFILE_PATH={}", dir.pidfile().display()),
     ];
     expected.extend(names.map(|name| format!("{name}=as it\nwas")));
     expected.sort();
@@ -99,17 +97,17 @@ fn environment_is_otherwise_unchanged() {
 
 #[test]
 fn existing_preload_entries_stay() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let old = "/nowhere/libpidfile.so:libm.so.6 libdl.so.2";
-    let host = starter(&scene)
-        .arg(scene.host_path("waits_for_eof"))
+    let host = starter(&dir)
+        .arg(dir.host_path("waits_for_eof"))
         .env("LD_PRELOAD", old)
         .spawn_ready();
     let preload = format!("LD_PRELOAD=libm.so.6:libdl.so.2:{}", library().display());
     assert!(environment_of(host.pid()).contains(&preload));
     let maps = fs::read_to_string(format!("/proc/{}/maps", host.pid())).unwrap();
     assert!(maps.contains("libm.so.6"));
-    assert_eq!(scene.content(), host.pid_line());
+    assert_eq!(dir.content(), host.pid_line());
 }
 
 #[test]
@@ -124,9 +122,9 @@ fn options_become_settings() {
         ("--guard", "PIDFILE_GUARD=1"),
         ("--log=syslog", "PIDFILE_LOG=syslog"),
     ];
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for separate in [false, true] {
-        let mut starter = launcher(&scene);
+        let mut starter = launcher(&dir);
         for (option, _) in options {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             starter = match separate {
@@ -135,36 +133,36 @@ fn options_become_settings() {
             };
         }
         let host = starter
-            .arg(format!("--pidfile={}", scene.pidfile().display()))
-            .arg(scene.host_path("waits_for_eof"))
+            .arg(format!("--pidfile={}", dir.pidfile().display()))
+            .arg(dir.host_path("waits_for_eof"))
             .spawn_ready();
         let environment = environment_of(host.pid());
         for (option, variable) in options {
             assert!(environment.contains(&variable.to_owned()), "{option}");
         }
-        assert_eq!(scene.content(), host.pid_line());
+        assert_eq!(dir.content(), host.pid_line());
     }
 }
 
 #[test]
 fn relative_file_counts_from_start_directory() {
-    let scene = TestDir::new();
-    let script = scene.executable("moves", "#!/bin/sh\ncd /; exec \"$@\"\n");
-    launcher(&scene)
+    let dir = TestDir::new();
+    let script = dir.executable("moves", "#!/bin/sh\ncd /; exec \"$@\"\n");
+    launcher(&dir)
         .args(["-p", "../run/a.pid", "-e", "waits_for_eof"])
         .arg(script)
-        .arg(scene.host_path("waits_for_eof"))
+        .arg(dir.host_path("waits_for_eof"))
         .spawn_owner();
 }
 
 #[test]
 fn trace_reports_the_life_of_the_file() {
-    let scene = TestDir::new();
-    let mut host = launcher(&scene)
+    let dir = TestDir::new();
+    let mut host = launcher(&dir)
         .arg("--trace")
         .arg("-p")
-        .arg(scene.pidfile())
-        .arg(scene.host_path("waits_for_eof"))
+        .arg(dir.pidfile())
+        .arg(dir.host_path("waits_for_eof"))
         .spawn_ready();
     let pid = host.pid();
     host.close_stdin();
@@ -175,10 +173,10 @@ fn trace_reports_the_life_of_the_file() {
 
 #[test]
 fn file_comes_from_environment_or_command_line() {
-    let scene = TestDir::new();
-    let path = scene.pidfile();
-    let program = scene.host_path("waits_for_eof");
-    let starter = || launcher(&scene).arg(&program);
+    let dir = TestDir::new();
+    let path = dir.pidfile();
+    let program = dir.host_path("waits_for_eof");
+    let starter = || launcher(&dir).arg(&program);
     for starter in [
         starter().env("PIDFILE", &path),
         starter().env("PIDFILE_PATH", &path),
@@ -188,12 +186,12 @@ fn file_comes_from_environment_or_command_line() {
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0));
     }
-    refuses(&scene, starter(), 125, &["no PID file", "-p FILE"]);
+    refuses(&dir, starter(), 125, &["no PID file", "-p FILE"]);
 }
 
 #[test]
 fn wrong_use_is_refused_before_the_start() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let wrong: [(&[&str], &str); 4] = [
         (&["-p"], "--pidfile: wants a value"),
         (&["--follow"], "--follow: wants a value"),
@@ -201,16 +199,16 @@ fn wrong_use_is_refused_before_the_start() {
         (&["-p", "a.pid", "--"], "no command"),
     ];
     for (words, told) in wrong {
-        let host = launcher(&scene).args(words);
-        refuses(&scene, host, 125, &[told, "pidfile-run"]);
+        let host = launcher(&dir).args(words);
+        refuses(&dir, host, 125, &[told, "pidfile-run"]);
     }
 }
 
 /// Five lines that get somebody going who has never used it.
 #[test]
 fn no_words_show_the_first_steps() {
-    let scene = TestDir::new();
-    let ended = launcher(&scene).run();
+    let dir = TestDir::new();
+    let ended = launcher(&dir).run();
     assert_eq!((ended.status, ended.stdout.as_str()), (exited(125), ""));
     assert_eq!(ended.stderr.lines().count(), 5);
     assert!(ended.stderr.starts_with("pidfile-run: no command"));
@@ -218,9 +216,9 @@ fn no_words_show_the_first_steps() {
 
 #[test]
 fn command_named_like_sub_command_runs() {
-    let scene = TestDir::new();
-    scene.executable("status", "#!/bin/sh\necho mine\n");
-    let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());
-    let ended = starter(&scene).arg("status").env("PATH", path).run();
+    let dir = TestDir::new();
+    dir.executable("status", "#!/bin/sh\necho mine\n");
+    let path = format!("{}:/usr/bin:/bin", dir.path("bin").display());
+    let ended = starter(&dir).arg("status").env("PATH", path).run();
     assert_eq!((ended.status, ended.stdout.as_str()), (exited(0), "mine\n"));
 }

@@ -4,11 +4,11 @@ use crate::common::{TestDir, exited, refuses, starter};
 
 #[test]
 fn script_is_judged_by_its_interpreter() {
-    let scene = TestDir::new();
-    let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());
-    let program = scene.copy(&scene.host_path("waits_for_eof_static"), "755");
+    let dir = TestDir::new();
+    let path = format!("{}:/usr/bin:/bin", dir.path("bin").display());
+    let program = dir.copy(&dir.host_path("waits_for_eof_static"), "755");
     let direct = format!("#!{}\n", program.display());
-    let nested = format!("#!{}\n", scene.path("bin/direct").display());
+    let nested = format!("#!{}\n", dir.path("bin/direct").display());
     for (name, text) in [
         ("direct", direct.as_str()),
         ("nested", nested.as_str()),
@@ -18,10 +18,10 @@ fn script_is_judged_by_its_interpreter() {
             "#!/usr/bin/env -S x=y waits_for_eof_static -x\n",
         ),
     ] {
-        let script = scene.executable(name, text);
-        let host = starter(&scene).arg(script).env("PATH", &path);
+        let script = dir.executable(name, text);
+        let host = starter(&dir).arg(script).env("PATH", &path);
         let words = ["its interpreter", "static program", "-e NAME"];
-        refuses(&scene, host, 125, &words);
+        refuses(&dir, host, 125, &words);
     }
 }
 
@@ -33,10 +33,10 @@ fn script_interpreter_owns_the_file() {
         ("busybox", "#!/bin/busybox sh"),
         ("dash", "#! /usr/bin/env -S dash -u"),
     ] {
-        let scene = TestDir::new();
-        let script = scene.executable(name, format!("{line}\necho ready\nread -r x\n"));
-        let mut host = starter(&scene).arg(script).spawn_ready();
-        assert_eq!(scene.content(), host.pid_line(), "{line}");
+        let dir = TestDir::new();
+        let script = dir.executable(name, format!("{line}\necho ready\nread -r x\n"));
+        let mut host = starter(&dir).arg(script).spawn_ready();
+        assert_eq!(dir.content(), host.pid_line(), "{line}");
         host.write_stdin(b"\n");
         assert_eq!(host.wait().status, exited(0), "{line}");
     }
@@ -44,8 +44,8 @@ fn script_interpreter_owns_the_file() {
 
 #[test]
 fn script_that_cannot_start_is_refused() {
-    let scene = TestDir::new();
-    let endless = format!("#!{}\n", scene.path("bin/endless").display());
+    let dir = TestDir::new();
+    let endless = format!("#!{}\n", dir.path("bin/endless").display());
     for (name, text, status, words) in [
         ("gone", "#!/no/such/sh\n", 127, "/no/such/sh is not there"),
         ("no_env", "#!/usr/bin/env no-such\n", 127, "not on the PATH"),
@@ -54,7 +54,7 @@ fn script_that_cannot_start_is_refused() {
         ("plain", "echo\n", 126, "/bin/sh "),
         ("empty", "", 126, "/bin/sh "),
     ] {
-        let script = scene.executable(name, text);
-        refuses(&scene, starter(&scene).arg(&script), status, &[words]);
+        let script = dir.executable(name, text);
+        refuses(&dir, starter(&dir).arg(&script), status, &[words]);
     }
 }

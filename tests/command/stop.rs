@@ -37,16 +37,16 @@ fn files_of_others() -> [(&'static str, Vec<u8>); 20] {
 
 #[test]
 fn stop_leaves_every_other_file_alone() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for (name, content) in files_of_others() {
-        let file = scene.path("run").join(name);
+        let file = dir.path("run").join(name);
         fs::write(&file, &content).unwrap();
-        let (status, told) = answer(launcher(&scene).arg("stop").arg(&file));
+        let (status, told) = answer(launcher(&dir).arg("stop").arg(&file));
         assert_eq!((status, is_one_failure(&told)), (1, true), "{name}: {told}");
         assert!(told.contains("is no PID file"), "{name}: {told}");
         assert_eq!(fs::read(&file).unwrap(), content, "{name}");
         // Nor does a start take it over.
-        let start = launcher(&scene).arg("-p").arg(&file).arg("true");
+        let start = launcher(&dir).arg("-p").arg(&file).arg("true");
         let (status, told) = answer(start);
         assert_eq!(status, 125, "{name}: {told}");
         assert_eq!(fs::read(&file).unwrap(), content, "{name}");
@@ -55,7 +55,7 @@ fn stop_leaves_every_other_file_alone() {
 
 #[test]
 fn stop_removes_what_a_program_has_left() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let left: [&[u8]; 7] = [
         b"",
         b"\n",
@@ -66,64 +66,64 @@ fn stop_removes_what_a_program_has_left() {
         b"99999999\n/var/lib/postgresql\n1795701109\n5432\n/run/postgresql\nlocalhost\n  5432001\n",
     ];
     for content in left {
-        fs::write(scene.pidfile(), content).unwrap();
-        let (status, told) = answer(launcher(&scene).arg("stop").arg(scene.pidfile()));
+        fs::write(dir.pidfile(), content).unwrap();
+        let (status, told) = answer(launcher(&dir).arg("stop").arg(dir.pidfile()));
         assert_eq!((status, told.as_str()), (0, ""), "{content:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{content:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{content:?}");
     }
 }
 
 #[test]
 fn stop_leaves_file_with_two_links_alone() {
-    let scene = TestDir::new();
-    let other = scene.path("data/other");
+    let dir = TestDir::new();
+    let other = dir.path("data/other");
     fs::write(&other, "99999999\n").unwrap();
-    fs::hard_link(&other, scene.pidfile()).unwrap();
-    let (status, told) = answer(launcher(&scene).arg("stop").arg(scene.pidfile()));
+    fs::hard_link(&other, dir.pidfile()).unwrap();
+    let (status, told) = answer(launcher(&dir).arg("stop").arg(dir.pidfile()));
     assert_eq!(status, 1, "{told}");
     assert!(told.contains("more than one link"), "{told}");
-    assert_eq!(scene.content(), "99999999\n");
+    assert_eq!(dir.content(), "99999999\n");
 
     // The owner's too: somebody has made a second name for it.
-    fs::remove_file(scene.pidfile()).unwrap();
-    let host = owner(&scene);
-    fs::hard_link(scene.pidfile(), scene.path("data/second")).unwrap();
-    let (status, told) = answer(launcher(&scene).arg("stop").arg(scene.pidfile()));
+    fs::remove_file(dir.pidfile()).unwrap();
+    let host = owner(&dir);
+    fs::hard_link(dir.pidfile(), dir.path("data/second")).unwrap();
+    let (status, told) = answer(launcher(&dir).arg("stop").arg(dir.pidfile()));
     assert_eq!(status, 1, "{told}");
     assert!(host.is_running());
-    assert_eq!(scene.content(), host.pid_line());
+    assert_eq!(dir.content(), host.pid_line());
 }
 
 /// As root one must not be led elsewhere by who may write in a directory on the way.
 #[test]
 #[ignore = "needs root"]
 fn stop_follows_no_link_of_another_user() {
-    let scene = TestDir::new();
-    let link = scene.path("data/link");
-    symlink(scene.path("run"), &link).unwrap();
+    let dir = TestDir::new();
+    let link = dir.path("data/link");
+    symlink(dir.path("run"), &link).unwrap();
     let through = link.join("a.pid");
-    fs::write(scene.pidfile(), "99999999\n").unwrap();
+    fs::write(dir.pidfile(), "99999999\n").unwrap();
     std::os::unix::fs::lchown(&link, Some(65534), Some(65534)).unwrap();
     for sub in ["stop", "status"] {
-        let (status, told) = answer(launcher(&scene).arg(sub).arg(&through));
+        let (status, told) = answer(launcher(&dir).arg(sub).arg(&through));
         assert_eq!(status, if sub == "stop" { 1 } else { 4 }, "{told}");
         assert!(told.contains("a symbolic link of user 65534"), "{told}");
     }
-    assert_eq!(scene.content(), "99999999\n");
+    assert_eq!(dir.content(), "99999999\n");
     // One of root's is what /var/run is.
     std::os::unix::fs::lchown(&link, Some(0), Some(0)).unwrap();
-    let (status, told) = answer(launcher(&scene).arg("stop").arg(&through));
+    let (status, told) = answer(launcher(&dir).arg("stop").arg(&through));
     assert_eq!((status, told.as_str()), (0, ""));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn stop_kills_after_the_time_if_told_to() {
-    let scene = TestDir::new();
-    let host = scene.host("survives_sigterm").spawn_ready();
-    let stop = launcher(&scene)
+    let dir = TestDir::new();
+    let host = dir.host("survives_sigterm").spawn_ready();
+    let stop = launcher(&dir)
         .args(["stop", "--kill", "-t", "0.1"])
-        .arg(scene.pidfile());
+        .arg(dir.pidfile());
     assert_eq!(answer(stop), (0, String::new()));
     assert_eq!(host.wait().status, crate::common::killed_by(libc::SIGKILL));
 }
@@ -131,7 +131,7 @@ fn stop_kills_after_the_time_if_told_to() {
 /// The kernel's table names who took a lock, also when only a child has the descriptor any more.
 #[test]
 fn lock_that_only_a_child_holds_is_not_the_owners() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let script = r#"
 import fcntl, os, sys, time
 file = open(sys.argv[1], "a")
@@ -145,14 +145,14 @@ file.close()
 print("ready", flush=True)
 os.read(0, 1)
 "#;
-    let host = scene
+    let host = dir
         .program("/usr/bin/python3")
         .plain()
         .args(["-c", script])
-        .arg(scene.pidfile())
+        .arg(dir.pidfile())
         .spawn_ready();
     for words in [&["signal", "KILL"][..], &["stop"], &["wait"]] {
-        let (status, told) = answer(launcher(&scene).args(words).arg(scene.pidfile()));
+        let (status, told) = answer(launcher(&dir).args(words).arg(dir.pidfile()));
         assert_eq!(
             (status, is_one_failure(&told)),
             (1, true),
@@ -161,14 +161,14 @@ os.read(0, 1)
         assert!(told.contains("holds its lock"), "{words:?}: {told}");
     }
     assert!(host.is_running());
-    assert_eq!(scene.content(), host.pid_line());
+    assert_eq!(dir.content(), host.pid_line());
 }
 
 /// Who took the lock has ended, a child holds it, and somebody else has the PID that is in the file.
 #[test]
 #[ignore = "needs root"]
 fn inherited_lock_with_reused_pid_reaches_nobody() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let script = r#"
         mount -t proc proc /proc
         command=$1 file=$2
@@ -186,7 +186,7 @@ fn inherited_lock_with_reused_pid_reaches_nobody() {
         kill -0 "$innocent" && echo "the innocent lives"
         kill -KILL "$innocent" "$(cat "$file.child")"
     "#;
-    let ended = scene
+    let ended = dir
         .program("unshare")
         .plain()
         .args([
@@ -200,7 +200,7 @@ fn inherited_lock_with_reused_pid_reaches_nobody() {
             "sh",
         ])
         .arg(pidfile_run())
-        .arg(scene.pidfile())
+        .arg(dir.pidfile())
         .run();
     let said = ended.stdout;
     assert_eq!(ended.status, exited(0), "{said}{}", ended.stderr);
@@ -212,7 +212,7 @@ fn inherited_lock_with_reused_pid_reaches_nobody() {
 #[test]
 #[ignore = "needs root"]
 fn reused_pid_never_gets_the_signal() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let script = r#"
         mount -t proc proc /proc
         command=$1 library=$2 file=$3 host=$4
@@ -237,7 +237,7 @@ fn reused_pid_never_gets_the_signal() {
         echo "$lives live"
         kill -KILL $innocents
     "#;
-    let ended = scene
+    let ended = dir
         .program("unshare")
         .plain()
         .args([
@@ -252,8 +252,8 @@ fn reused_pid_never_gets_the_signal() {
         ])
         .arg(pidfile_run())
         .arg(crate::common::library())
-        .arg(scene.pidfile())
-        .arg(scene.host_path("waits_for_signal"))
+        .arg(dir.pidfile())
+        .arg(dir.host_path("waits_for_signal"))
         .run();
     assert!(ended.stdout.ends_with("40 live\n"), "{ended:?}");
 }
@@ -261,12 +261,12 @@ fn reused_pid_never_gets_the_signal() {
 #[test]
 #[ignore = "needs root"]
 fn stop_by_an_ordinary_user_needs_the_directory() {
-    let scene = TestDir::new();
-    let copy = scene.copy(&pidfile_run(), "755");
-    fs::write(scene.pidfile(), "99999999\n").unwrap();
+    let dir = TestDir::new();
+    let copy = dir.copy(&pidfile_run(), "755");
+    fs::write(dir.pidfile(), "99999999\n").unwrap();
     let ask = || {
-        let stop = scene.program(&copy).plain().arg("stop");
-        answer(stop.arg(scene.pidfile()).run_by_nobody())
+        let stop = dir.program(&copy).plain().arg("stop");
+        answer(stop.arg(dir.pidfile()).run_by_nobody())
     };
     let (status, told) = ask();
     assert_eq!(status, 4, "{told}");
@@ -274,7 +274,7 @@ fn stop_by_an_ordinary_user_needs_the_directory() {
         told.contains("cannot be deleted: Permission denied"),
         "{told}"
     );
-    let run: &Path = &scene.path("run");
+    let run: &Path = &dir.path("run");
     chown(run, Some(65534), None).unwrap();
     fs::set_permissions(run, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(ask(), (0, String::new()));
@@ -283,19 +283,19 @@ fn stop_by_an_ordinary_user_needs_the_directory() {
 /// Before Linux 5.3, and in sandboxes that refuse it, there is no pidfd.
 #[test]
 fn kernel_without_pidfds_is_enough() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let without = |words: &[&str]| {
-        let host = scene.program("strace").plain().args(["-f", "-qq", "-o"]);
-        let host = host.arg(scene.path("data/trace"));
+        let host = dir.program("strace").plain().args(["-f", "-qq", "-o"]);
+        let host = host.arg(dir.path("data/trace"));
         let host = host.args([
             "-e",
             "trace=pidfd_open,openat2",
             "-e",
             "inject=pidfd_open,openat2:error=ENOSYS",
         ]);
-        answer(host.arg(pidfile_run()).args(words).arg(scene.pidfile()))
+        answer(host.arg(pidfile_run()).args(words).arg(dir.pidfile()))
     };
-    let host = scene.host("survives_sigterm").spawn_ready();
+    let host = dir.host("survives_sigterm").spawn_ready();
     assert_eq!(without(&["signal", "USR1"]), (0, String::new()));
     let line = format!("signal {}\n", libc::SIGUSR1);
     crate::common::wait_for(|| host.stdout().contains(&line), "it has the signal");

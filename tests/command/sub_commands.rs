@@ -8,10 +8,10 @@ use std::fs;
 
 #[test]
 fn status_follows_the_life_of_an_owner() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
     admin.is_told(&["status"], 3, "nobody runs: there is no such file");
-    let mut host = owner(scene);
+    let mut host = owner(dir);
     let runs = format!("PID {} runs: ", host.pid());
     admin.is_told(&["status"], 0, &runs);
     admin.is_told(&["status"], 0, "waits_for_eof");
@@ -19,7 +19,7 @@ fn status_follows_the_life_of_an_owner() {
     host.wait();
     admin.is_told(&["status"], 3, "pidfile-run -p ");
 
-    let host = owner(scene);
+    let host = owner(dir);
     host.signal(libc::SIGKILL);
     host.wait();
     admin.is_told(&["status"], 1, "the next start takes it over");
@@ -28,23 +28,23 @@ fn status_follows_the_life_of_an_owner() {
 /// Nothing that is asked changes anything.
 #[test]
 fn status_and_list_change_nothing() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let host = owner(scene);
-    let before = scene.identity();
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let host = owner(dir);
+    let before = dir.identity();
     for words in [&["status"] as &[&str], &["signal", "CONT"]] {
         let (status, told) = admin.asks(words);
         assert_eq!(status, 0, "{told}");
     }
-    assert_eq!(scene.identity(), before);
+    assert_eq!(dir.identity(), before);
     assert!(host.is_running());
-    assert!(!scene.an_outsider_can_lock());
+    assert!(!dir.an_outsider_can_lock());
 }
 #[test]
 fn signal_by_name_or_number_reaches_owner() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let mut host = scene.host("survives_sigterm").spawn_ready();
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let mut host = dir.host("survives_sigterm").spawn_ready();
     let min = libc::SIGRTMIN();
     for (name, number) in [
         ("USR1", libc::SIGUSR1),
@@ -77,11 +77,11 @@ fn signal_by_name_or_number_reaches_owner() {
 
 #[test]
 fn stop_deletes_file_and_owner_ends() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let host = owner(scene);
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let host = owner(dir);
     admin.is_told(&["stop"], 0, "");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     assert!(has_ended(host.pid()));
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
     admin.is_told(&["stop"], 0, "nobody runs: there is no such file");
@@ -89,11 +89,11 @@ fn stop_deletes_file_and_owner_ends() {
 
 #[test]
 fn stop_waits_until_the_owner_has_ended() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let mut host = scene.host("survives_sigterm").spawn_ready();
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let mut host = dir.host("survives_sigterm").spawn_ready();
     let stop = admin.start(&["stop", "-t", "1000"]).spawn();
-    wait_for(|| scene.leftovers() == NOTHING, "the file is deleted");
+    wait_for(|| dir.leftovers() == NOTHING, "the file is deleted");
     host.wait_until(
         |host| host.stderr().contains("was deleted"),
         "told of the deletion",
@@ -107,26 +107,26 @@ fn stop_waits_until_the_owner_has_ended() {
 
 #[test]
 fn stop_reports_when_its_time_is_over() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let host = scene.host("survives_sigterm").spawn_ready();
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let host = dir.host("survives_sigterm").spawn_ready();
     let remedy = format!("kill -KILL {}", host.pid());
     admin.is_told(&["stop", "-t", "0"], 1, &remedy);
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     assert!(host.is_running());
 }
 
 #[test]
 fn timeout_is_accepted_before_and_after_file() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for words in [["-t", "5"].as_slice(), &["-t5"]] {
         for before in [true, false] {
-            let host = owner(&scene);
-            let mut stop = launcher(&scene).arg("stop");
+            let host = owner(&dir);
+            let mut stop = launcher(&dir).arg("stop");
             if before {
                 stop = stop.args(words);
             }
-            stop = stop.arg(scene.pidfile());
+            stop = stop.arg(dir.pidfile());
             if !before {
                 stop = stop.args(words);
             }
@@ -138,27 +138,27 @@ fn timeout_is_accepted_before_and_after_file() {
 
 #[test]
 fn list_shows_each_file_with_its_owner() {
-    let scene = &TestDir::new();
-    let admin = &Admin::of(scene);
-    let dead = owner(scene);
+    let dir = &TestDir::new();
+    let admin = &Admin::of(dir);
+    let dead = owner(dir);
     dead.signal(libc::SIGKILL);
     let dead_pid = dead.pid();
     dead.wait();
-    fs::rename(scene.pidfile(), scene.path("run/dead.pid")).unwrap();
-    let host = owner(scene);
-    let innocent = scene.host("waits_for_signal").plain().spawn_ready();
-    fs::create_dir(scene.path("run/below it")).unwrap();
-    fs::write(scene.path("run/below it/pid"), innocent.pid_line()).unwrap();
-    fs::write(scene.path("run/empty.pid"), "").unwrap();
-    fs::write(scene.path("run/other"), "1\n").unwrap();
-    let (status, table) = answer(admin.start_without_file(&["list"]).arg(scene.path("run")));
+    fs::rename(dir.pidfile(), dir.path("run/dead.pid")).unwrap();
+    let host = owner(dir);
+    let innocent = dir.host("waits_for_signal").plain().spawn_ready();
+    fs::create_dir(dir.path("run/below it")).unwrap();
+    fs::write(dir.path("run/below it/pid"), innocent.pid_line()).unwrap();
+    fs::write(dir.path("run/empty.pid"), "").unwrap();
+    fs::write(dir.path("run/other"), "1\n").unwrap();
+    let (status, table) = answer(admin.start_without_file(&["list"]).arg(dir.path("run")));
     assert_eq!(status, 0, "{table}");
     let rows: Vec<Vec<&str>> = table
         .lines()
         .map(|line| line.split_whitespace().collect())
         .collect();
-    let path = |name: &str| scene.path("run").join(name).display().to_string();
-    let program = |name| scene.host_path(name).display().to_string();
+    let path = |name: &str| dir.path("run").join(name).display().to_string();
+    let program = |name| dir.host_path(name).display().to_string();
     let (host_pid, innocent_pid) = (host.pid().to_string(), innocent.pid().to_string());
     let expected = [
         ["FILE", "PID", "ALIVE", "COMMAND"],
@@ -189,7 +189,7 @@ fn list_shows_each_file_with_its_owner() {
 
 #[test]
 fn sub_command_wrong_use_is_reported() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let wrong: [(&[&str], i32); 10] = [
         (&["status"], 4),
         (&["status", "a", "b"], 4),
@@ -203,7 +203,7 @@ fn sub_command_wrong_use_is_reported() {
         (&["list", "/no/such/directory"], 1),
     ];
     for (words, status) in wrong {
-        let (got, told) = answer(launcher(&scene).args(words));
+        let (got, told) = answer(launcher(&dir).args(words));
         assert_eq!(
             (got, is_one_failure(&told)),
             (status, true),

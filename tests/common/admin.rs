@@ -7,22 +7,22 @@ use super::procfs::{is_alive, tasks_of};
 use super::test_dir::TestDir;
 
 /// Who asks.
-pub struct Admin<'scene> {
-    scene: &'scene TestDir,
+pub struct Admin<'dir> {
+    dir: &'dir TestDir,
 }
 
-impl<'scene> Admin<'scene> {
-    pub fn of(scene: &'scene TestDir) -> Self {
-        Self { scene }
+impl<'dir> Admin<'dir> {
+    pub fn of(dir: &'dir TestDir) -> Self {
+        Self { dir }
     }
 
     /// A sub-command on the PID file.
-    pub fn start(&self, words: &[&str]) -> HostCommand<'scene> {
-        self.start_without_file(words).arg(self.scene.pidfile())
+    pub fn start(&self, words: &[&str]) -> HostCommand<'dir> {
+        self.start_without_file(words).arg(self.dir.pidfile())
     }
 
-    pub fn start_without_file(&self, words: &[&str]) -> HostCommand<'scene> {
-        launcher(self.scene).args(words)
+    pub fn start_without_file(&self, words: &[&str]) -> HostCommand<'dir> {
+        launcher(self.dir).args(words)
     }
 
     /// Runs a sub-command on the PID file: its status, and all that it says.
@@ -52,8 +52,8 @@ pub fn answer(host: HostCommand) -> (i32, String) {
     (status.unwrap_or_else(|| panic!("{ended:?}")), told)
 }
 
-pub fn owner(scene: &TestDir) -> Process {
-    scene.host("waits_for_eof").spawn_owner()
+pub fn owner(dir: &TestDir) -> Process {
+    dir.host("waits_for_eof").spawn_owner()
 }
 
 /// With all its threads.

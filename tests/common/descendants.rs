@@ -13,15 +13,15 @@ use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
 
-/// Makes this test the parent of every process whose parent has gone, and ends those of the scene when it goes.
+/// Makes this test the parent of every process whose parent has gone, and ends those of the test directory when it goes.
 pub struct Descendants {
-    /// What only their environment names. Nothing, where there is one scene at a time: all of them are its own then.
-    scene: Option<PathBuf>,
+    /// What only their environment names. Nothing, where there is one test directory at a time: all of them are its own then.
+    dir: Option<PathBuf>,
 }
 
 impl Descendants {
-    pub fn of(scene: &TestDir) -> Descendants {
-        Descendants::adopting(Some(scene.path("")))
+    pub fn of(dir: &TestDir) -> Descendants {
+        Descendants::adopting(Some(dir.path("")))
     }
 
     /// In a test that has no scenarios beside each other. Daemons overwrite their environment with a title.
@@ -29,18 +29,18 @@ impl Descendants {
         Descendants::adopting(None)
     }
 
-    fn adopting(scene: Option<PathBuf>) -> Descendants {
+    fn adopting(dir: Option<PathBuf>) -> Descendants {
         // SAFETY: plain call without pointers.
         let done = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
         assert_eq!(done, 0, "prctl: {}", io::Error::last_os_error());
-        Descendants { scene }
+        Descendants { dir }
     }
 
-    /// The children of this test that come from the scene. Other scenarios have theirs.
+    /// The children of this test that come from the test directory. Other scenarios have theirs.
     pub fn children(&self) -> Vec<i32> {
         let mut children = children_of(std::process::id().cast_signed());
-        if let Some(scene) = &self.scene {
-            let name = scene.to_str().unwrap().as_bytes();
+        if let Some(dir) = &self.dir {
+            let name = dir.to_str().unwrap().as_bytes();
             children.retain(|pid| {
                 let environment = environment_of(*pid);
                 environment.windows(name.len()).any(|part| part == name)
@@ -81,7 +81,7 @@ fn environment_of(pid: i32) -> Vec<u8> {
     Vec::new()
 }
 
-/// A process of the scene that is not our child, or not yet.
+/// A process of the test directory that is not our child, or not yet.
 pub struct Descendant {
     pub pid: i32,
     pidfd: OwnedFd,

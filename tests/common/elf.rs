@@ -3,8 +3,8 @@ use std::fs;
 use std::path::Path;
 
 /// What the header of a program for this machine says.
-pub fn machine_here(scene: &TestDir) -> u16 {
-    let header = fs::read(scene.host_path("waits_for_eof")).unwrap();
+pub fn machine_here(dir: &TestDir) -> u16 {
+    let header = fs::read(dir.host_path("waits_for_eof")).unwrap();
     u16::from_le_bytes([header[18], header[19]])
 }
 

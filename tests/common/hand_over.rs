@@ -26,9 +26,9 @@ pub fn forks(steps: &[&str]) -> usize {
 }
 
 /// Who goes on after a fork says so. What they say, one after the other.
-pub fn output_pids(scene: &TestDir, what: &str) -> Vec<i32> {
+pub fn output_pids(dir: &TestDir, what: &str) -> Vec<i32> {
     let mut said = Vec::new();
-    for entry in fs::read_dir(scene.path("out")).unwrap() {
+    for entry in fs::read_dir(dir.path("out")).unwrap() {
         let output = fs::read_to_string(entry.unwrap().path()).unwrap();
         said.extend(output.lines().filter_map(|line| {
             let pid = line.strip_prefix(what)?.strip_prefix(' ')?;
@@ -44,50 +44,50 @@ pub fn is_at_work(pid: i32) -> bool {
 
 /// Starts the program, watches the whole hand-over, and returns the daemon, which owns the file now.
 #[track_caller]
-pub fn daemonize(scene: &TestDir, steps: &[&str]) -> Descendant {
-    daemonize_with(scene, steps, &[])
+pub fn daemonize(dir: &TestDir, steps: &[&str]) -> Descendant {
+    daemonize_with(dir, steps, &[])
 }
 
 #[track_caller]
-pub fn daemonize_with(scene: &TestDir, steps: &[&str], settings: &[(&str, &str)]) -> Descendant {
-    daemonize_while(scene, steps, settings, || ())
+pub fn daemonize_with(dir: &TestDir, steps: &[&str], settings: &[(&str, &str)]) -> Descendant {
+    daemonize_while(dir, steps, settings, || ())
 }
 
 /// As the others; `meanwhile` happens between the start and the end of the launcher.
 #[track_caller]
 pub fn daemonize_while(
-    scene: &TestDir,
+    dir: &TestDir,
     steps: &[&str],
     settings: &[(&str, &str)],
     meanwhile: impl FnOnce(),
 ) -> Descendant {
-    let mut host = scene.host("daemonizes").args(steps);
+    let mut host = dir.host("daemonizes").args(steps);
     for (name, value) in settings {
         host = host.env(name, value);
     }
-    daemonize_by(scene, host, steps, meanwhile)
+    daemonize_by(dir, host, steps, meanwhile)
 }
 
 /// As the others; `host` is the launcher with its steps, however it is started.
 #[track_caller]
 pub fn daemonize_by(
-    scene: &TestDir,
+    dir: &TestDir,
     host: HostCommand<'_>,
     steps: &[&str],
     meanwhile: impl FnOnce(),
 ) -> Descendant {
-    let observer = FileObserver::of(scene.pidfile());
+    let observer = FileObserver::of(dir.pidfile());
     let launcher = host.spawn();
     let started = launcher.pid();
     meanwhile();
     let ended = launcher.wait();
-    let then = scene.content();
+    let then = dir.content();
     assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
     wait_for(
-        || output_pids(scene, "process").len() == forks(steps),
+        || output_pids(dir, "process").len() == forks(steps),
         &format!("there is a daemon: {steps:?}"),
     );
-    let chain = output_pids(scene, "process");
+    let chain = output_pids(dir, "process");
     let daemon = Descendant::new(*chain.last().unwrap());
     let does_its_work = || match steps.iter().position(|step| *step == "exec") {
         Some(exec) => {
@@ -99,11 +99,11 @@ pub fn daemonize_by(
         None => is_at_work(daemon.pid),
     };
     wait_for(
-        || does_its_work() && scene.content() == daemon.pid_line(),
+        || does_its_work() && dir.content() == daemon.pid_line(),
         &format!(
             "the daemon {} works and the file names it: {steps:?}, {:?}",
             daemon.pid,
-            scene.content()
+            dir.content()
         ),
     );
     // Whether a daemon that has begun a session will fork once more, nobody can know. A launcher that waits, can.
@@ -126,18 +126,18 @@ pub fn daemonize_by(
         "{steps:?}: a reader saw {seen:?}, of {started}, {chain:?}"
     );
     wait_for(
-        || !scene.an_outsider_can_lock(),
+        || !dir.an_outsider_can_lock(),
         &format!("the daemon {} has the lock: {steps:?}", daemon.pid),
     );
-    assert_eq!(scene.leftovers(), ["a.pid"], "{steps:?}");
+    assert_eq!(dir.leftovers(), ["a.pid"], "{steps:?}");
     daemon
 }
 
 /// Each way in which a daemon's file goes, in turn.
-pub fn end_daemon(scene: &TestDir, daemon: Descendant, way: usize, what: &[&str]) {
+pub fn end_daemon(dir: &TestDir, daemon: Descendant, way: usize, what: &[&str]) {
     let expected = match way % 4 {
         0 => {
-            scene.remove_pidfile();
+            dir.remove_pidfile();
             killed_by(libc::SIGTERM)
         }
         1 => {
@@ -154,5 +154,5 @@ pub fn end_daemon(scene: &TestDir, daemon: Descendant, way: usize, what: &[&str]
         }
     };
     assert_eq!(daemon.wait(), expected, "{what:?}, end {way}");
-    assert_eq!(scene.leftovers(), NOTHING, "{what:?}, end {way}");
+    assert_eq!(dir.leftovers(), NOTHING, "{what:?}, end {way}");
 }

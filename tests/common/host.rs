@@ -18,8 +18,8 @@ pub enum Mode {
 }
 
 /// A program that is about to be started. It is active unless told otherwise.
-pub struct HostCommand<'scene> {
-    scene: &'scene TestDir,
+pub struct HostCommand<'dir> {
+    dir: &'dir TestDir,
     command: Command,
     name: String,
     umask: libc::mode_t,
@@ -27,8 +27,8 @@ pub struct HostCommand<'scene> {
     stderr: Option<Stdio>,
 }
 
-impl<'scene> HostCommand<'scene> {
-    pub(super) fn new(scene: &'scene TestDir, program: &Path) -> HostCommand<'scene> {
+impl<'dir> HostCommand<'dir> {
+    pub(super) fn new(dir: &'dir TestDir, program: &Path) -> HostCommand<'dir> {
         let mut command = Command::new(program);
         // Whatever the person who runs the tests has in the environment, the program gets this and no more.
         command
@@ -39,10 +39,10 @@ impl<'scene> HostCommand<'scene> {
             )
             .env("LANG", "C.UTF-8")
             .env("LD_PRELOAD", library())
-            .env("PIDFILE", scene.pidfile())
-            .current_dir(scene.path("data"));
+            .env("PIDFILE", dir.pidfile())
+            .current_dir(dir.path("data"));
         HostCommand {
-            scene,
+            dir,
             command,
             name: program
                 .file_name()
@@ -123,8 +123,8 @@ impl<'scene> HostCommand<'scene> {
     }
 
     pub fn spawn(self) -> Process {
-        let stdout = self.scene.output("stdout");
-        let stderr = self.scene.output("stderr");
+        let stdout = self.dir.output("stdout");
+        let stderr = self.dir.output("stderr");
         let file = File::create(&stderr).unwrap();
         let other_stderr = self.stderr;
         let (umask, dumps_core) = (self.umask, self.dumps_core);
@@ -157,9 +157,9 @@ impl<'scene> HostCommand<'scene> {
     /// The same, and by then it owns the file.
     #[track_caller]
     pub fn spawn_owner(self) -> Process {
-        let scene = self.scene;
+        let dir = self.dir;
         let owner = self.spawn_ready();
-        assert_eq!(scene.content(), owner.pid_line(), "{}", owner.stderr());
+        assert_eq!(dir.content(), owner.pid_line(), "{}", owner.stderr());
         owner
     }
 

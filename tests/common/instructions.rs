@@ -14,12 +14,12 @@ pub enum Preload {
 
 /// The instructions of all its threads, from the first one of the loader to the last one of the process.
 pub fn instructions(preload: Preload) -> u64 {
-    let scene = TestDir::new();
-    let host = scene.program("valgrind");
+    let dir = TestDir::new();
+    let host = dir.program("valgrind");
     let host = match preload {
         Preload::Empty => host
             .inert()
-            .env("LD_PRELOAD", scene.host_path("is_an_empty_library")),
+            .env("LD_PRELOAD", dir.host_path("is_an_empty_library")),
         Preload::Inert => host.inert().env("LD_PRELOAD", library()),
         // valgrind itself starts as a shell script. Whether the time comes to arm the watch depends on how slow it is: so
         // there is none to arm.
@@ -27,16 +27,16 @@ pub fn instructions(preload: Preload) -> u64 {
             .env("PIDFILE_EXE", "returns_status")
             .env("PIDFILE_WATCH", "poll:3600"),
     };
-    let counts = scene.path("out/callgrind");
+    let counts = dir.path("out/callgrind");
     let ended = host
         .args(["--quiet", "--tool=callgrind"])
         .arg(format!("--callgrind-out-file={}", counts.display()))
-        .arg(scene.host_path("returns_status"))
+        .arg(dir.host_path("returns_status"))
         .arg("0")
         .run();
     assert_eq!((ended.status, beside_valgrind(&ended)), (exited(0), ""));
     assert_eq!(
-        scene.directory_has_changed(),
+        dir.directory_has_changed(),
         preload == Preload::Active,
         "{preload:?}"
     );

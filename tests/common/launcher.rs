@@ -11,21 +11,20 @@ pub fn pidfile_run() -> PathBuf {
 }
 
 /// `pidfile-run`; it itself is not preloaded.
-pub fn launcher(scene: &TestDir) -> HostCommand<'_> {
-    scene
-        .program(pidfile_run())
+pub fn launcher(dir: &TestDir) -> HostCommand<'_> {
+    dir.program(pidfile_run())
         .plain()
         .env("LIBPIDFILE", library())
 }
 
-/// The same with the file of the scene, up to the command.
-pub fn starter(scene: &TestDir) -> HostCommand<'_> {
-    launcher(scene).arg("-p").arg(scene.pidfile()).arg("--")
+/// The same with the file of the test directory, up to the command.
+pub fn starter(dir: &TestDir) -> HostCommand<'_> {
+    launcher(dir).arg("-p").arg(dir.pidfile()).arg("--")
 }
 
 /// `pidfile-run` ends with this status, leaves no file, and says in one line why, then what helps: all these words.
 #[track_caller]
-pub fn refuses(scene: &TestDir, host: HostCommand, status: i32, words: &[&str]) {
+pub fn refuses(dir: &TestDir, host: HostCommand, status: i32, words: &[&str]) {
     let ended = host.run();
     assert_eq!(ended.status, exited(status), "{ended:?}");
     assert_eq!(ended.stdout, "", "{ended:?}");
@@ -33,7 +32,7 @@ pub fn refuses(scene: &TestDir, host: HostCommand, status: i32, words: &[&str]) 
     for word in words {
         assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
     }
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// One line that says what and why, and at least one that says what to do.
@@ -47,12 +46,12 @@ pub fn is_one_failure(text: &str) -> bool {
 }
 
 /// For PATH: a directory with what the smallest of base systems has, and with a few commands more.
-pub fn base_system(scene: &TestDir, more: &[&str]) -> PathBuf {
+pub fn base_system(dir: &TestDir, more: &[&str]) -> PathBuf {
     const APPLETS: [&str; 22] = [
         "awk", "cat", "cut", "date", "dd", "dirname", "env", "find", "grep", "head", "id", "ls",
         "od", "readlink", "rm", "sed", "sh", "sleep", "sort", "stat", "tail", "tr",
     ];
-    let directory = scene.path("base system");
+    let directory = dir.path("base system");
     if !directory.exists() {
         fs::create_dir(&directory).unwrap();
         for name in APPLETS {

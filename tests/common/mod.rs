@@ -5,11 +5,11 @@
 //! the library into the test itself, and nothing here knows how it works inside.
 //!
 //! ```ignore
-//! let scene = TestDir::new();
-//! let mut host = scene.host("waits_for_eof").spawn_owner();
+//! let dir = TestDir::new();
+//! let mut host = dir.host("waits_for_eof").spawn_owner();
 //! host.close_stdin();
 //! assert_eq!(host.wait().status, exited(0));
-//! assert_eq!(scene.leftovers(), NOTHING);
+//! assert_eq!(dir.leftovers(), NOTHING);
 //! ```
 //!
 //! Scenarios run in parallel on machines with few processors and a noisy clock. So none asserts a time and none sleeps to

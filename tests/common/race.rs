@@ -12,21 +12,21 @@ use std::path::PathBuf;
 /// Starts so many programs at once for one file, which may hold the PID of a dead one. Each becomes the owner, one after
 /// the other, or says in one line why not. Returns how many were owners.
 #[track_caller]
-pub fn race(scene: &TestDir, starts: usize, stale: Option<i32>) -> usize {
-    let log = scene.path("out/log");
+pub fn race(dir: &TestDir, starts: usize, stale: Option<i32>) -> usize {
+    let log = dir.path("out/log");
     File::create(&log).unwrap();
-    let gate = Gate::shut(scene);
+    let gate = Gate::shut(dir);
     let racers: Vec<Process> = (0..starts)
         .map(|number| {
-            gate.program_behind_it(scene)
-                .arg(scene.host_path("owns_for_a_while"))
-                .args([&scene.pidfile(), &log])
+            gate.program_behind_it(dir)
+                .arg(dir.host_path("owns_for_a_while"))
+                .args([&dir.pidfile(), &log])
                 .arg((number % 90).to_string())
                 .spawn()
         })
         .collect();
     let pids: BTreeSet<i32> = racers.iter().map(Process::pid).collect();
-    let reader = Reader::of(scene.pidfile());
+    let reader = Reader::of(dir.pidfile());
     gate.open();
 
     let mut losers = 0;
@@ -34,7 +34,7 @@ pub fn race(scene: &TestDir, starts: usize, stale: Option<i32>) -> usize {
         let pid = racer.pid();
         let ended = racer.wait();
         assert_eq!(ended.status, exited(number % 90), "{}", ended.stderr);
-        let said = format!("libpidfile: {}: ", scene.pidfile().display());
+        let said = format!("libpidfile: {}: ", dir.pidfile().display());
         match ended.stderr.lines().count() {
             0 => (),
             1 if ended.stderr.starts_with(&said) => losers += 1,
@@ -44,7 +44,7 @@ pub fn race(scene: &TestDir, starts: usize, stale: Option<i32>) -> usize {
     let mut seen = reader.finish();
     seen.retain(|pid| Some(*pid) != stale);
     assert!(seen.is_subset(&pids), "{seen:?}");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 
     let log = fs::read_to_string(log).unwrap();
     let owners = owners_in_log(&log);
@@ -73,12 +73,12 @@ pub fn owners_in_log(log: &str) -> Vec<&str> {
 
 /// What a program that was killed while it owned the file leaves behind. Returns whose it was.
 #[track_caller]
-pub fn leave_stale(scene: &TestDir) -> i32 {
-    let victim = scene.host("waits_for_signal").spawn_ready();
+pub fn leave_stale(dir: &TestDir) -> i32 {
+    let victim = dir.host("waits_for_signal").spawn_ready();
     victim.signal(libc::SIGKILL);
     let pid = victim.pid();
     victim.wait();
-    assert_eq!(scene.leftovers(), ["a.pid"]);
+    assert_eq!(dir.leftovers(), ["a.pid"]);
     pid
 }
 
@@ -89,8 +89,8 @@ struct Gate {
 }
 
 impl Gate {
-    fn shut(scene: &TestDir) -> Gate {
-        let path = scene.path("out/gate");
+    fn shut(dir: &TestDir) -> Gate {
+        let path = dir.path("out/gate");
         let file = File::create(&path).unwrap();
         // SAFETY: plain call on a descriptor that `file` keeps open.
         let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) };
@@ -99,15 +99,14 @@ impl Gate {
     }
 
     /// A program that waits until the gate opens, and only then loads the library, in the same process.
-    fn program_behind_it<'scene>(&self, scene: &'scene TestDir) -> HostCommand<'scene> {
-        scene
-            .program("flock")
+    fn program_behind_it<'dir>(&self, dir: &'dir TestDir) -> HostCommand<'dir> {
+        dir.program("flock")
             .plain()
             .args(["--shared", "--no-fork"])
             .arg(&self.path)
             .arg("env")
             .arg(format!("LD_PRELOAD={}", library().display()))
-            .arg(format!("PIDFILE={}", scene.pidfile().display()))
+            .arg(format!("PIDFILE={}", dir.pidfile().display()))
     }
 
     fn open(self) {

@@ -38,7 +38,7 @@ pub(super) fn built(variable: &str, default: &str) -> PathBuf {
 /// A private directory in which one scenario happens.
 ///
 /// `run/` is the directory of the PID file and holds nothing else; the output of the programs goes to `out/`; servers find
-/// an empty `data/`. All of it goes with the scene.
+/// an empty `data/`. All of it goes with the test directory.
 pub struct TestDir {
     dir: TempDir,
     programs: AtomicUsize,
@@ -46,18 +46,18 @@ pub struct TestDir {
 
 impl TestDir {
     pub fn new() -> TestDir {
-        let dir = TempDir::with_prefix("pidfile-scene-").expect("a temporary directory");
+        let dir = TempDir::with_prefix("pidfile-test-").expect("a temporary directory");
         // Some scenarios run programs as nobody.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for name in ["run", "out", "data", "bin"] {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
-        let scene = TestDir {
+        let dir = TestDir {
             dir,
             programs: AtomicUsize::new(0),
         };
-        scene.directory_has_changed();
-        scene
+        dir.directory_has_changed();
+        dir
     }
 
     /// One of our own small programs from `c-tests/`, with the library and its setting.
@@ -101,7 +101,7 @@ impl TestDir {
         built("C_TESTS", "target/c-tests").join(name)
     }
 
-    /// A copy of `file` in the scene, with a mode of its own.
+    /// A copy of `file` in the test directory, with a mode of its own.
     pub fn copy(&self, file: &Path, mode: &str) -> PathBuf {
         let copy = self.path("bin").join(file.file_name().unwrap());
         install(file, &copy, mode);
@@ -122,7 +122,7 @@ impl TestDir {
         fifo
     }
 
-    /// A place in the scene.
+    /// A place in the test directory.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -9,12 +9,12 @@ use std::process::{Command, Stdio};
 /// Runs the host `stops_before_constructors` under strace, from before the first constructor to its end: of all that
 /// the loader does, strace sees nothing. `meanwhile` has to see to it that the host ends. Returns strace's log too.
 pub fn trace(
-    scene: &TestDir,
+    dir: &TestDir,
     host: HostCommand,
     options: &[&str],
     meanwhile: impl FnOnce(&mut Process),
 ) -> (Ended, String) {
-    let log = scene.path("out/strace");
+    let log = dir.path("out/strace");
     let mut host = host.spawn();
     host.wait_until(
         |host| status_line(host.pid(), "State").starts_with('T'),

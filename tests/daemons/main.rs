@@ -79,7 +79,7 @@ fn live(daemon: &Daemon, row: &mut Row) {
         place.use_it(&plain);
         plain.signal(daemon.signal);
         let status = plain.wait();
-        assert_eq!(place.scene.leftovers(), NOTHING, "without us");
+        assert_eq!(place.dir.leftovers(), NOTHING, "without us");
         status
     };
     {
@@ -93,7 +93,7 @@ fn live(daemon: &Daemon, row: &mut Row) {
     }
     let place = Place::new(daemon);
     let active = start(&place, daemon, row);
-    place.scene.remove_pidfile();
+    place.dir.remove_pidfile();
     let end = end_of(active, &place);
     assert_eq!(end.status, as_usual, "after the deletion");
     assert!(end.file == File::Gone, "after the deletion: {end}");
@@ -128,17 +128,14 @@ fn end_of(daemon: Descendant, place: &Place) -> End {
     let status = daemon.wait();
     // A helper with a session of its own, which ends with it, may have the file for a moment (Erlang's).
     wait_for(
-        || place.scene.leftovers() == NOTHING || place.scene.content().is_empty(),
-        &format!(
-            "{pid} has ended and left no PID: {:?}",
-            place.scene.content()
-        ),
+        || place.dir.leftovers() == NOTHING || place.dir.content().is_empty(),
+        &format!("{pid} has ended and left no PID: {:?}", place.dir.content()),
     );
-    let file = match &place.scene.leftovers()[..] {
+    let file = match &place.dir.leftovers()[..] {
         [] => File::Gone,
         names => {
             assert_eq!(names, ["a.pid"]);
-            assert!(place.scene.an_outsider_can_lock());
+            assert!(place.dir.an_outsider_can_lock());
             File::Empty
         }
     };

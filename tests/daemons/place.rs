@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub struct Place<'daemon> {
     orphans: Descendants,
-    pub scene: TestDir,
+    pub dir: TestDir,
     daemon: &'daemon Daemon,
     port: u16,
 }
@@ -30,32 +30,32 @@ pub struct Life {
 
 impl Place<'_> {
     pub fn new(daemon: &Daemon) -> Place<'_> {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         // Daemons that are not root any more write there too.
         for directory in ["data", "out"] {
-            fs::set_permissions(scene.path(directory), Permissions::from_mode(0o777)).unwrap();
+            fs::set_permissions(dir.path(directory), Permissions::from_mode(0o777)).unwrap();
         }
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         let place = Place {
             orphans: Descendants::of_all(),
-            scene,
+            dir,
             daemon,
             port,
         };
         // Where those can read it who are not root.
         place
-            .scene
-            .copy(&place.scene.host_path("waits_for_signal"), "755");
-        place.scene.copy(&library(), "755");
+            .dir
+            .copy(&place.dir.host_path("waits_for_signal"), "755");
+        place.dir.copy(&library(), "755");
         let configuration = place.fill_in(daemon.configuration);
-        fs::write(place.scene.path("data/conf"), configuration).unwrap();
+        fs::write(place.dir.path("data/conf"), configuration).unwrap();
         assert!(place.shell(daemon.first), "{}", daemon.first);
         place
     }
 
     fn fill_in(&self, text: &str) -> String {
-        let place = |name| self.scene.path(name).to_str().unwrap().to_owned();
+        let place = |name| self.dir.path(name).to_str().unwrap().to_owned();
         text.replace("DATA", &place("data"))
             .replace("HOST", &place("bin/waits_for_signal"))
             .replace("PORT", &self.port.to_string())
@@ -75,9 +75,9 @@ impl Place<'_> {
     }
 
     fn host(&self) -> HostCommand<'_> {
-        let library = self.scene.path("bin").join(library().file_name().unwrap());
+        let library = self.dir.path("bin").join(library().file_name().unwrap());
         let arguments = self.fill_in(self.daemon.arguments);
-        let mut host = self.scene.program(program(self.daemon));
+        let mut host = self.dir.program(program(self.daemon));
         host = host
             .args(arguments.split_ascii_whitespace())
             .env("LD_PRELOAD", library);
@@ -95,7 +95,7 @@ impl Place<'_> {
     }
 
     pub fn start_with_us(&self) -> Life {
-        let observer = FileObserver::of(self.scene.pidfile());
+        let observer = FileObserver::of(self.dir.pidfile());
         let life = self.start(self.host());
         self.file_is_right(&life.daemon);
         let seen = observer.finish();
@@ -114,7 +114,7 @@ impl Place<'_> {
             return self.start_in_foreground(process);
         }
         let ended = process.wait();
-        let file_then = self.scene.content();
+        let file_then = self.dir.content();
         assert!(
             ended.status.success(),
             "the launcher: {ended:?}\n{}",
@@ -149,7 +149,7 @@ impl Place<'_> {
         (self.daemon.settle)(process.pid());
         Life {
             daemon: process.into_orphan(),
-            file_then: self.scene.content(),
+            file_then: self.dir.content(),
         }
     }
 
@@ -163,7 +163,7 @@ impl Place<'_> {
     /// Whether the daemon answers.
     pub fn answers(&self, pid: i32) -> bool {
         match self.daemon.usage {
-            Use::Socket(says, answer) => UnixStream::connect(self.scene.path("data/socket"))
+            Use::Socket(says, answer) => UnixStream::connect(self.dir.path("data/socket"))
                 .is_ok_and(|stream| {
                     stream.set_read_timeout(Some(PATIENCE)).unwrap();
                     is_answered(stream, says, answer)
@@ -186,17 +186,17 @@ impl Place<'_> {
 
     pub fn file_is_right(&self, daemon: &Descendant) {
         wait_for(
-            || self.scene.content() == daemon.pid_line(),
+            || self.dir.content() == daemon.pid_line(),
             &format!(
                 "the file names {}; it held {:?}\n{}",
                 daemon.pid,
-                self.scene.content(),
+                self.dir.content(),
                 self.log()
             ),
         );
-        wait_for(|| !self.scene.an_outsider_can_lock(), "the file is locked");
+        wait_for(|| !self.dir.an_outsider_can_lock(), "the file is locked");
         assert!(is_alive(daemon.pid));
-        assert_eq!(self.scene.leftovers(), ["a.pid"]);
+        assert_eq!(self.dir.leftovers(), ["a.pid"]);
     }
 
     /// Uses it a little.
@@ -212,7 +212,7 @@ impl Place<'_> {
 
     /// What the daemon has written, if it writes.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.scene.path("data/log")).unwrap_or_default()
+        fs::read_to_string(self.dir.path("data/log")).unwrap_or_default()
     }
 }
 

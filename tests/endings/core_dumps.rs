@@ -20,9 +20,9 @@ const QUESTIONS: [&str; 6] = [
 
 /// Runs the host until it has dumped its core, and asks gdb.
 fn told_by_core(how: &str, mode: Mode, watch: &str, signal: Option<i32>) -> String {
-    let scene = TestDir::new();
-    let program = scene.host_path("dumps_core");
-    let host = scene
+    let dir = TestDir::new();
+    let program = dir.host_path("dumps_core");
+    let host = dir
         .program("setarch")
         .mode(mode)
         .env("PIDFILE_WATCH", watch);
@@ -45,9 +45,9 @@ fn told_by_core(how: &str, mode: Mode, watch: &str, signal: Option<i32>) -> Stri
     );
     // There is no handler for SIGTRAP.
     if how != "int3" {
-        assert_eq!(scene.leftovers(), NOTHING, "{how}, {mode:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{how}, {mode:?}");
     }
-    let told = ask(&program, &core_in(&scene.path("data")));
+    let told = ask(&program, &core_in(&dir.path("data")));
     // A register may hold the PID, which is another one each time, and may be a number as small as those that are compared.
     // (r11 has the flags after a system call: their number may well be some process's PID.)
     let its_pid = format!(" {pid:#x} {pid}");

@@ -70,18 +70,18 @@ fn some() -> Vec<Vec<i32>> {
 /// but nobody can take it for that of a living process, since its lock is free.
 #[track_caller]
 fn all_alike(cases: &[Case], drive: impl Fn(&mut Process) + Sync) {
-    all_compared(cases, drive, |scene, ended| {
+    all_compared(cases, drive, |dir, ended| {
         let signal = ended.status.signal();
         let may_stay = signal.is_some_and(|signal| !SERVICE_ENDS.contains(&signal));
-        scene.leftovers() == NOTHING || may_stay && scene.an_outsider_can_lock()
+        dir.leftovers() == NOTHING || may_stay && dir.an_outsider_can_lock()
     });
 }
 
 /// The same where nothing of ours is called at the end: the file may stay.
 #[track_caller]
 fn all_alike_but_for_the_file(cases: &[Case]) {
-    all_compared(cases, nothing, |scene, _| {
-        scene.leftovers() == NOTHING || scene.an_outsider_can_lock()
+    all_compared(cases, nothing, |dir, _| {
+        dir.leftovers() == NOTHING || dir.an_outsider_can_lock()
     });
 }
 
@@ -122,11 +122,11 @@ fn compare(
     drive: &impl Fn(&mut Process),
     is_right: &impl Fn(&TestDir, &Ended) -> bool,
 ) -> Vec<String> {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let mut plain: Option<Ended> = None;
     let mut differences = Vec::new();
     for (name, mode, watch) in WAYS_TO_RUN {
-        let host = scene.host("ends_by").env("PIDFILE_WATCH", watch);
+        let host = dir.host("ends_by").env("PIDFILE_WATCH", watch);
         let mut host = host.mode(mode).args(&case.0).dumps_core().spawn();
         drive(&mut host);
         let ended = host.wait();
@@ -139,11 +139,11 @@ fn compare(
             ended.stderr
         );
         // No waiting: who has seen the end does not see the file.
-        if !is_right(&scene, &ended) {
+        if !is_right(&dir, &ended) {
             differences.push(format!("{:?}, {name}: the file is still there", case.0));
         }
-        if scene.leftovers() != NOTHING {
-            scene.remove_pidfile();
+        if dir.leftovers() != NOTHING {
+            dir.remove_pidfile();
         }
         let plain = plain.get_or_insert_with(|| ended.clone());
         if ended != *plain {
@@ -203,14 +203,14 @@ fn raw_exit_of_main_thread_ends_alike() {
     for variant in 0..3 {
         let mut ends = Vec::new();
         for mode in [Mode::Plain, Mode::Inert, Mode::Active] {
-            let scene = TestDir::new();
-            let host = scene.host("ends_by").mode(mode);
+            let dir = TestDir::new();
+            let host = dir.host("ends_by").mode(mode);
             let mut host = host
                 .args(["raw_exit", "5", &variant.to_string()])
                 .spawn_ready();
             host.close_stdin();
             ends.push(host.wait());
-            assert_eq!(scene.leftovers(), NOTHING, "{variant}, {mode:?}");
+            assert_eq!(dir.leftovers(), NOTHING, "{variant}, {mode:?}");
         }
         assert_eq!(ends, vec![ends[0].clone(); 3], "{variant}");
     }

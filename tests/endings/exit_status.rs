@@ -32,15 +32,15 @@ fn ends_alike(what: &str, run: impl Fn(&TestDir, Mode) -> Ended) -> Ended {
     // Shown if the scenario fails.
     println!("{what}");
     let [plain, inert, active] = [Mode::Plain, Mode::Inert, Mode::Active].map(|mode| {
-        let scene = TestDir::new();
-        let ended = run(&scene, mode);
+        let dir = TestDir::new();
+        let ended = run(&dir, mode);
         // No waiting here: who has seen the end does not see the file. Where there is no handler it stays, and says
         // that it is stale.
         let signal = ended.status.signal();
         let may_stay = signal.is_some_and(|signal| !SERVICE_ENDS.contains(&signal));
-        let is_right = scene.leftovers() == NOTHING || may_stay && scene.an_outsider_can_lock();
+        let is_right = dir.leftovers() == NOTHING || may_stay && dir.an_outsider_can_lock();
         assert!(is_right, "{what}, {mode:?}");
-        let had_a_file = scene.directory_has_changed();
+        let had_a_file = dir.directory_has_changed();
         assert_eq!(had_a_file, mode == Mode::Active, "{what}, {mode:?}");
         ended
     });
@@ -52,8 +52,8 @@ fn ends_alike(what: &str, run: impl Fn(&TestDir, Mode) -> Ended) -> Ended {
 #[test]
 fn return_from_main_keeps_status_removes_file() {
     for status in [0, 1, 2, 42, 126, 127, 128, 143, 255, 256, -1] {
-        let ended = ends_alike(&format!("return {status}"), |scene, mode| {
-            let host = scene.host("returns_status").mode(mode);
+        let ended = ends_alike(&format!("return {status}"), |dir, mode| {
+            let host = dir.host("returns_status").mode(mode);
             host.arg(status.to_string()).run()
         });
         assert_eq!(ended.status, exited(status & 0xff));
@@ -63,8 +63,8 @@ fn return_from_main_keeps_status_removes_file() {
 #[test]
 fn exit_keeps_status_and_removes_file() {
     for status in [0, 1, 42, 255] {
-        let ended = ends_alike(&format!("exit({status})"), |scene, mode| {
-            let host = scene.host("exits_with_status").mode(mode);
+        let ended = ends_alike(&format!("exit({status})"), |dir, mode| {
+            let host = dir.host("exits_with_status").mode(mode);
             host.arg(status.to_string()).run()
         });
         assert_eq!(ended.status, exited(status));
@@ -74,8 +74,8 @@ fn exit_keeps_status_and_removes_file() {
 
 #[test]
 fn exit_from_thread_keeps_status_removes_file() {
-    let ended = ends_alike("exit in a thread", |scene, mode| {
-        let host = scene.host("exits_from_thread").mode(mode);
+    let ended = ends_alike("exit in a thread", |dir, mode| {
+        let host = dir.host("exits_from_thread").mode(mode);
         host.arg("5").run()
     });
     assert_eq!(ended.status, exited(5));
@@ -85,8 +85,8 @@ fn exit_from_thread_keeps_status_removes_file() {
 fn every_fatal_signal_ends_as_without_us() {
     for host in ["waits_for_signal", "spins"] {
         for signal in fatal_signals() {
-            let ended = ends_alike(&format!("signal {signal} to {host}"), |scene, mode| {
-                let host = scene.host(host).mode(mode).spawn_ready();
+            let ended = ends_alike(&format!("signal {signal} to {host}"), |dir, mode| {
+                let host = dir.host(host).mode(mode).spawn_ready();
                 host.signal(signal);
                 host.wait()
             });
@@ -98,8 +98,8 @@ fn every_fatal_signal_ends_as_without_us() {
 /// No program can set a handler for it through libc, but the kernel kills by it all the same.
 #[test]
 fn libc_internal_signal_32_ends_as_without_us() {
-    let ended = ends_alike("signal 32", |scene, mode| {
-        let host = scene.host("waits_for_signal").mode(mode).spawn_ready();
+    let ended = ends_alike("signal 32", |dir, mode| {
+        let host = dir.host("waits_for_signal").mode(mode).spawn_ready();
         host.signal(OF_LIBC[0]);
         host.wait()
     });
@@ -110,8 +110,8 @@ fn libc_internal_signal_32_ends_as_without_us() {
 fn core_dump_flag_is_kept() {
     let mut dumps = 0;
     for signal in fatal_signals() {
-        let ended = ends_alike(&format!("signal {signal}"), |scene, mode| {
-            let host = scene
+        let ended = ends_alike(&format!("signal {signal}"), |dir, mode| {
+            let host = dir
                 .host("waits_for_signal")
                 .mode(mode)
                 .dumps_core()

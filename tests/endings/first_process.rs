@@ -13,8 +13,8 @@ const RUNS: [(Mode, &str); 4] = [
 
 /// Starts the host as the first process of a namespace, and waits until it has sent itself every harmless signal. The
 /// process that this returns is the one outside that has started it and waits for it.
-fn start(scene: &TestDir, mode: Mode, watch: &str) -> Process {
-    let mut host = scene
+fn start(dir: &TestDir, mode: Mode, watch: &str) -> Process {
+    let mut host = dir
         .host("is_first_process")
         .plain()
         .arg("/usr/bin/env")
@@ -23,11 +23,11 @@ fn start(scene: &TestDir, mode: Mode, watch: &str) -> Process {
         host = host.arg(format!("LD_PRELOAD={}", library().display()));
     }
     if mode == Mode::Active {
-        host = host.arg(format!("PIDFILE={}", scene.pidfile().display()));
+        host = host.arg(format!("PIDFILE={}", dir.pidfile().display()));
     }
-    let host = host.arg(scene.host_path("is_first_process")).spawn_ready();
+    let host = host.arg(dir.host_path("is_first_process")).spawn_ready();
     if mode == Mode::Active {
-        assert_eq!(scene.content(), "1\n");
+        assert_eq!(dir.content(), "1\n");
     }
     host
 }
@@ -47,10 +47,10 @@ fn pid_outside(host: &Process) -> i32 {
 
 /// How it ended, as its parent tells.
 #[track_caller]
-fn status_of(scene: &TestDir, host: Process, what: &str) -> i32 {
+fn status_of(dir: &TestDir, host: Process, what: &str) -> i32 {
     let ended = host.wait();
     assert_eq!(ended.status, exited(0), "{what}: {}", ended.stderr);
-    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+    assert_eq!(dir.leftovers(), NOTHING, "{what}");
     let status = ended
         .stdout
         .lines()
@@ -71,11 +71,11 @@ fn pid1_own_endings_are_as_without_us() {
     for letters in ["e", "_", abort, "f", "oe", "se", ""] {
         let statuses = RUNS.map(|(mode, watch)| {
             let what = format!("{letters:?}, {mode:?}, PIDFILE_WATCH={watch}");
-            let scene = TestDir::new();
-            let mut host = start(&scene, mode, watch);
+            let dir = TestDir::new();
+            let mut host = start(&dir, mode, watch);
             host.write_stdin(letters.as_bytes());
             host.close_stdin();
-            status_of(&scene, host, &what)
+            status_of(&dir, host, &what)
         });
         assert_eq!(statuses, [statuses[0]; 4], "{letters:?}: {RUNS:?}");
     }
@@ -86,8 +86,8 @@ fn pid1_own_endings_are_as_without_us() {
 #[ignore = "needs root"]
 fn pid1_ignored_signal_interrupts_nothing() {
     for (mode, watch) in RUNS {
-        let scene = TestDir::new();
-        let mut host = start(&scene, mode, watch);
+        let dir = TestDir::new();
+        let mut host = start(&dir, mode, watch);
         host.write_stdin(b"e");
         let said = host.wait().stdout;
         assert!(!said.contains("interrupted"), "{mode:?} {watch}: {said}");
@@ -98,33 +98,33 @@ fn pid1_ignored_signal_interrupts_nothing() {
 #[ignore = "needs root"]
 fn pid1_is_ended_by_operators_sigterm() {
     for watch in ["auto", "off"] {
-        let scene = TestDir::new();
-        let host = start(&scene, Mode::Active, watch);
+        let dir = TestDir::new();
+        let host = start(&dir, Mode::Active, watch);
         // SAFETY: plain call; the process is not reaped before its parent, ours, sees it end.
         unsafe { libc::kill(pid_outside(&host), libc::SIGTERM) };
-        assert_eq!(status_of(&scene, host, watch), 143 << 8);
+        assert_eq!(status_of(&dir, host, watch), 143 << 8);
     }
 }
 
 #[test]
 #[ignore = "needs root"]
 fn pid1_is_ended_by_deletion() {
-    let scene = TestDir::new();
-    let host = start(&scene, Mode::Active, "auto");
-    scene.remove_pidfile();
-    assert_eq!(status_of(&scene, host, "deletion"), 143 << 8);
+    let dir = TestDir::new();
+    let host = start(&dir, Mode::Active, "auto");
+    dir.remove_pidfile();
+    assert_eq!(status_of(&dir, host, "deletion"), 143 << 8);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn pid1_without_us_survives_sigterm() {
     for mode in [Mode::Plain, Mode::Inert] {
-        let scene = TestDir::new();
-        let mut host = start(&scene, mode, "auto");
+        let dir = TestDir::new();
+        let mut host = start(&dir, mode, "auto");
         // SAFETY: as above.
         unsafe { libc::kill(pid_outside(&host), libc::SIGTERM) };
         host.write_stdin(b"e");
-        assert_eq!(status_of(&scene, host, "exit"), 7 << 8);
+        assert_eq!(status_of(&dir, host, "exit"), 7 << 8);
     }
 }
 
@@ -135,8 +135,8 @@ fn pid1_forked_by_host_is_protected_too() {
     for letters in ["te", "oe", "se", "a", "f", "e"] {
         let statuses = RUNS.map(|(mode, watch)| {
             let what = format!("{letters:?}, {mode:?}, PIDFILE_WATCH={watch}");
-            let scene = TestDir::new();
-            let host = scene.host("is_first_process").mode(mode);
+            let dir = TestDir::new();
+            let host = dir.host("is_first_process").mode(mode);
             let mut host = host.env("PIDFILE_WATCH", watch).arg("-").spawn();
             host.wait_until(
                 |host| host.stdout().contains("ready\n") || host.stdout().contains("status "),
@@ -152,7 +152,7 @@ fn pid1_forked_by_host_is_protected_too() {
                 "{what}: {said}"
             );
             host.close_stdin();
-            status_of(&scene, host, &what)
+            status_of(&dir, host, &what)
         });
         assert_eq!(statuses, [statuses[0]; 4], "{letters:?}: {RUNS:?}");
     }

@@ -36,26 +36,22 @@ pub fn guards_of(pidfile: &Path) -> Vec<i32> {
 }
 
 #[track_caller]
-pub fn guard_of(scene: &TestDir) -> Descendant {
+pub fn guard_of(dir: &TestDir) -> Descendant {
     // Its command line says what it is once it has left the program.
     wait_for(
-        || guards_of(&scene.pidfile()).len() == 1,
+        || guards_of(&dir.pidfile()).len() == 1,
         "one guard is there",
     );
-    Descendant::new(guards_of(&scene.pidfile())[0])
+    Descendant::new(guards_of(&dir.pidfile())[0])
 }
 
 #[track_caller]
-pub fn wait_until_unguarded(scene: &TestDir) {
-    wait_for(
-        || guards_of(&scene.pidfile()).is_empty(),
-        "no guard is left",
-    );
+pub fn wait_until_unguarded(dir: &TestDir) {
+    wait_for(|| guards_of(&dir.pidfile()).is_empty(), "no guard is left");
 }
 
-pub fn owner(scene: &TestDir, program: &str) -> Process {
-    scene
-        .host(program)
+pub fn owner(dir: &TestDir, program: &str) -> Process {
+    dir.host(program)
         .env(WITH_GUARD.0, WITH_GUARD.1)
         .spawn_owner()
 }
@@ -63,9 +59,9 @@ pub fn owner(scene: &TestDir, program: &str) -> Process {
 #[test]
 fn sigkill_removes_file() {
     for watch in ["auto", "poll", "off"] {
-        let scene = TestDir::new();
-        let _descendants = Descendants::of(&scene);
-        let host = scene
+        let dir = TestDir::new();
+        let _descendants = Descendants::of(&dir);
+        let host = dir
             .host("waits_for_eof")
             .env(WITH_GUARD.0, WITH_GUARD.1)
             .env("PIDFILE_WATCH", watch)
@@ -73,44 +69,44 @@ fn sigkill_removes_file() {
         host.signal(libc::SIGKILL);
         assert_eq!(host.wait().status, killed_by(libc::SIGKILL));
         wait_for(
-            || scene.leftovers() == NOTHING,
+            || dir.leftovers() == NOTHING,
             "the guard has removed the file",
         );
-        wait_until_unguarded(&scene);
+        wait_until_unguarded(&dir);
     }
 }
 
 #[test]
 fn without_setting_sigkill_leaves_stale_file() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let host = scene.host("waits_for_eof").spawn_owner();
-    assert_eq!(guards_of(&scene.pidfile()), []);
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let host = dir.host("waits_for_eof").spawn_owner();
+    assert_eq!(guards_of(&dir.pidfile()), []);
     host.signal(libc::SIGKILL);
     host.wait();
-    assert_eq!(scene.leftovers(), ["a.pid"]);
+    assert_eq!(dir.leftovers(), ["a.pid"]);
 }
 
 #[test]
 fn orderly_end_ends_guard() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let mut host = owner(&scene, "waits_for_eof");
-    guard_of(&scene);
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let mut host = owner(&dir, "waits_for_eof");
+    guard_of(&dir);
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
-    wait_until_unguarded(&scene);
+    assert_eq!(dir.leftovers(), NOTHING);
+    wait_until_unguarded(&dir);
 }
 
 #[test]
 fn deletion_terminates_and_ends_guard() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let host = owner(&scene, "waits_for_signal");
-    scene.remove_pidfile();
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let host = owner(&dir, "waits_for_signal");
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    wait_until_unguarded(&scene);
+    wait_until_unguarded(&dir);
 }
 
 /// The program sees no child, no SIGCHLD and the same output, also when somebody kills the guard.
@@ -118,21 +114,21 @@ fn deletion_terminates_and_ends_guard() {
 fn host_sees_no_child() {
     for kills_guard in [false, true] {
         let outputs = [Mode::Plain, Mode::Active].map(|mode| {
-            let scene = TestDir::new();
-            let _descendants = Descendants::of(&scene);
-            let host = scene
+            let dir = TestDir::new();
+            let _descendants = Descendants::of(&dir);
+            let host = dir
                 .host("waits_for_any_child")
                 .env(WITH_GUARD.0, WITH_GUARD.1);
             let mut host = host.mode(mode).spawn_ready();
             if mode == Mode::Active && kills_guard {
-                let guard = guard_of(&scene);
+                let guard = guard_of(&dir);
                 guard.signal(libc::SIGKILL);
                 wait_for(|| !is_alive(guard.pid), "the guard is dead");
             }
             host.close_stdin();
             let ended = host.wait();
-            assert_eq!(scene.leftovers(), NOTHING);
-            wait_until_unguarded(&scene);
+            assert_eq!(dir.leftovers(), NOTHING);
+            wait_until_unguarded(&dir);
             ended
         });
         assert_eq!(
@@ -152,10 +148,10 @@ const CAP_SYS_RESOURCE: u32 = 24;
 
 #[test]
 fn guard_holds_nothing_of_host() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let host = owner(&scene, "waits_for_signal");
-    let guard = guard_of(&scene);
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let host = owner(&dir, "waits_for_signal");
+    let guard = guard_of(&dir);
     let link = |name: &str| fs::read_link(format!("/proc/{}/{name}", guard.pid)).unwrap();
 
     // A session and a process group of its own: fields 5 and 6 of proc(5).
@@ -208,39 +204,39 @@ fn guard_holds_nothing_of_host() {
     host.signal(libc::SIGKILL);
     host.wait();
     wait_for(
-        || scene.leftovers() == NOTHING,
+        || dir.leftovers() == NOTHING,
         "the guard has removed the file",
     );
 }
 
 #[test]
 fn killed_guard_changes_nothing() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let host = owner(&scene, "waits_for_signal");
-    guard_of(&scene).signal(libc::SIGKILL);
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let host = owner(&dir, "waits_for_signal");
+    guard_of(&dir).signal(libc::SIGKILL);
     host.signal(libc::SIGTERM);
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn new_image_after_exec_keeps_guard() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let host = scene
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let host = dir
         .host("execs_itself")
         .arg("5")
         .env(WITH_GUARD.0, WITH_GUARD.1)
         .spawn_owner();
-    guard_of(&scene);
+    guard_of(&dir);
     host.signal(libc::SIGKILL);
     host.wait();
     wait_for(
-        || scene.leftovers() == NOTHING,
+        || dir.leftovers() == NOTHING,
         "the guard has removed the file",
     );
-    wait_until_unguarded(&scene);
+    wait_until_unguarded(&dir);
 }
 
 #[test]
@@ -250,74 +246,71 @@ fn handover_moves_guard_to_daemon() {
         &["fork", "setsid", "fork"],
         &["daemon(0, 0)"],
     ] {
-        let scene = TestDir::new();
-        let _descendants = Descendants::of(&scene);
-        let daemon = daemonize_with(&scene, steps, &[WITH_GUARD]);
-        let guard = guard_of(&scene);
+        let dir = TestDir::new();
+        let _descendants = Descendants::of(&dir);
+        let daemon = daemonize_with(&dir, steps, &[WITH_GUARD]);
+        let guard = guard_of(&dir);
         assert!(!children_of(daemon.pid).contains(&guard.pid), "{steps:?}");
         daemon.signal(libc::SIGKILL);
         assert_eq!(daemon.wait(), killed_by(libc::SIGKILL), "{steps:?}");
         wait_for(
-            || scene.leftovers() == NOTHING,
+            || dir.leftovers() == NOTHING,
             "the guard has removed the file",
         );
-        wait_until_unguarded(&scene);
+        wait_until_unguarded(&dir);
     }
 }
 
 /// A file that another owner has put there since is never touched, and has one guard of its own.
 #[test]
 fn successor_file_is_left_alone() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
     for _ in 0..20 {
-        let first = owner(&scene, "waits_for_signal");
+        let first = owner(&dir, "waits_for_signal");
         first.signal(libc::SIGKILL);
         first.wait();
-        let second = owner(&scene, "waits_for_signal");
-        wait_for(
-            || guards_of(&scene.pidfile()).len() == 1,
-            "one guard is left",
-        );
-        assert_eq!(scene.content(), second.pid_line());
+        let second = owner(&dir, "waits_for_signal");
+        wait_for(|| guards_of(&dir.pidfile()).len() == 1, "one guard is left");
+        assert_eq!(dir.content(), second.pid_line());
         second.signal(libc::SIGTERM);
         second.wait();
-        assert_eq!(scene.leftovers(), NOTHING);
-        wait_until_unguarded(&scene);
+        assert_eq!(dir.leftovers(), NOTHING);
+        wait_until_unguarded(&dir);
     }
 }
 
 /// What is at the path after the program has ended but no longer its own file stays.
 #[test]
 fn foreign_content_is_left_alone() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let host = owner(&scene, "waits_for_eof");
-    let other = scene.path("data/other");
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let host = owner(&dir, "waits_for_eof");
+    let other = dir.path("data/other");
     fs::write(&other, "not a PID file\n").unwrap();
-    fs::rename(&other, scene.pidfile()).unwrap();
+    fs::rename(&other, dir.pidfile()).unwrap();
     host.signal(libc::SIGKILL);
     host.wait();
-    wait_until_unguarded(&scene);
-    assert_eq!(scene.content(), "not a PID file\n");
+    wait_until_unguarded(&dir);
+    assert_eq!(dir.content(), "not a PID file\n");
 }
 
 #[test]
 fn no_process_left_is_told_in_one_line() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let host = scene
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let host = dir
         .program("prlimit")
         .arg("--nproc=1")
-        .arg(scene.host_path("waits_for_eof"))
+        .arg(dir.host_path("waits_for_eof"))
         .env("PIDFILE_EXE", "waits_for_eof")
-        .env("LD_PRELOAD", scene.copy(&library(), "755"))
+        .env("LD_PRELOAD", dir.copy(&library(), "755"))
         .env("PIDFILE_WATCH", "off")
         .env(WITH_GUARD.0, WITH_GUARD.1);
     // The limit counts an ordinary user's processes only.
-    fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(dir.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
     let mut host = host.run_by(54_321).spawn_ready();
-    assert_eq!(scene.content(), host.pid_line(), "{}", host.stderr());
+    assert_eq!(dir.content(), host.pid_line(), "{}", host.stderr());
     let told = host.stderr();
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(
@@ -326,31 +319,31 @@ fn no_process_left_is_told_in_one_line() {
     );
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// A program of Go's runtime, linked to libc as cgo does: its end calls no function of libc's.
 #[test]
 fn go_program_leaves_no_file() {
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let program = scene.path("bin/exits_from_go");
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let program = dir.path("bin/exits_from_go");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/endings/exits_from_go.go");
     let built = Command::new("go")
         .args(["build", "-o"])
         .args([&program, &source])
-        .env("GOCACHE", scene.path("data/cache"))
+        .env("GOCACHE", dir.path("data/cache"))
         .env("GO111MODULE", "off")
         .status();
     assert!(built.is_ok_and(|status| status.success()), "go build");
-    let mut host = scene
+    let mut host = dir
         .program(&program)
         .env(WITH_GUARD.0, WITH_GUARD.1)
         .spawn_owner();
     host.close_stdin();
     assert_eq!(host.wait().status, exited(3));
     wait_for(
-        || scene.leftovers() == NOTHING,
+        || dir.leftovers() == NOTHING,
         "the guard has removed the file",
     );
 }
@@ -388,19 +381,19 @@ fn out_of_memory_leaves_no_file() {
         eprintln!("no control groups with a limit of memory here");
         return;
     };
-    let scene = TestDir::new();
-    let _descendants = Descendants::of(&scene);
-    let mut host = scene
+    let dir = TestDir::new();
+    let _descendants = Descendants::of(&dir);
+    let mut host = dir
         .program("sh")
         .args(["-c", "echo $$ >\"$1/cgroup.procs\"; exec \"$2\"", "sh"])
-        .args([&group.0, &scene.host_path("allocates_without_end")])
+        .args([&group.0, &dir.host_path("allocates_without_end")])
         .env("PIDFILE_EXE", "allocates_without_end")
         .env(WITH_GUARD.0, WITH_GUARD.1)
         .spawn_owner();
     host.close_stdin();
     assert_eq!(host.wait().status, killed_by(libc::SIGKILL));
     wait_for(
-        || scene.leftovers() == NOTHING,
+        || dir.leftovers() == NOTHING,
         "the guard has removed the file",
     );
 }

@@ -95,8 +95,8 @@ const ENDINGS: &[(&str, &[&str])] = &[
 ];
 
 /// Runs one case, and does from outside what it waits for.
-fn end(scene: &TestDir, mode: Mode, case: &[&str]) -> Ended {
-    let host = scene
+fn end(dir: &TestDir, mode: Mode, case: &[&str]) -> Ended {
+    let host = dir
         .host("ends_by")
         .mode(mode)
         .env(WITH_GUARD.0, WITH_GUARD.1);
@@ -127,20 +127,20 @@ fn every_ending_leaves_no_file() {
     let differences = Mutex::new(Vec::new());
     let work = || {
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let scene = TestDir::new();
-            let _descendants = Descendants::of(&scene);
-            let plain = end(&scene, Mode::Plain, case);
+            let dir = TestDir::new();
+            let _descendants = Descendants::of(&dir);
+            let plain = end(&dir, Mode::Plain, case);
             assert_ne!(plain.status, exited(99), "{case:?}: {}", plain.stderr);
-            let guarded = end(&scene, Mode::Active, case);
+            let guarded = end(&dir, Mode::Active, case);
             if guarded != plain {
                 let difference = format!("{case:?}: {guarded:?}, but plain {plain:?}");
                 differences.lock().unwrap().push(difference);
             }
             wait_for(
-                || scene.leftovers() == NOTHING,
+                || dir.leftovers() == NOTHING,
                 &format!("the file is gone after {case:?}"),
             );
-            wait_until_unguarded(&scene);
+            wait_until_unguarded(&dir);
         }
     };
     thread::scope(|scope| {
@@ -169,13 +169,10 @@ fn endings_are_all_those_of_the_host() {
 #[test]
 fn many_owners_and_guards_leave_no_file() {
     let owners = if cfg!(feature = "torture") { 1000 } else { 50 };
-    let scenes: Vec<TestDir> = (0..owners).map(|_| TestDir::new()).collect();
-    let _descendants: Vec<Descendants> = scenes.iter().map(Descendants::of).collect();
-    let hosts: Vec<Process> = scenes
-        .iter()
-        .map(|scene| owner(scene, "waits_for_eof"))
-        .collect();
-    let files: BTreeSet<PathBuf> = scenes.iter().map(TestDir::pidfile).collect();
+    let dirs: Vec<TestDir> = (0..owners).map(|_| TestDir::new()).collect();
+    let _descendants: Vec<Descendants> = dirs.iter().map(Descendants::of).collect();
+    let hosts: Vec<Process> = dirs.iter().map(|dir| owner(dir, "waits_for_eof")).collect();
+    let files: BTreeSet<PathBuf> = dirs.iter().map(TestDir::pidfile).collect();
     let guarded = || -> BTreeSet<PathBuf> {
         let guards = guards().into_iter();
         let here = guards.filter(|(_, file)| files.contains(file));
@@ -188,8 +185,8 @@ fn many_owners_and_guards_leave_no_file() {
     for host in hosts {
         assert_eq!(host.wait().status, killed_by(libc::SIGKILL));
     }
-    for scene in &scenes {
-        wait_for(|| scene.leftovers() == NOTHING, "the file is gone");
+    for dir in &dirs {
+        wait_for(|| dir.leftovers() == NOTHING, "the file is gone");
     }
     wait_for(|| guarded().is_empty(), "no guard is left");
 }
@@ -198,19 +195,19 @@ fn many_owners_and_guards_leave_no_file() {
 #[test]
 fn guard_that_cannot_end_does_not_hold_up_the_end() {
     for watch in ["auto", "off"] {
-        let scene = TestDir::new();
-        let _descendants = Descendants::of(&scene);
-        let host = scene
+        let dir = TestDir::new();
+        let _descendants = Descendants::of(&dir);
+        let host = dir
             .host("waits_for_signal")
             .env(WITH_GUARD.0, WITH_GUARD.1)
             .env("PIDFILE_WATCH", watch)
             .spawn_owner();
-        let stopped = Stopped::stop(guard_of(&scene).pid);
+        let stopped = Stopped::stop(guard_of(&dir).pid);
         host.signal(libc::SIGTERM);
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{watch}");
-        assert_eq!(scene.leftovers(), NOTHING, "{watch}");
+        assert_eq!(dir.leftovers(), NOTHING, "{watch}");
         stopped.reap();
-        assert_eq!(guards_of(&scene.pidfile()), []);
+        assert_eq!(guards_of(&dir.pidfile()), []);
     }
 }
 
@@ -221,20 +218,20 @@ fn guard_that_cannot_end_does_not_hold_up_the_end() {
 fn guard_of_a_first_process_is_not_noticed() {
     for letters in ["e", "_", "a", "k", ""] {
         let statuses = [false, true].map(|is_guarded| {
-            let scene = TestDir::new();
-            let mut host = scene.host("is_first_process").plain().arg("/usr/bin/env");
+            let dir = TestDir::new();
+            let mut host = dir.host("is_first_process").plain().arg("/usr/bin/env");
             if is_guarded {
                 host = host.args([
                     format!("LD_PRELOAD={}", library().display()),
-                    format!("PIDFILE={}", scene.pidfile().display()),
+                    format!("PIDFILE={}", dir.pidfile().display()),
                     format!("{}={}", WITH_GUARD.0, WITH_GUARD.1),
                 ]);
             }
-            let host = host.arg(scene.host_path("is_first_process"));
+            let host = host.arg(dir.host_path("is_first_process"));
             let mut host = host.spawn_ready();
             if is_guarded {
-                assert_eq!(scene.content(), "1\n");
-                guard_of(&scene);
+                assert_eq!(dir.content(), "1\n");
+                guard_of(&dir);
             }
             if letters == "k" {
                 let said = host.stdout();
@@ -250,12 +247,12 @@ fn guard_of_a_first_process_is_not_noticed() {
             let ended = host.wait();
             assert_eq!(ended.status, exited(0), "{letters}: {}", ended.stderr);
             assert!(!ended.stdout.contains("interrupted"), "{}", ended.stdout);
-            wait_until_unguarded(&scene);
+            wait_until_unguarded(&dir);
             if letters == "k" {
-                let left = scene.leftovers();
-                assert!(left == NOTHING || scene.an_outsider_can_lock(), "{left:?}");
+                let left = dir.leftovers();
+                assert!(left == NOTHING || dir.an_outsider_can_lock(), "{left:?}");
             } else {
-                assert_eq!(scene.leftovers(), NOTHING, "{letters}");
+                assert_eq!(dir.leftovers(), NOTHING, "{letters}");
             }
             let status = ended
                 .stdout

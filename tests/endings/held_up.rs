@@ -14,16 +14,12 @@ const MODES: [(Mode, &str); 3] = [
 
 /// Runs a host until it is ready, and sends it SIGTERM. The file has to be gone.
 fn terminated(host: &str, arguments: &[&str], (mode, watch): (Mode, &str)) -> Ended {
-    let scene = TestDir::new();
-    let host = scene.host(host).mode(mode).env("PIDFILE_WATCH", watch);
+    let dir = TestDir::new();
+    let host = dir.host(host).mode(mode).env("PIDFILE_WATCH", watch);
     let host = host.args(arguments).spawn_ready();
     host.signal(libc::SIGTERM);
     let ended = host.wait();
-    assert_eq!(
-        scene.leftovers(),
-        NOTHING,
-        "{arguments:?}, {mode:?}, {watch}"
-    );
+    assert_eq!(dir.leftovers(), NOTHING, "{arguments:?}, {mode:?}, {watch}");
     ended
 }
 
@@ -71,8 +67,8 @@ fn own_system_call_dispatch_ends_alike() {
             assert_eq!(ended.status, killed_by(libc::SIGTERM), "{how} {mode:?}");
         }
         // Nobody can stand in for the handler here.
-        let scene = TestDir::new();
-        let host = scene.host("runs_foreign_code").env("PIDFILE_WATCH", "off");
+        let dir = TestDir::new();
+        let host = dir.host("runs_foreign_code").env("PIDFILE_WATCH", "off");
         let host = host.arg(how).spawn_ready();
         host.signal(libc::SIGTERM);
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}");
@@ -83,8 +79,8 @@ fn own_system_call_dispatch_ends_alike() {
 #[test]
 fn keeper_without_processor_does_not_keep_the_file() {
     for by_signal in [true, false] {
-        let scene = TestDir::new();
-        let mut host = scene.host("waits_for_eof").spawn_owner();
+        let dir = TestDir::new();
+        let mut host = dir.host("waits_for_eof").spawn_owner();
         // One that is at work may be stuck in a file system.
         wait_until_idle(&host);
         let keeper = keeper_of(host.pid());
@@ -102,7 +98,7 @@ fn keeper_without_processor_does_not_keep_the_file() {
             false => exited(0),
         };
         assert_eq!(ended.status, expected);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -111,8 +107,8 @@ fn keeper_without_processor_does_not_keep_the_file() {
 #[test]
 fn stuck_keeper_does_not_hold_up_the_end() {
     for by_signal in [true, false] {
-        let scene = TestDir::new();
-        let mut host = scene.host("waits_for_eof").spawn_owner();
+        let dir = TestDir::new();
+        let mut host = dir.host("waits_for_eof").spawn_owner();
         let stopped = Stopped::stop(keeper_of(host.pid()));
         if by_signal {
             host.signal(libc::SIGTERM);
@@ -127,7 +123,7 @@ fn stuck_keeper_does_not_hold_up_the_end() {
             false => exited(0),
         };
         assert_eq!(ended.status, expected);
-        assert!(scene.an_outsider_can_lock());
+        assert!(dir.an_outsider_can_lock());
     }
 }
 
@@ -201,19 +197,19 @@ impl Stopped {
 fn main_thread_leaving_without_fd_table_ends_alike() {
     for variant in 0..=7 {
         let ends = [Mode::Plain, Mode::Active].map(|mode| {
-            let scene = TestDir::new();
-            let mut host = scene.host("under_seccomp").plain();
+            let dir = TestDir::new();
+            let mut host = dir.host("under_seccomp").plain();
             host = host.args(["close_range=EPERM", "unshare=EPERM", "--", "/usr/bin/env"]);
             if mode == Mode::Active {
                 host = host.arg(format!("LD_PRELOAD={}", library().display()));
-                host = host.arg(format!("PIDFILE={}", scene.pidfile().display()));
+                host = host.arg(format!("PIDFILE={}", dir.pidfile().display()));
             }
-            let program = scene.host_path("ends_by");
+            let program = dir.host_path("ends_by");
             let host = host
                 .arg(program)
                 .args(["main_leaving", "11", &variant.to_string()]);
             let ended = host.run();
-            assert_eq!(scene.leftovers(), NOTHING, "{variant}");
+            assert_eq!(dir.leftovers(), NOTHING, "{variant}");
             (ended.status, ended.stdout)
         });
         assert_eq!(ends[1], ends[0], "{variant}");
@@ -225,8 +221,8 @@ fn main_thread_leaving_without_fd_table_ends_alike() {
 #[test]
 fn starved_keeper_passes_on_the_end_of_main() {
     for _ in 0..5 {
-        let scene = TestDir::new();
-        let host = scene.host("ends_by").args(["main_leaving", "0", "11"]);
+        let dir = TestDir::new();
+        let host = dir.host("ends_by").args(["main_leaving", "0", "11"]);
         let mut host = host.spawn_owner();
         wait_until_idle(&host);
         host.write_stdin(b"\n");
@@ -240,7 +236,7 @@ fn starved_keeper_passes_on_the_end_of_main() {
         host.close_stdin();
         let ended = host.wait();
         assert_eq!(ended.status, exited(0), "{}", ended.stderr);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 

@@ -23,31 +23,31 @@ fn ends() -> [(i32, ExitStatus); 3] {
 /// A service in the foreground that has these children when it ends. They live on, and have nothing to do with the file.
 #[track_caller]
 fn end_before_the(children: &[&str], signal: i32, status: ExitStatus) {
-    let scene = TestDir::new();
-    let orphans = Descendants::of(&scene);
-    let host = scene.host("daemonizes").args(children).spawn();
+    let dir = TestDir::new();
+    let orphans = Descendants::of(&dir);
+    let host = dir.host("daemonizes").args(children).spawn();
     host.wait_until(|host| is_at_work(host.pid()), "at work");
-    let workers = output_pids(&scene, "worker");
+    let workers = output_pids(&dir, "worker");
     assert_eq!(workers.len(), children.len(), "{children:?}");
     let are_what_they_are = || {
         let mut names = workers.iter().map(|pid| status_line(*pid, "Name"));
         names.all(|name| ["worker", "sleep"].contains(&name.as_str()))
     };
     wait_for(are_what_they_are, &format!("there are all: {children:?}"));
-    let before = scene.identity();
-    let observer = FileObserver::of(scene.pidfile());
-    assert_eq!(scene.content(), host.pid_line(), "{children:?}");
+    let before = dir.identity();
+    let observer = FileObserver::of(dir.pidfile());
+    assert_eq!(dir.content(), host.pid_line(), "{children:?}");
     assert_eq!(observer.finish(), Ok([host.pid()].into()), "{children:?}");
-    assert_eq!(scene.identity(), before, "{children:?}");
+    assert_eq!(dir.identity(), before, "{children:?}");
     host.signal(signal);
     assert_eq!(host.wait().status, status, "{children:?}");
-    assert_eq!(scene.leftovers(), NOTHING, "{children:?}");
+    assert_eq!(dir.leftovers(), NOTHING, "{children:?}");
     // One that is just about to call exec has no environment to know it by.
     wait_for(
         || orphans.children().len() == children.len(),
         &format!("all live on: {children:?}"),
     );
-    assert_eq!(scene.leftovers(), NOTHING, "{children:?}");
+    assert_eq!(dir.leftovers(), NOTHING, "{children:?}");
 }
 
 #[test]
@@ -124,15 +124,15 @@ fn wait_until_it_stands_by(session: i32) {
 fn session_outlives_the_stopped_owner() {
     for child in ["backend", "pane"] {
         for _ in 0..5 {
-            let scene = TestDir::new();
-            let _orphans = Descendants::of(&scene);
-            let host = scene.host("daemonizes").arg(child).spawn();
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
+            let host = dir.host("daemonizes").arg(child).spawn();
             host.wait_until(|host| is_at_work(host.pid()), "at work");
-            let sessions = output_pids(&scene, "worker");
+            let sessions = output_pids(&dir, "worker");
             wait_until_it_stands_by(sessions[0]);
             host.signal(libc::SIGTERM);
             assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-            assert_eq!(scene.leftovers(), NOTHING);
+            assert_eq!(dir.leftovers(), NOTHING);
             are_not_signalled(&sessions, child);
         }
     }
@@ -142,23 +142,23 @@ fn session_outlives_the_stopped_owner() {
 #[test]
 fn session_outlives_the_deleted_file() {
     for child in ["backend", "pane"] {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
         let steps = [child, "catch SIGTERM"];
-        let host = scene.host("daemonizes").args(steps).spawn();
+        let host = dir.host("daemonizes").args(steps).spawn();
         host.wait_until(|host| is_at_work(host.pid()), "at work");
         host.wait_until(|host| is_watching(host.pid()), "watching");
-        let sessions = output_pids(&scene, "worker");
+        let sessions = output_pids(&dir, "worker");
         wait_until_it_stands_by(sessions[0]);
-        scene.remove_pidfile();
-        host.wait_until(|_| !output_pids(&scene, "caught by").is_empty(), "told");
+        dir.remove_pidfile();
+        host.wait_until(|_| !output_pids(&dir, "caught by").is_empty(), "told");
         wait_until_idle(&host);
         assert!(is_alive(sessions[0]), "{child}");
         host.signal(libc::SIGINT);
         assert_eq!(host.wait().status, exited(0), "{child}");
         are_not_signalled(&sessions, child);
-        assert_eq!(output_pids(&scene, "caught by").len(), 1, "{child}");
-        assert_eq!(scene.leftovers(), NOTHING, "{child}");
+        assert_eq!(output_pids(&dir, "caught by").len(), 1, "{child}");
+        assert_eq!(dir.leftovers(), NOTHING, "{child}");
     }
 }
 
@@ -166,15 +166,15 @@ fn session_outlives_the_deleted_file() {
 #[test]
 fn survivor_of_two_sessions_inherits() {
     for reaped in [true, false] {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
         let before: &[&str] = if reaped { &["forget children"] } else { &[] };
         let steps = [before, &["backend", "be told", "backend"]].concat();
-        let mut host = scene.host("daemonizes").args(&steps).spawn();
+        let mut host = dir.host("daemonizes").args(&steps).spawn();
         let is_worker = |pid: &i32| status_line(*pid, "Name") == "worker";
         host.wait_until(
             |_| {
-                output_pids(&scene, "worker")
+                output_pids(&dir, "worker")
                     .iter()
                     .filter(|pid| is_worker(pid))
                     .count()
@@ -184,9 +184,9 @@ fn survivor_of_two_sessions_inherits() {
         );
         host.close_stdin();
         host.wait_until(|host| is_at_work(host.pid()), "at work");
-        let mut sessions = output_pids(&scene, "worker");
+        let mut sessions = output_pids(&dir, "worker");
         wait_for(|| sessions.iter().all(is_worker), "both are there");
-        let observer = Reader::of(scene.pidfile());
+        let observer = Reader::of(dir.pidfile());
         let ended = Descendant::new(sessions.remove(0));
         ended.signal(libc::SIGTERM);
         wait_for(|| ended.has_ended(), "one has ended");
@@ -194,13 +194,13 @@ fn survivor_of_two_sessions_inherits() {
         let pid = host.pid();
         assert_eq!(host.wait().status, exited(0), "{steps:?}");
         let survivor = Descendant::new(sessions[0]);
-        assert_eq!(scene.content(), survivor.pid_line(), "{steps:?}");
+        assert_eq!(dir.content(), survivor.pid_line(), "{steps:?}");
         let seen = observer.finish();
         let is_one_of_them = |seen: &i32| [pid, survivor.pid].contains(seen);
         assert!(seen.iter().all(is_one_of_them), "{pid}: {seen:?}");
         survivor.signal(libc::SIGTERM);
         assert_eq!(survivor.wait(), killed_by(libc::SIGTERM), "{steps:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{steps:?}");
     }
 }
 
@@ -218,16 +218,16 @@ fn background_command_of_shell_never_inherits() {
             "exec sleep 1000",
             "env A=1 nice sleep 1000",
         ] {
-            let scene = TestDir::new();
-            let orphans = Descendants::of(&scene);
+            let dir = TestDir::new();
+            let orphans = Descendants::of(&dir);
             let script = format!("{command} >/dev/null 2>&1 & exit 5");
-            let shell = scene.shell(shell).args(["-c", &script]).spawn();
+            let shell = dir.shell(shell).args(["-c", &script]).spawn();
             let pid = shell.pid();
             let ended = shell.wait();
             let what = format!("{script}: {ended:?}");
             assert_eq!(ended.status, exited(5), "{what}");
             assert_eq!(ended.stderr, "", "{what}");
-            assert_eq!(scene.leftovers(), NOTHING, "{what}, of {pid}");
+            assert_eq!(dir.leftovers(), NOTHING, "{what}, of {pid}");
             wait_for(
                 || {
                     orphans
@@ -237,7 +237,7 @@ fn background_command_of_shell_never_inherits() {
                 },
                 &format!("the command goes on: {what}"),
             );
-            assert_eq!(scene.leftovers(), NOTHING, "{what}");
+            assert_eq!(dir.leftovers(), NOTHING, "{what}");
         }
     }
 }
@@ -248,12 +248,12 @@ fn background_command_of_shell_never_inherits() {
 fn is_not_held_up(what: &str, does_it: impl Fn(&TestDir)) {
     let mut took: Vec<Duration> = (0..40)
         .map(|_| {
-            let scene = TestDir::new();
-            let _orphans = Descendants::of(&scene);
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
             let start = Instant::now();
-            does_it(&scene);
+            does_it(&dir);
             let took = start.elapsed();
-            assert_eq!(scene.leftovers(), NOTHING, "{what}");
+            assert_eq!(dir.leftovers(), NOTHING, "{what}");
             took
         })
         .collect();
@@ -265,9 +265,9 @@ fn is_not_held_up(what: &str, does_it: impl Fn(&TestDir)) {
 #[ignore = "needs root"]
 fn shell_does_not_wait_for_background_commands() {
     for shell in SHELLS {
-        is_not_held_up(shell, |scene| {
+        is_not_held_up(shell, |dir| {
             let script = "sleep 1000 >/dev/null 2>&1 & (exit 3); exit 5";
-            let ended = scene.shell(shell).args(["-c", script]).run();
+            let ended = dir.shell(shell).args(["-c", script]).run();
             assert_eq!(ended.status, exited(5), "{shell:?}");
         });
     }
@@ -286,11 +286,11 @@ fn setsid_helpers_that_are_waited_for_get_nothing() {
         &["busybox", "setsid", "sh", "-c", "exit 5"],
     ];
     for program in programs {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let ended = scene.program(program[0]).args(&program[1..]).run();
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let ended = dir.program(program[0]).args(&program[1..]).run();
         assert_eq!(ended.status, exited(5), "{program:?}: {ended:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{program:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{program:?}");
     }
 }
 
@@ -299,17 +299,17 @@ fn setsid_helpers_that_are_waited_for_get_nothing() {
 fn second_instance_during_hand_over_gets_nothing() {
     for round in 0..6 {
         for shape in SHAPES {
-            let scene = TestDir::new();
-            let _orphans = Descendants::of(&scene);
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
             let over = AtomicBool::new(false);
             let daemon = thread::scope(|scope| {
                 let seconds: Vec<_> = (0..2)
                     .map(|_| {
                         scope.spawn(|| {
-                            wait_for(|| !scene.content().is_empty(), "the file is there");
+                            wait_for(|| !dir.content().is_empty(), "the file is there");
                             let mut count = 0;
                             while count < 3 || !over.load(Ordering::Relaxed) {
-                                let ended = scene.host("returns_status").arg("0").run();
+                                let ended = dir.host("returns_status").arg("0").run();
                                 assert_eq!(ended.status, exited(0), "{shape:?}: {ended:?}");
                                 let held = "is held by a live owner";
                                 assert!(ended.stderr.contains(held), "{shape:?}: {ended:?}");
@@ -318,20 +318,20 @@ fn second_instance_during_hand_over_gets_nothing() {
                         })
                     })
                     .collect();
-                let daemon = daemonize_while(&scene, shape, &[], || ());
+                let daemon = daemonize_while(&dir, shape, &[], || ());
                 over.store(true, Ordering::Relaxed);
                 for second in seconds {
                     second.join().unwrap();
                 }
                 daemon
             });
-            assert_eq!(scene.content(), daemon.pid_line(), "{shape:?}");
+            assert_eq!(dir.content(), daemon.pid_line(), "{shape:?}");
             match round % 2 {
-                0 => scene.remove_pidfile(),
+                0 => dir.remove_pidfile(),
                 _ => daemon.signal(libc::SIGTERM),
             }
             assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{shape:?}");
-            assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
+            assert_eq!(dir.leftovers(), NOTHING, "{shape:?}");
         }
     }
 }
@@ -340,29 +340,29 @@ fn second_instance_during_hand_over_gets_nothing() {
 #[test]
 fn worker_ending_later_does_not_end_daemon() {
     for (signal, status) in ends() {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
         let steps = ["worker", "worker", "wait for", "pipe", "fork", "setsid"];
-        let daemon = daemonize_while(&scene, &steps, &[], || ());
-        for worker in output_pids(&scene, "worker") {
+        let daemon = daemonize_while(&dir, &steps, &[], || ());
+        for worker in output_pids(&dir, "worker") {
             let worker = Descendant::new(worker);
             worker.signal(libc::SIGTERM);
             assert_eq!(worker.wait(), killed_by(libc::SIGTERM));
         }
         assert!(is_alive(daemon.pid));
-        assert_eq!(scene.content(), daemon.pid_line());
+        assert_eq!(dir.content(), daemon.pid_line());
         daemon.signal(signal);
         assert_eq!(daemon.wait(), status);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
 #[track_caller]
 fn end_at_once(steps: &[&str], status: ExitStatus) {
-    is_not_held_up(&format!("{steps:?}"), |scene| {
+    is_not_held_up(&format!("{steps:?}"), |dir| {
         // Those that drop root can remove the file too.
-        chown(scene.path("run"), Some(65534), None).unwrap();
-        let ended = scene.host("daemonizes").args(steps).run();
+        chown(dir.path("run"), Some(65534), None).unwrap();
+        let ended = dir.host("daemonizes").args(steps).run();
         assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
     });
 }
@@ -391,35 +391,35 @@ fn daemon_inherits_after_other_session_ended() {
         ),
     ];
     for (steps, which) in orders {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let mut host = scene.host("daemonizes").args(steps).spawn();
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let mut host = dir.host("daemonizes").args(steps).spawn();
         let backends = steps.iter().filter(|step| **step == "backend").count();
         let are_there = || {
-            let workers = output_pids(&scene, "worker");
+            let workers = output_pids(&dir, "worker");
             let mut names = workers.iter().map(|pid| status_line(*pid, "Name"));
             workers.len() == backends && names.all(|name| name == "worker")
         };
         wait_for(are_there, &format!("all sessions are there: {steps:?}"));
-        let observer = FileObserver::of(scene.pidfile());
-        let sessions = output_pids(&scene, "worker");
+        let observer = FileObserver::of(dir.pidfile());
+        let sessions = output_pids(&dir, "worker");
         let ended = Descendant::new(sessions[which]);
         ended.signal(libc::SIGTERM);
         wait_for(|| ended.has_ended(), "that one has ended");
         let pid = host.pid();
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0), "{steps:?}");
-        let daemon = match output_pids(&scene, "process")[..] {
+        let daemon = match output_pids(&dir, "process")[..] {
             [daemon] => daemon,
             _ => sessions[0],
         };
         let daemon = Descendant::new(daemon);
-        assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
-        assert!(!scene.an_outsider_can_lock(), "{steps:?}");
+        assert_eq!(dir.content(), daemon.pid_line(), "{steps:?}");
+        assert!(!dir.an_outsider_can_lock(), "{steps:?}");
         assert_eq!(observer.finish(), Ok([pid, daemon.pid].into()), "{steps:?}");
         daemon.signal(libc::SIGTERM);
         assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{steps:?}");
     }
 }
 
@@ -427,17 +427,17 @@ fn daemon_inherits_after_other_session_ended() {
 #[test]
 fn candidate_without_library_never_inherits() {
     for _ in 0..40 {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let still = scene.host_path("waits_for_eof_static");
-        let reader = Reader::of(scene.pidfile());
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let still = dir.host_path("waits_for_eof_static");
+        let reader = Reader::of(dir.pidfile());
         let exec = ["exec", still.to_str().unwrap()];
         let steps = [&["wait for", "pipe", "fork", "setsid"][..], &exec].concat();
-        let mut host = scene.host("daemonizes").args(&steps).spawn();
+        let mut host = dir.host("daemonizes").args(&steps).spawn();
         let pid = host.pid();
         let _input = host.take_stdin();
         assert_eq!(host.wait().status, exited(0));
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
         let seen = reader.finish();
         assert!(seen.iter().all(|seen| *seen == pid), "{pid}: {seen:?}");
     }
@@ -447,18 +447,18 @@ fn candidate_without_library_never_inherits() {
 #[test]
 fn helper_ending_with_owner_leaves_no_file() {
     for round in 0..200 {
-        let scene = TestDir::new();
-        let mut host = scene.host("has_a_helper").spawn();
+        let dir = TestDir::new();
+        let mut host = dir.host("has_a_helper").spawn();
         host.wait_until(
             |host| host.stdout().contains("helper "),
             "there is a helper",
         );
-        assert_eq!(scene.content(), host.pid_line());
+        assert_eq!(dir.content(), host.pid_line());
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0));
         wait_for(
-            || scene.leftovers() == NOTHING,
-            &format!("the file is gone, in round {round}: {:?}", scene.content()),
+            || dir.leftovers() == NOTHING,
+            &format!("the file is gone, in round {round}: {:?}", dir.content()),
         );
     }
 }

@@ -10,13 +10,13 @@ use std::fs;
 const LEAVING: [&str; 4] = ["exit", "_exit", "return", "quick_exit"];
 const WAITING: [&str; 3] = ["pipe", "socketpair", "SIGUSR1"];
 
-/// The whole life, from the start in its own scene.
+/// The whole life, from the start in its own directory.
 #[track_caller]
 fn live(steps: &[&str], way: usize) {
-    let scene = TestDir::new();
-    let _orphans = Descendants::of(&scene);
-    let daemon = daemonize(&scene, steps);
-    end_daemon(&scene, daemon, way, steps);
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
+    let daemon = daemonize(&dir, steps);
+    end_daemon(&dir, daemon, way, steps);
 }
 
 #[test]
@@ -66,18 +66,18 @@ fn launcher_waiting_for_middle_process_hands_over() {
 fn launcher_outlives_middle_process() {
     let manager = std::process::id().to_string();
     for (round, leaving) in LEAVING.iter().enumerate() {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
         let ready = ["leave by", leaving, "wait for", "pipe"];
         let steps = [&ready[..], &["fork", "be large", "setsid", "fork"]].concat();
-        let ended = scene.host("daemonizes").args(&steps).run();
-        let named = scene.content();
+        let ended = dir.host("daemonizes").args(&steps).run();
+        let named = dir.content();
         let parent = status_line(named.trim().parse().unwrap(), "PPid");
         assert_eq!(ended.status, exited(0), "{ended:?}");
-        let daemon = Descendant::new(*output_pids(&scene, "process").last().unwrap());
+        let daemon = Descendant::new(*output_pids(&dir, "process").last().unwrap());
         assert_eq!(named, daemon.pid_line(), "{leaving}");
         assert_eq!(parent, manager, "{leaving}");
-        end_daemon(&scene, daemon, round, &steps);
+        end_daemon(&dir, daemon, round, &steps);
     }
 }
 
@@ -179,14 +179,14 @@ fn daemon_that_is_another_program_inherits() {
                 if shape[0].starts_with("daemon") && !waiting.is_empty() {
                     continue;
                 }
-                let scene = TestDir::new();
-                let _orphans = Descendants::of(&scene);
-                let program = scene.host_path("waits_for_signal");
+                let dir = TestDir::new();
+                let _orphans = Descendants::of(&dir);
+                let program = dir.host_path("waits_for_signal");
                 let exec = ["exec", program.to_str().unwrap()];
                 let steps = [&["wait for", waiting], shape, &exec].concat();
-                let daemon = daemonize(&scene, &steps);
+                let daemon = daemonize(&dir, &steps);
                 // It has no other way to end.
-                end_daemon(&scene, daemon, round % 2, &steps);
+                end_daemon(&dir, daemon, round % 2, &steps);
             }
         }
     }
@@ -197,21 +197,21 @@ fn daemon_that_is_another_program_inherits() {
 fn daemon_upgrading_itself_hands_over_again() {
     for shape in SHAPES {
         for way in 0..4 {
-            let scene = TestDir::new();
-            let orphans = Descendants::of(&scene);
-            let mut daemon = daemonize(&scene, shape);
+            let dir = TestDir::new();
+            let orphans = Descendants::of(&dir);
+            let mut daemon = daemonize(&dir, shape);
             for round in 0..3 {
-                let observer = FileObserver::of(scene.pidfile());
+                let observer = FileObserver::of(dir.pidfile());
                 daemon.signal(libc::SIGHUP);
                 wait_for(
-                    || !is_at_work(daemon.pid) || !scene.an_outsider_can_lock(),
+                    || !is_at_work(daemon.pid) || !dir.an_outsider_can_lock(),
                     "it calls exec",
                 );
                 wait_for(|| is_at_work(daemon.pid), "it is back");
                 daemon.signal(libc::SIGUSR2);
                 let old = daemon.pid;
                 let status = daemon.wait();
-                let then = scene.content();
+                let then = dir.content();
                 assert_eq!(status, exited(0), "{shape:?}");
                 let heirs = orphans.children();
                 let [heir] = heirs[..] else {
@@ -220,11 +220,11 @@ fn daemon_upgrading_itself_hands_over_again() {
                 daemon = Descendant::new(heir);
                 assert_eq!(then, daemon.pid_line(), "{shape:?}, round {round}");
                 wait_for(|| is_at_work(heir), "the heir is at work");
-                wait_for(|| !scene.an_outsider_can_lock(), "the heir has the lock");
+                wait_for(|| !dir.an_outsider_can_lock(), "the heir has the lock");
                 let seen = observer.finish();
                 assert_eq!(seen, Ok([old, heir].into()), "{shape:?}, round {round}");
             }
-            end_daemon(&scene, daemon, way, shape);
+            end_daemon(&dir, daemon, way, shape);
         }
     }
 }
@@ -235,9 +235,9 @@ fn daemon_upgrading_itself_hands_over_again() {
 fn daemon_with_moved_environment_keeps_file() {
     for shape in SHAPES {
         for way in 0..4 {
-            let scene = TestDir::new();
-            let _orphans = Descendants::of(&scene);
-            let daemon = daemonize(&scene, &[&["move environment"], shape].concat());
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
+            let daemon = daemonize(&dir, &[&["move environment"], shape].concat());
             let arguments = || fs::read(format!("/proc/{}/cmdline", daemon.pid)).unwrap();
             let before = arguments();
             daemon.signal(libc::SIGHUP);
@@ -245,9 +245,9 @@ fn daemon_with_moved_environment_keeps_file() {
                 || arguments() != before && is_at_work(daemon.pid),
                 "it has called exec on itself",
             );
-            wait_for(|| !scene.an_outsider_can_lock(), "it has the lock");
-            assert_eq!(scene.content(), daemon.pid_line());
-            end_daemon(&scene, daemon, way, shape);
+            wait_for(|| !dir.an_outsider_can_lock(), "it has the lock");
+            assert_eq!(dir.content(), daemon.pid_line());
+            end_daemon(&dir, daemon, way, shape);
         }
     }
 }
@@ -259,13 +259,13 @@ fn child_without_session_inherits_if_set() {
         for leaving in LEAVING {
             for waiting in ["", "pipe", "SIGUSR1"] {
                 for more in [&[][..], &["exec itself"], &["close all"]] {
-                    let scene = TestDir::new();
-                    let _orphans = Descendants::of(&scene);
+                    let dir = TestDir::new();
+                    let _orphans = Descendants::of(&dir);
                     let start = ["leave by", leaving, "wait for", waiting, "fork"];
                     let steps = [&start, more].concat();
                     let settings = [("PIDFILE_FOLLOW", "fork")];
-                    let daemon = daemonize_with(&scene, &steps, &settings);
-                    end_daemon(&scene, daemon, round, &steps);
+                    let daemon = daemonize_with(&dir, &steps, &settings);
+                    end_daemon(&dir, daemon, round, &steps);
                 }
             }
         }
@@ -273,23 +273,23 @@ fn child_without_session_inherits_if_set() {
 }
 
 /// Starts the program with what must not follow, and returns what is left of it.
-fn is_left_alone(scene: &TestDir, steps: &[&str], follow: &str, status: std::process::ExitStatus) {
-    let orphans = Descendants::of(scene);
-    let launcher = scene
+fn is_left_alone(dir: &TestDir, steps: &[&str], follow: &str, status: std::process::ExitStatus) {
+    let orphans = Descendants::of(dir);
+    let launcher = dir
         .host("daemonizes")
         .args(steps)
         .env("PIDFILE_FOLLOW", follow)
         .spawn();
     let ended = launcher.wait();
     assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
-    assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+    assert_eq!(dir.leftovers(), NOTHING, "{steps:?}");
     wait_for(
-        || output_pids(scene, "process").len() == forks(steps),
+        || output_pids(dir, "process").len() == forks(steps),
         "there is a daemon",
     );
-    let daemon = *output_pids(scene, "process").last().unwrap();
+    let daemon = *output_pids(dir, "process").last().unwrap();
     wait_for(|| is_at_work(daemon), "the daemon works");
-    assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+    assert_eq!(dir.leftovers(), NOTHING, "{steps:?}");
     // Its own parent may take a moment longer to leave than the launcher.
     wait_for(
         || orphans.children().contains(&daemon),
@@ -330,12 +330,12 @@ fn launcher_ended_by_signal_hands_nothing_over() {
 }
 
 /// The shapes in which somebody waits for the child that is the daemon, or nobody does.
-fn left_to_a_thread(scene: &TestDir, before: &[&str], shape: &[&str]) -> (Process, Descendant) {
+fn left_to_a_thread(dir: &TestDir, before: &[&str], shape: &[&str]) -> (Process, Descendant) {
     let steps = [before, shape, &["leave it to a thread"]].concat();
-    let launcher = scene.host("daemonizes").args(&steps).spawn();
-    let all_are_there = || output_pids(scene, "process").len() == forks(&steps);
+    let launcher = dir.host("daemonizes").args(&steps).spawn();
+    let all_are_there = || output_pids(dir, "process").len() == forks(&steps);
     wait_for(all_are_there, &format!("there is a daemon: {steps:?}"));
-    let daemon = Descendant::new(*output_pids(scene, "process").last().unwrap());
+    let daemon = Descendant::new(*output_pids(dir, "process").last().unwrap());
     let has_left = || status_line(daemon.pid, "State").starts_with('Z');
     wait_for(has_left, &format!("its first thread has left: {steps:?}"));
     (launcher, daemon)
@@ -349,28 +349,28 @@ fn daemon_without_main_thread_owns_until_last_thread() {
         if shape[0] == "daemon(0, 0)" {
             continue;
         }
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let (launcher, daemon) = left_to_a_thread(&scene, &[], shape);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let (launcher, daemon) = left_to_a_thread(&dir, &[], shape);
         let mut launcher = launcher;
         let input = launcher.take_stdin();
         assert_eq!(launcher.wait().status, exited(0), "{shape:?}");
-        let is_right = || scene.content() == daemon.pid_line() && !scene.an_outsider_can_lock();
+        let is_right = || dir.content() == daemon.pid_line() && !dir.an_outsider_can_lock();
         wait_for(is_right, &format!("the file follows: {shape:?}"));
         drop(input);
         assert_eq!(daemon.wait(), exited(0), "{shape:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{shape:?}");
 
         if !shape[0].starts_with("daemon") {
-            let scene = TestDir::new();
-            let _orphans = Descendants::of(&scene);
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
             let waiting = ["wait for", "pipe"];
-            let (mut launcher, daemon) = left_to_a_thread(&scene, &waiting, shape);
-            assert_eq!(scene.content(), launcher.pid_line(), "{shape:?}");
+            let (mut launcher, daemon) = left_to_a_thread(&dir, &waiting, shape);
+            assert_eq!(dir.content(), launcher.pid_line(), "{shape:?}");
             launcher.close_stdin();
             assert_eq!(launcher.wait().status, exited(0), "{shape:?}");
             assert_eq!(daemon.wait(), exited(0), "{shape:?}");
-            assert_eq!(scene.leftovers(), NOTHING, "{shape:?}");
+            assert_eq!(dir.leftovers(), NOTHING, "{shape:?}");
         }
     }
 }

@@ -20,30 +20,30 @@ struct Script {
 }
 
 impl Script {
-    fn start(scene: &TestDir, shell: &str, launcher: &str, commands: &str) -> Script {
-        let (go, report) = (scene.fifo("data/go"), scene.path("data/report"));
+    fn start(dir: &TestDir, shell: &str, launcher: &str, commands: &str) -> Script {
+        let (go, report) = (dir.fifo("data/go"), dir.path("data/report"));
         let leftover = format!(
             "read line <{}; {{ {commands}; }} >>{report} 2>&1; echo done >>{report}",
             go.display(),
             report = report.display()
         );
-        fs::write(scene.path("data/leftover.sh"), leftover).unwrap();
+        fs::write(dir.path("data/leftover.sh"), leftover).unwrap();
         let part = match launcher {
             "" => "( . ./leftover.sh ) &".to_owned(),
             launcher => format!("{launcher} sh ./leftover.sh >/dev/null 2>&1 &"),
         };
-        let owner = scene
+        let owner = dir
             .shell(shell)
             .args([
                 "-c",
                 &format!("{part} echo left $!; read line; exit 5"),
                 "sh",
             ])
-            .arg(scene.host_path("returns_status"))
-            .env("HOST", scene.host_path("returns_status"))
+            .arg(dir.host_path("returns_status"))
+            .env("HOST", dir.host_path("returns_status"))
             .spawn();
         owner.wait_until(|owner| owner.stdout().contains("left "), "on its way");
-        assert_eq!(scene.content(), owner.pid_line());
+        assert_eq!(dir.content(), owner.pid_line());
         Script { owner, go, report }
     }
 
@@ -82,13 +82,13 @@ fn descendants_never_create_the_file() {
     for shell in SHELLS {
         for launcher in ["", "nohup", "nice", "env A=1"] {
             for end in [End::Exit, End::Signal(libc::SIGTERM)] {
-                let scene = TestDir::new();
-                let script = Script::start(&scene, shell, launcher, COMMANDS);
-                let report = script.outlive(end, || assert_eq!(scene.leftovers(), NOTHING));
+                let dir = TestDir::new();
+                let script = Script::start(&dir, shell, launcher, COMMANDS);
+                let report = script.outlive(end, || assert_eq!(dir.leftovers(), NOTHING));
                 let what = format!("{shell:?}, {launcher:?}, {end:?}: {report}");
                 assert_eq!(report.matches("No such file").count(), 3, "{what}");
                 assert!(!report.contains("libpidfile"), "{what}");
-                assert_eq!(scene.leftovers(), NOTHING, "{what}");
+                assert_eq!(dir.leftovers(), NOTHING, "{what}");
             }
         }
     }
@@ -97,61 +97,61 @@ fn descendants_never_create_the_file() {
 #[test]
 fn descendants_never_take_over_stale_file() {
     for shell in SHELLS {
-        let scene = TestDir::new();
-        let script = Script::start(&scene, shell, "", COMMANDS);
+        let dir = TestDir::new();
+        let script = Script::start(&dir, shell, "", COMMANDS);
         let stale = script.owner.pid_line();
-        let before = scene.identity();
+        let before = dir.identity();
         let report = script.outlive(End::Signal(libc::SIGKILL), || {
-            assert!(scene.an_outsider_can_lock());
+            assert!(dir.an_outsider_can_lock());
         });
         assert!(!report.contains("libpidfile"), "{shell:?}: {report}");
-        assert_eq!(scene.content(), stale, "{shell:?}");
-        assert_eq!(scene.identity(), before, "{shell:?}");
+        assert_eq!(dir.content(), stale, "{shell:?}");
+        assert_eq!(dir.identity(), before, "{shell:?}");
     }
 }
 
 #[test]
 fn descendants_leave_next_owner_alone() {
     for shell in SHELLS {
-        let scene = TestDir::new();
-        let script = Script::start(&scene, shell, "", COMMANDS);
+        let dir = TestDir::new();
+        let script = Script::start(&dir, shell, "", COMMANDS);
         let mut next = None;
         let report = script.outlive(End::Exit, || {
-            let host = scene.host("waits_for_eof").spawn_ready();
-            next = Some((scene.identity(), host));
+            let host = dir.host("waits_for_eof").spawn_ready();
+            next = Some((dir.identity(), host));
         });
         let (before, mut next) = next.unwrap();
         assert!(!report.contains("libpidfile"), "{shell:?}: {report}");
-        assert_eq!(scene.identity(), before, "{shell:?}");
-        assert_eq!(scene.content(), next.pid_line(), "{shell:?}");
+        assert_eq!(dir.identity(), before, "{shell:?}");
+        assert_eq!(dir.content(), next.pid_line(), "{shell:?}");
         next.close_stdin();
         assert_eq!(next.wait().status, exited(0), "{shell:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{shell:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{shell:?}");
     }
 }
 
 /// A service may well be started by a descendant of another one: then it has a file of its own.
 #[test]
 fn descendant_may_own_another_file() {
-    let scene = TestDir::new();
-    let other = scene.path("run/other.pid");
+    let dir = TestDir::new();
+    let other = dir.path("run/other.pid");
     let commands = format!(
         "PIDFILE={other} sh -c 'cat {other}; echo $$'",
         other = other.display()
     );
-    let script = Script::start(&scene, "dash", "", &commands);
+    let script = Script::start(&dir, "dash", "", &commands);
     let report = script.outlive(End::Exit, || ());
     let lines: Vec<&str> = report.lines().collect();
     assert_eq!(lines.len(), 3, "{report}");
     assert_eq!(lines[0], lines[1], "{report}");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// PIDs are used again. Who happens to have the PID of the owner is not the owner for that.
 #[test]
 #[ignore = "needs root"]
 fn descendant_with_owners_reused_pid_is_no_owner() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     // In a PID namespace of its own the next PID can be chosen.
     let inner = "
 echo \"owner $$\"
@@ -163,18 +163,18 @@ echo \"owner $$\"
 ) <go &
 exit 5
 ";
-    fs::write(scene.path("data/inner.sh"), inner).unwrap();
-    scene.fifo("data/go");
+    fs::write(dir.path("data/inner.sh"), inner).unwrap();
+    dir.fifo("data/go");
     let outer = "env LD_PRELOAD=\"$1\" PIDFILE=\"$2\" dash ./inner.sh
 echo \"ended $?\"
 echo >go
 wait
 while pgrep --parent 1 >/dev/null; do sleep 0.01; done";
-    let ended = scene
+    let ended = dir
         .program("unshare")
         .plain()
         .args(["--pid", "--fork", "--mount-proc", "dash", "-c", outer, "sh"])
-        .args([crate::common::library(), scene.pidfile()])
+        .args([crate::common::library(), dir.pidfile()])
         .run();
     let line = |name: &str| {
         let lines: Vec<&str> = ended.stdout.lines().collect();
@@ -187,5 +187,5 @@ while pgrep --parent 1 >/dev/null; do sleep 0.01; done";
     assert_eq!(line("same "), line("owner "), "{ended:?}");
     assert_eq!(line("status "), "3", "{ended:?}");
     assert_eq!(ended.stderr, "");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }

@@ -37,78 +37,77 @@ const RESOURCE: &str = "{application, service, [{mod, {service, []}}]}.";
 
 const START: &str = "ok = application:start(service).";
 
-/// A scene in which the application is installed.
-fn scene() -> TestDir {
-    let scene = TestDir::new();
-    fs::write(scene.path("data/service.erl"), SERVICE).unwrap();
-    fs::write(scene.path("data/service.app"), RESOURCE).unwrap();
+/// A test directory in which the application is installed.
+fn dir() -> TestDir {
+    let dir = TestDir::new();
+    fs::write(dir.path("data/service.erl"), SERVICE).unwrap();
+    fs::write(dir.path("data/service.app"), RESOURCE).unwrap();
     let compiled = Command::new("erlc")
         .arg("service.erl")
-        .current_dir(scene.path("data"))
+        .current_dir(dir.path("data"))
         .status();
     assert!(compiled.is_ok_and(|status| status.success()), "erlc");
-    scene
+    dir
 }
 
-fn erl<'scene>(scene: &'scene TestDir, options: &[&str]) -> HostCommand<'scene> {
-    scene
-        .program("/usr/bin/erl")
-        .env("HOME", scene.path("data"))
+fn erl<'dir>(dir: &'dir TestDir, options: &[&str]) -> HostCommand<'dir> {
+    dir.program("/usr/bin/erl")
+        .env("HOME", dir.path("data"))
         .args(options)
         .args(["-eval", START])
 }
 
-fn notes(scene: &TestDir) -> String {
-    fs::read_to_string(scene.path("data/notes")).unwrap_or_default()
+fn notes(dir: &TestDir) -> String {
+    fs::read_to_string(dir.path("data/notes")).unwrap_or_default()
 }
 
 /// The PIDs that the node said it had, each time that it was up.
-fn said_ready(scene: &TestDir) -> Vec<i32> {
-    let notes = notes(scene);
+fn said_ready(dir: &TestDir) -> Vec<i32> {
+    let notes = notes(dir);
     let pids = notes.lines().filter_map(|line| line.strip_prefix("ready "));
     pids.map(|pid| pid.parse().unwrap()).collect()
 }
 
-fn wait_until_up(scene: &TestDir, node: &Process, times: usize) {
-    node.wait_until(|_| said_ready(scene).len() == times, "up");
+fn wait_until_up(dir: &TestDir, node: &Process, times: usize) {
+    node.wait_until(|_| said_ready(dir).len() == times, "up");
 }
 
 /// The three ways to name the file: the environment, the command line, a file of arguments.
 const WAYS: [&str; 3] = ["environment", "command line", "vm.args"];
 
-fn node<'scene>(scene: &'scene TestDir, way: &str) -> HostCommand<'scene> {
-    let setting = recipes("Erlang and Elixir")[0]
-        .replace("/run/legacy.pid", scene.pidfile().to_str().unwrap());
+fn node<'dir>(dir: &'dir TestDir, way: &str) -> HostCommand<'dir> {
+    let setting =
+        recipes("Erlang and Elixir")[0].replace("/run/legacy.pid", dir.pidfile().to_str().unwrap());
     match way {
-        "environment" => erl(scene, &["-noshell"]),
+        "environment" => erl(dir, &["-noshell"]),
         "command line" => {
             let command = format!("exec erl -noshell \"$@\" {setting}");
             let start = ["-eval", START];
-            let shell = scene.program("sh").args(["-c", &command, "sh"]);
-            shell.args(start).env("HOME", scene.path("data")).inert()
+            let shell = dir.program("sh").args(["-c", &command, "sh"]);
+            shell.args(start).env("HOME", dir.path("data")).inert()
         }
         _ => {
-            let file = scene.path("data/vm.args");
+            let file = dir.path("data/vm.args");
             fs::write(&file, format!("-noshell\n{setting}")).unwrap();
-            erl(scene, &["-args_file", file.to_str().unwrap()]).inert()
+            erl(dir, &["-args_file", file.to_str().unwrap()]).inert()
         }
     }
 }
 
 #[track_caller]
-fn file_names(scene: &TestDir, pid: i32) {
-    assert_eq!(scene.content(), format!("{pid}\n"));
+fn file_names(dir: &TestDir, pid: i32) {
+    assert_eq!(dir.content(), format!("{pid}\n"));
     assert_eq!(status_line(pid, "Name"), "beam.smp");
-    assert!(!scene.an_outsider_can_lock());
+    assert!(!dir.an_outsider_can_lock());
 }
 
 /// How a node ends, and what it says, when it gets SIGTERM and nobody else is there.
 fn ended_by_sigterm() -> (ExitStatus, String) {
-    let scene = scene();
-    let node = erl(&scene, &["-noshell"]).plain().spawn();
-    wait_until_up(&scene, &node, 1);
+    let dir = dir();
+    let node = erl(&dir, &["-noshell"]).plain().spawn();
+    wait_until_up(&dir, &node, 1);
     node.signal(libc::SIGTERM);
-    (node.wait().status, without_pids(&notes(&scene)))
+    (node.wait().status, without_pids(&notes(&dir)))
 }
 
 fn without_pids(notes: &str) -> String {
@@ -120,93 +119,93 @@ fn erlang_file_names_node_and_deletion_stops_it() {
     let as_usual = ended_by_sigterm();
     assert_eq!(as_usual, (exited(0), "ready \nstopped\n".to_owned()));
     for way in WAYS {
-        let scene = scene();
-        let node = node(&scene, way).spawn();
-        wait_until_up(&scene, &node, 1);
-        assert_eq!(said_ready(&scene), [node.pid()], "{way}");
-        file_names(&scene, node.pid());
-        assert_eq!(scene.leftovers(), ["a.pid"], "{way}");
-        scene.remove_pidfile();
+        let dir = dir();
+        let node = node(&dir, way).spawn();
+        wait_until_up(&dir, &node, 1);
+        assert_eq!(said_ready(&dir), [node.pid()], "{way}");
+        file_names(&dir, node.pid());
+        assert_eq!(dir.leftovers(), ["a.pid"], "{way}");
+        dir.remove_pidfile();
         let status = node.wait().status;
-        assert_eq!((status, without_pids(&notes(&scene))), as_usual, "{way}");
-        assert_eq!(scene.leftovers(), NOTHING, "{way}");
+        assert_eq!((status, without_pids(&notes(&dir))), as_usual, "{way}");
+        assert_eq!(dir.leftovers(), NOTHING, "{way}");
     }
 }
 
 #[test]
 fn erlang_node_ending_removes_file() {
     for (order, status, last_note) in [("stop\n", 3, "stopped"), ("cut short\n", 4, "ready ")] {
-        let scene = scene();
-        let node = node(&scene, "environment").env("PIDFILE_FOLLOW", "off");
+        let dir = dir();
+        let node = node(&dir, "environment").env("PIDFILE_FOLLOW", "off");
         let mut node = node.spawn();
-        wait_until_up(&scene, &node, 1);
+        wait_until_up(&dir, &node, 1);
         node.write_stdin(order.as_bytes());
         assert_eq!(node.wait().status, exited(status));
-        assert!(notes(&scene).lines().last().unwrap().starts_with(last_note));
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert!(notes(&dir).lines().last().unwrap().starts_with(last_note));
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
 /// `timeout` has the flag on its own command line, and outlives the node.
 #[test]
 fn erlang_below_launcher_that_stays_owns_file() {
-    let scene = scene();
-    let term = format!("{:?}", scene.pidfile());
-    let launcher = scene
+    let dir = dir();
+    let term = format!("{:?}", dir.pidfile());
+    let launcher = dir
         .program("timeout")
         .inert()
-        .env("HOME", scene.path("data"))
+        .env("HOME", dir.path("data"))
         .env("PIDFILE_EXE", "beam.smp")
         .env("PIDFILE_FOLLOW", "off")
         .args(["1000", "erl", "-noshell", "-kernel", "pidfile", &term])
         .args(["-eval", START])
         .spawn();
-    wait_until_up(&scene, &launcher, 1);
-    let pid = said_ready(&scene)[0];
+    wait_until_up(&dir, &launcher, 1);
+    let pid = said_ready(&dir)[0];
     assert_ne!(pid, launcher.pid());
-    file_names(&scene, pid);
-    scene.remove_pidfile();
+    file_names(&dir, pid);
+    dir.remove_pidfile();
     assert_eq!(launcher.wait().status, exited(0));
-    assert_eq!(without_pids(&notes(&scene)), "ready \nstopped\n");
+    assert_eq!(without_pids(&notes(&dir)), "ready \nstopped\n");
 }
 
 /// `init:restart()` takes everything down and up again in the same process.
 #[test]
 fn erlang_restart_keeps_file() {
-    let scene = scene();
-    let mut node = node(&scene, "vm.args").spawn();
-    wait_until_up(&scene, &node, 1);
-    let before = scene.identity();
+    let dir = dir();
+    let mut node = node(&dir, "vm.args").spawn();
+    wait_until_up(&dir, &node, 1);
+    let before = dir.identity();
     node.write_stdin(b"restart\n");
-    wait_until_up(&scene, &node, 2);
-    assert_eq!(scene.identity(), before);
-    assert_eq!(said_ready(&scene), [node.pid(), node.pid()]);
-    file_names(&scene, node.pid());
-    scene.remove_pidfile();
+    wait_until_up(&dir, &node, 2);
+    assert_eq!(dir.identity(), before);
+    assert_eq!(said_ready(&dir), [node.pid(), node.pid()]);
+    file_names(&dir, node.pid());
+    dir.remove_pidfile();
     assert_eq!(node.wait().status, exited(0));
     assert_eq!(
-        without_pids(&notes(&scene)),
+        without_pids(&notes(&dir)),
         "ready \nstopped\nready \nstopped\n"
     );
 }
 
 #[test]
 fn erlang_detached_node_inherits() {
-    let scene = scene();
-    let _orphans = Descendants::of(&scene);
-    let launcher = erl(&scene, &["-detached"]).run();
+    let dir = dir();
+    let _orphans = Descendants::of(&dir);
+    let launcher = erl(&dir, &["-detached"]).run();
     assert_eq!(launcher.status, exited(0));
     // At every moment from then on, as systemd wants it with Type=forking.
-    let then = scene.content();
-    wait_for(|| said_ready(&scene).len() == 1, "the node is up");
-    let [pid] = said_ready(&scene)[..] else {
-        panic!("{}", notes(&scene));
+    let then = dir.content();
+    wait_for(|| said_ready(&dir).len() == 1, "the node is up");
+    let [pid] = said_ready(&dir)[..] else {
+        panic!("{}", notes(&dir));
     };
     assert_eq!(then, format!("{pid}\n"));
-    wait_for(|| !scene.an_outsider_can_lock(), "the node has the lock");
-    file_names(&scene, pid);
+    wait_for(|| !dir.an_outsider_can_lock(), "the node has the lock");
+    file_names(&dir, pid);
     let node = Descendant::new(pid);
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     assert_eq!(node.wait(), exited(0));
-    assert_eq!(without_pids(&notes(&scene)), "ready \nstopped\n");
+    assert_eq!(without_pids(&notes(&dir)), "ready \nstopped\n");
 }

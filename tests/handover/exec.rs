@@ -11,24 +11,19 @@ use std::path::PathBuf;
 const NOBODY: u32 = 65534;
 
 /// A shell that becomes an owner and, once a line of input has come, another program.
-fn shell_that_execs<'scene>(
-    scene: &'scene TestDir,
-    shell: &str,
-    program: &str,
-) -> HostCommand<'scene> {
-    scene
-        .shell(shell)
+fn shell_that_execs<'dir>(dir: &'dir TestDir, shell: &str, program: &str) -> HostCommand<'dir> {
+    dir.shell(shell)
         .args(["-c", &format!("read line; exec {program}"), "sh"])
 }
 
-fn wait_until_owner(scene: &TestDir, host: &Process) {
-    host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+fn wait_until_owner(dir: &TestDir, host: &Process) {
+    host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
 }
 
 /// Lets an owner call exec, and sees that the new image is the owner of the same file.
 fn stays_the_owner(host: impl Fn(&TestDir) -> HostCommand<'_>, what: &str) {
-    let scene = TestDir::new();
-    let mut process = becomes_another(&scene, host(&scene), what);
+    let dir = TestDir::new();
+    let mut process = becomes_another(&dir, host(&dir), what);
     process.close_stdin();
     let ended = process.wait();
     assert_eq!(ended.status, exited(0), "{what}");
@@ -37,31 +32,31 @@ fn stays_the_owner(host: impl Fn(&TestDir) -> HostCommand<'_>, what: &str) {
         ("ready\n", ""),
         "{what}"
     );
-    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+    assert_eq!(dir.leftovers(), NOTHING, "{what}");
 
-    let scene = TestDir::new();
-    let process = becomes_another(&scene, host(&scene), what);
+    let dir = TestDir::new();
+    let process = becomes_another(&dir, host(&dir), what);
     process.wait_until(|process| is_watching(process.pid()), "watching");
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     assert_eq!(process.wait().status, killed_by(libc::SIGTERM), "{what}");
 
-    let scene = TestDir::new();
-    let process = becomes_another(&scene, host(&scene), what);
+    let dir = TestDir::new();
+    let process = becomes_another(&dir, host(&dir), what);
     process.signal(libc::SIGKILL);
     process.wait();
-    assert!(scene.an_outsider_can_lock(), "{what}");
+    assert!(dir.an_outsider_can_lock(), "{what}");
 }
 
-fn becomes_another(scene: &TestDir, host: HostCommand, what: &str) -> Process {
+fn becomes_another(dir: &TestDir, host: HostCommand, what: &str) -> Process {
     let mut process = host.spawn();
-    wait_until_owner(scene, &process);
-    let before = scene.identity();
+    wait_until_owner(dir, &process);
+    let before = dir.identity();
     process.write_stdin(b"\n");
     process.wait_until_ready();
-    assert_eq!(scene.identity(), before, "{what}");
-    assert_eq!(scene.content(), process.pid_line(), "{what}");
-    assert!(!scene.an_outsider_can_lock(), "{what}");
-    assert_eq!(scene.leftovers(), ["a.pid"], "{what}");
+    assert_eq!(dir.identity(), before, "{what}");
+    assert_eq!(dir.content(), process.pid_line(), "{what}");
+    assert!(!dir.an_outsider_can_lock(), "{what}");
+    assert_eq!(dir.leftovers(), ["a.pid"], "{what}");
     process
 }
 
@@ -69,7 +64,7 @@ fn becomes_another(scene: &TestDir, host: HostCommand, what: &str) -> Process {
 fn exec_by_a_shell_keeps_file() {
     for shell in SHELLS {
         stays_the_owner(
-            |scene| shell_that_execs(scene, shell, "\"$@\"").arg(scene.host_path("waits_for_eof")),
+            |dir| shell_that_execs(dir, shell, "\"$@\"").arg(dir.host_path("waits_for_eof")),
             shell,
         );
     }
@@ -90,9 +85,9 @@ fn exec_by_usual_launchers_keeps_file() {
         "env nice stdbuf --output=L setpriv --no-new-privs bash -c 'exec dash -c \"exec \\$0\" $0'",
     ] {
         stays_the_owner(
-            |scene| {
-                shell_that_execs(scene, "dash", &format!("{launcher} \"$@\""))
-                    .arg(scene.host_path("waits_for_eof"))
+            |dir| {
+                shell_that_execs(dir, "dash", &format!("{launcher} \"$@\""))
+                    .arg(dir.host_path("waits_for_eof"))
             },
             launcher,
         );
@@ -107,11 +102,11 @@ fn exec_by_root_dropping_launchers_keeps_file() {
         "start-stop-daemon --start --chuid 65534:65534 --pidfile /nonexistent --startas /usr/bin/env --",
     ] {
         stays_the_owner(
-            |scene| {
-                chown(scene.path("run"), Some(NOBODY), None).unwrap();
-                let host = scene.copy(&scene.host_path("waits_for_eof"), "755");
-                shell_that_execs(scene, "dash", &format!("{launcher} \"$@\""))
-                    .env("LD_PRELOAD", scene.copy(&library(), "755"))
+            |dir| {
+                chown(dir.path("run"), Some(NOBODY), None).unwrap();
+                let host = dir.copy(&dir.host_path("waits_for_eof"), "755");
+                shell_that_execs(dir, "dash", &format!("{launcher} \"$@\""))
+                    .env("LD_PRELOAD", dir.copy(&library(), "755"))
                     .arg(host)
             },
             launcher,
@@ -122,9 +117,9 @@ fn exec_by_root_dropping_launchers_keeps_file() {
 #[test]
 fn exec_a_hundred_times_keeps_file() {
     stays_the_owner(
-        |scene| {
-            shell_that_execs(scene, "dash", "\"$@\"")
-                .arg(scene.host_path("execs_itself"))
+        |dir| {
+            shell_that_execs(dir, "dash", "\"$@\"")
+                .arg(dir.host_path("execs_itself"))
                 .arg("100")
         },
         "execs_itself",
@@ -134,9 +129,9 @@ fn exec_a_hundred_times_keeps_file() {
 #[test]
 fn exec_from_a_thread_keeps_file() {
     stays_the_owner(
-        |scene| {
-            shell_that_execs(scene, "dash", "\"$@\"")
-                .args(["execs_from_thread", "waits_for_eof"].map(|name| scene.host_path(name)))
+        |dir| {
+            shell_that_execs(dir, "dash", "\"$@\"")
+                .args(["execs_from_thread", "waits_for_eof"].map(|name| dir.host_path(name)))
         },
         "execs_from_thread",
     );
@@ -145,9 +140,9 @@ fn exec_from_a_thread_keeps_file() {
 #[test]
 fn exec_with_chosen_environment_keeps_file() {
     stays_the_owner(
-        |scene| {
+        |dir| {
             let hosts = ["execs_with_chosen_environment", "waits_for_eof"];
-            shell_that_execs(scene, "dash", "\"$@\"").args(hosts.map(|name| scene.host_path(name)))
+            shell_that_execs(dir, "dash", "\"$@\"").args(hosts.map(|name| dir.host_path(name)))
         },
         "execs_with_chosen_environment",
     );
@@ -156,11 +151,11 @@ fn exec_with_chosen_environment_keeps_file() {
 #[test]
 fn exec_with_relative_path_after_chdir_keeps_file() {
     stays_the_owner(
-        |scene| {
-            shell_that_execs(scene, "dash", "env --chdir=/ \"$@\"")
-                .current_dir(scene.path("run"))
+        |dir| {
+            shell_that_execs(dir, "dash", "env --chdir=/ \"$@\"")
+                .current_dir(dir.path("run"))
                 .env("PIDFILE", "a.pid")
-                .arg(scene.host_path("waits_for_eof"))
+                .arg(dir.host_path("waits_for_eof"))
         },
         "a relative path",
     );
@@ -168,34 +163,34 @@ fn exec_with_relative_path_after_chdir_keeps_file() {
 
 #[test]
 fn failed_exec_keeps_file() {
-    let scene = TestDir::new();
-    let mut host = scene.host("fails_to_exec").spawn_owner();
-    assert!(!scene.an_outsider_can_lock());
+    let dir = TestDir::new();
+    let mut host = dir.host("fails_to_exec").spawn_owner();
+    assert!(!dir.an_outsider_can_lock());
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 
-    let host = scene.host("fails_to_exec").spawn_ready();
+    let host = dir.host("fails_to_exec").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
 /// Others who want the file see its lock free for a moment each time.
 #[test]
 fn exec_beside_second_instances_keeps_file() {
-    let scene = TestDir::new();
-    let mut owner = shell_that_execs(&scene, "dash", "\"$@\"")
-        .arg(scene.host_path("execs_itself"))
+    let dir = TestDir::new();
+    let mut owner = shell_that_execs(&dir, "dash", "\"$@\"")
+        .arg(dir.host_path("execs_itself"))
         .arg("300")
         .spawn();
-    wait_until_owner(&scene, &owner);
-    let before = scene.identity();
+    wait_until_owner(&dir, &owner);
+    let before = dir.identity();
     owner.write_stdin(b"\n");
     let mut others = 0;
     while !owner.stdout().contains("ready\n") {
-        let other = scene.host("returns_status").arg("3").run();
+        let other = dir.host("returns_status").arg("3").run();
         assert_eq!(other.status, exited(3));
         assert!(
             other.stderr.contains(&format!("PID {}", owner.pid())),
@@ -205,20 +200,20 @@ fn exec_beside_second_instances_keeps_file() {
         others += 1;
     }
     assert_ne!(others, 0);
-    assert_eq!(scene.identity(), before);
-    assert!(!scene.an_outsider_can_lock());
+    assert_eq!(dir.identity(), before);
+    assert!(!dir.an_outsider_can_lock());
     owner.close_stdin();
     let ended = owner.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// An owner that has called exec, held before the library is initialised in its new image.
-fn between_two_images(scene: &TestDir) -> Process {
-    let mut host = shell_that_execs(scene, "dash", "\"$@\"")
-        .arg(scene.host_path("stops_before_constructors"))
+fn between_two_images(dir: &TestDir) -> Process {
+    let mut host = shell_that_execs(dir, "dash", "\"$@\"")
+        .arg(dir.host_path("stops_before_constructors"))
         .spawn();
-    wait_until_owner(scene, &host);
+    wait_until_owner(dir, &host);
     host.write_stdin(b"\n");
     host.close_stdin();
     host.wait_until(
@@ -230,8 +225,8 @@ fn between_two_images(scene: &TestDir) -> Process {
 
 #[test]
 fn exec_stopped_between_images_keeps_file() {
-    let scene = TestDir::new();
-    let host = between_two_images(&scene);
+    let dir = TestDir::new();
+    let host = between_two_images(&dir);
     host.signal(libc::SIGCONT);
     let ended = host.wait();
     assert_eq!(
@@ -239,7 +234,7 @@ fn exec_stopped_between_images_keeps_file() {
         (exited(7), "hello\n")
     );
     assert_eq!(ended.stderr, "");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 type Deletion = fn(&TestDir);
@@ -247,18 +242,18 @@ type Deletion = fn(&TestDir);
 #[test]
 fn deletion_during_exec_ends_program() {
     let deletions: [(&str, Deletion); 3] = [
-        ("unlink", |scene| scene.remove_pidfile()),
-        ("rename", |scene| {
-            fs::rename(scene.pidfile(), scene.path("data/a.pid")).unwrap();
+        ("unlink", |dir| dir.remove_pidfile()),
+        ("rename", |dir| {
+            fs::rename(dir.pidfile(), dir.path("data/a.pid")).unwrap();
         }),
-        ("removal of the directory", |scene| {
-            fs::remove_dir_all(scene.path("run")).unwrap();
+        ("removal of the directory", |dir| {
+            fs::remove_dir_all(dir.path("run")).unwrap();
         }),
     ];
     for (what, delete) in deletions {
-        let scene = TestDir::new();
-        let host = between_two_images(&scene);
-        delete(&scene);
+        let dir = TestDir::new();
+        let host = between_two_images(&dir);
+        delete(&dir);
         host.signal(libc::SIGCONT);
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{what}: {ended:?}");
@@ -269,40 +264,40 @@ fn deletion_during_exec_ends_program() {
             "{what}: {}",
             ended.stderr
         );
-        assert!(!scene.pidfile().exists(), "{what}");
+        assert!(!dir.pidfile().exists(), "{what}");
     }
 }
 
 #[test]
 fn file_renamed_to_other_pid_during_exec_is_kept() {
-    let scene = TestDir::new();
-    let other = scene.host("waits_for_signal").plain().spawn();
-    let host = between_two_images(&scene);
-    fs::write(scene.path("data/new"), other.pid_line()).unwrap();
-    fs::rename(scene.path("data/new"), scene.pidfile()).unwrap();
-    let before = scene.identity();
+    let dir = TestDir::new();
+    let other = dir.host("waits_for_signal").plain().spawn();
+    let host = between_two_images(&dir);
+    fs::write(dir.path("data/new"), other.pid_line()).unwrap();
+    fs::rename(dir.path("data/new"), dir.pidfile()).unwrap();
+    let before = dir.identity();
     host.signal(libc::SIGCONT);
     let ended = host.wait();
     assert_eq!(
         (ended.status, ended.stdout.as_str()),
         (exited(7), "hello\n")
     );
-    assert_eq!(scene.identity(), before);
-    assert_eq!(scene.content(), other.pid_line());
+    assert_eq!(dir.identity(), before);
+    assert_eq!(dir.content(), other.pid_line());
 }
 
 /// The new image may be given no processor for long: its environment tells that it is the owner, whatever its lock says.
 #[test]
 fn second_instance_during_exec_leaves_file() {
-    let scene = TestDir::new();
-    let first = between_two_images(&scene);
-    let before = scene.identity();
-    let second = scene.host("returns_status").arg("3").run();
+    let dir = TestDir::new();
+    let first = between_two_images(&dir);
+    let before = dir.identity();
+    let second = dir.host("returns_status").arg("3").run();
     assert_eq!(second.status, exited(3));
     let owner = format!("PID {}", first.pid());
     assert!(second.stderr.contains(&owner), "{}", second.stderr);
-    assert_eq!(scene.identity(), before);
-    assert_eq!(scene.content(), first.pid_line());
+    assert_eq!(dir.identity(), before);
+    assert_eq!(dir.content(), first.pid_line());
     first.signal(libc::SIGCONT);
     let ended = first.wait();
     assert_eq!(
@@ -310,57 +305,57 @@ fn second_instance_during_exec_leaves_file() {
         (exited(7), "hello\n")
     );
     assert_eq!(ended.stderr, "");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// The new image is without us: the file stays, with the right PID, and nobody holds its lock.
-fn leaves_us_behind(scene: &TestDir, host: HostCommand, what: &str) {
+fn leaves_us_behind(dir: &TestDir, host: HostCommand, what: &str) {
     let mut host = host.spawn();
-    wait_until_owner(scene, &host);
-    let before = scene.identity();
+    wait_until_owner(dir, &host);
+    let before = dir.identity();
     host.write_stdin(b"\n");
     host.wait_until_ready();
-    assert_eq!(scene.identity(), before, "{what}");
-    assert_eq!(scene.content(), host.pid_line(), "{what}");
-    assert!(scene.an_outsider_can_lock(), "{what}");
+    assert_eq!(dir.identity(), before, "{what}");
+    assert_eq!(dir.content(), host.pid_line(), "{what}");
+    assert!(dir.an_outsider_can_lock(), "{what}");
     host.close_stdin();
     let stale = host.pid_line();
     assert_eq!(host.wait().status, exited(0), "{what}");
-    assert_eq!(scene.content(), stale, "{what}");
+    assert_eq!(dir.content(), stale, "{what}");
 
     // From now on it is a stale file like any other.
-    let mut next = scene.host("waits_for_eof").spawn_ready();
-    assert_eq!(scene.content(), next.pid_line(), "{what}");
+    let mut next = dir.host("waits_for_eof").spawn_ready();
+    assert_eq!(dir.content(), next.pid_line(), "{what}");
     next.close_stdin();
     assert_eq!(next.wait().status, exited(0), "{what}");
-    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+    assert_eq!(dir.leftovers(), NOTHING, "{what}");
 }
 
 #[test]
 fn exec_with_empty_environment_leaves_stale_file() {
-    let scene = TestDir::new();
-    let host = shell_that_execs(&scene, "dash", "env -i \"$@\"");
-    let host = host.arg(scene.host_path("waits_for_eof"));
-    leaves_us_behind(&scene, host, "env -i");
+    let dir = TestDir::new();
+    let host = shell_that_execs(&dir, "dash", "env -i \"$@\"");
+    let host = host.arg(dir.host_path("waits_for_eof"));
+    leaves_us_behind(&dir, host, "env -i");
 }
 
 #[test]
 fn exec_of_static_program_leaves_stale_file() {
-    let scene = TestDir::new();
-    let host = shell_that_execs(&scene, "dash", "\"$@\"");
-    let host = host.arg(scene.host_path("waits_for_eof_static"));
-    leaves_us_behind(&scene, host, "static");
+    let dir = TestDir::new();
+    let host = shell_that_execs(&dir, "dash", "\"$@\"");
+    let host = host.arg(dir.host_path("waits_for_eof_static"));
+    leaves_us_behind(&dir, host, "static");
 }
 
 #[test]
 #[ignore = "needs root"]
 fn exec_of_setuid_program_leaves_stale_file() {
-    let scene = TestDir::new();
-    chown(scene.path("run"), Some(NOBODY), None).unwrap();
-    let setuid: PathBuf = scene.copy(&scene.host_path("waits_for_eof"), "4755");
-    let host = shell_that_execs(&scene, "dash", "\"$@\"")
-        .env("LD_PRELOAD", scene.copy(&library(), "755"))
+    let dir = TestDir::new();
+    chown(dir.path("run"), Some(NOBODY), None).unwrap();
+    let setuid: PathBuf = dir.copy(&dir.host_path("waits_for_eof"), "4755");
+    let host = shell_that_execs(&dir, "dash", "\"$@\"")
+        .env("LD_PRELOAD", dir.copy(&library(), "755"))
         .arg(setuid)
         .run_by_nobody();
-    leaves_us_behind(&scene, host, "setuid");
+    leaves_us_behind(&dir, host, "setuid");
 }

@@ -12,13 +12,13 @@ const SPAWNS: [&str; 2] = ["posix_spawn", "posix_spawnp"];
 /// The ways that never come by us.
 const UNSEEN: [&str; 2] = ["system", "popen"];
 
-fn starts(scene: &TestDir, arguments: &[&str], settings: &[(&str, &str)]) -> Process {
-    let mut host = scene.host("execs_by").args(arguments);
+fn starts(dir: &TestDir, arguments: &[&str], settings: &[(&str, &str)]) -> Process {
+    let mut host = dir.host("execs_by").args(arguments);
     for (name, value) in settings {
         host = host.env(name, value);
     }
     let mut host = host.spawn();
-    host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+    host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
     host.write_stdin(b"\n");
     host.wait_until_ready();
     host
@@ -27,11 +27,11 @@ fn starts(scene: &TestDir, arguments: &[&str], settings: &[(&str, &str)]) -> Pro
 /// The owner has become another image, and owns the same file.
 #[track_caller]
 fn stays_owner(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
-    let scene = TestDir::new();
-    let mut host = starts(&scene, arguments, settings);
+    let dir = TestDir::new();
+    let mut host = starts(&dir, arguments, settings);
     let what = format!("{arguments:?} {settings:?}");
     assert_eq!(host.stdout(), format!("{told}\nready\n"), "{what}");
-    assert_eq!(scene.content(), host.pid_line(), "{what}");
+    assert_eq!(dir.content(), host.pid_line(), "{what}");
     host.close_stdin();
     let ended = host.wait();
     assert_eq!(
@@ -39,17 +39,17 @@ fn stays_owner(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
         (exited(0), ""),
         "{what}"
     );
-    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+    assert_eq!(dir.leftovers(), NOTHING, "{what}");
 }
 
 /// The owner has had a child that became another image, which took no part and said nothing.
 #[track_caller]
 fn child_is_inert(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
-    let scene = TestDir::new();
-    let mut host = starts(&scene, arguments, settings);
+    let dir = TestDir::new();
+    let mut host = starts(&dir, arguments, settings);
     let what = format!("{arguments:?} {settings:?}");
     assert_eq!(host.stdout(), format!("{told}\nready\n"), "{what}");
-    assert_eq!(scene.content(), host.pid_line(), "{what}");
+    assert_eq!(dir.content(), host.pid_line(), "{what}");
     host.close_stdin();
     let ended = host.wait();
     assert_eq!(
@@ -57,7 +57,7 @@ fn child_is_inert(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
         (exited(0), ""),
         "{what}"
     );
-    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+    assert_eq!(dir.leftovers(), NOTHING, "{what}");
 }
 
 #[test]
@@ -115,10 +115,10 @@ fn child_without_mark_is_inert() {
 #[test]
 fn daemon_by_each_exec_inherits() {
     for function in EXECS {
-        let scene = TestDir::new();
-        let mut launcher = scene.host("execs_by").args([function, "daemon"]).spawn();
+        let dir = TestDir::new();
+        let mut launcher = dir.host("execs_by").args([function, "daemon"]).spawn();
         let line = launcher.pid_line();
-        launcher.wait_until(|_| scene.content() == line, "an owner");
+        launcher.wait_until(|_| dir.content() == line, "an owner");
         launcher.write_stdin(b"\n");
         launcher.wait_until(
             |host| host.stdout() == "standby of itself\nready\n",
@@ -126,13 +126,13 @@ fn daemon_by_each_exec_inherits() {
         );
         let stdin = launcher.take_stdin();
         assert_eq!(launcher.wait().status, exited(0), "{function}");
-        let is_named = || !scene.content().is_empty() && scene.content() != line;
+        let is_named = || !dir.content().is_empty() && dir.content() != line;
         wait_for(is_named, "the file names the daemon");
-        let daemon = scene.content().trim().parse().unwrap();
+        let daemon = dir.content().trim().parse().unwrap();
         assert!(is_alive(daemon), "{function}");
         drop(stdin);
-        wait_for(|| !scene.pidfile().exists(), "the daemon has ended");
-        assert_eq!(scene.leftovers(), NOTHING, "{function}");
+        wait_for(|| !dir.pidfile().exists(), "the daemon has ended");
+        assert_eq!(dir.leftovers(), NOTHING, "{function}");
     }
 }
 
@@ -164,10 +164,10 @@ fn exec_with_large_environment_keeps_file() {
 #[test]
 fn exec_leaves_deletion_to_end_the_program() {
     for function in EXECS {
-        let scene = TestDir::new();
-        let host = starts(&scene, &[function, "itself"], &[]);
+        let dir = TestDir::new();
+        let host = starts(&dir, &[function, "itself"], &[]);
         host.wait_until(|host| is_watching(host.pid()), "watching");
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{function}");
     }
 }
@@ -176,8 +176,8 @@ fn exec_leaves_deletion_to_end_the_program() {
 #[test]
 fn exec_lists_and_errors_are_unchanged() {
     let outcome = |mode| {
-        let scene = TestDir::new();
-        let ended = scene.host("execs_lists").mode(mode).run();
+        let dir = TestDir::new();
+        let ended = dir.host("execs_lists").mode(mode).run();
         (ended.status, ended.stdout, ended.stderr)
     };
     let all: BTreeMap<Mode, _> = [Mode::Plain, Mode::Inert, Mode::Active]
@@ -198,15 +198,15 @@ fn exec_goes_on_to_other_preloads() {
     let cases = EXECS.map(|function| (function, "owner of itself"));
     let spawned = SPAWNS.map(|function| (function, "inert of another"));
     for (function, told) in cases.into_iter().chain(spawned) {
-        let scene = TestDir::new();
-        let (ours, other) = (library(), scene.host_path("tells_of_execs"));
+        let dir = TestDir::new();
+        let (ours, other) = (library(), dir.host_path("tells_of_execs"));
         for (first, second) in [(&ours, &other), (&other, &ours)] {
             let preload = format!("{}:{}", first.display(), second.display());
             // libc's own lists call nothing that another library could define.
             let is_list = function.starts_with("execl");
             let is_seen = !is_list || first == &ours;
             let what = format!("{function}, {preload}");
-            let mut host = starts(&scene, &[function, "itself"], &[("LD_PRELOAD", &preload)]);
+            let mut host = starts(&dir, &[function, "itself"], &[("LD_PRELOAD", &preload)]);
             assert_eq!(host.stdout(), format!("{told}\nready\n"), "{what}");
             host.close_stdin();
             let ended = host.wait();
@@ -216,7 +216,7 @@ fn exec_goes_on_to_other_preloads() {
                 usize::from(is_seen),
                 "{what}"
             );
-            assert_eq!(scene.leftovers(), NOTHING, "{what}");
+            assert_eq!(dir.leftovers(), NOTHING, "{what}");
         }
     }
 }
@@ -225,15 +225,15 @@ fn exec_goes_on_to_other_preloads() {
 #[test]
 fn exec_with_longest_arguments_runs() {
     let longest = |mode| {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let variables = [
             format!("LD_PRELOAD={}", "x".repeat(40)),
-            format!("PIDFILE={}", scene.pidfile().display()),
+            format!("PIDFILE={}", dir.pidfile().display()),
         ];
-        let ended = scene
+        let ended = dir
             .host("finds_longest_arguments")
             .mode(mode)
-            .arg(scene.host_path("waits_for_eof_static"))
+            .arg(dir.host_path("waits_for_eof_static"))
             .args(variables)
             .run();
         assert_eq!(ended.status, exited(0), "{mode:?}");

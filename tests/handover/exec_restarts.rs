@@ -6,18 +6,18 @@ use crate::common::{
 };
 use std::fs;
 
-fn host<'dir>(scene: &'dir TestDir, how: &str) -> HostCommand<'dir> {
-    scene.host("restarts_by_exec").arg(how)
+fn host<'dir>(dir: &'dir TestDir, how: &str) -> HostCommand<'dir> {
+    dir.host("restarts_by_exec").arg(how)
 }
 
 /// The new image has a file of its own, and ends as any other program.
 #[track_caller]
-fn is_owner_afresh(scene: &TestDir, mut host: Process, what: &str) {
+fn is_owner_afresh(dir: &TestDir, mut host: Process, what: &str) {
     host.wait_until(
         |host| host.stdout().ends_with("restarted\nready\n"),
         "again",
     );
-    assert_eq!(scene.content(), host.pid_line(), "{what}");
+    assert_eq!(dir.content(), host.pid_line(), "{what}");
     host.close_stdin();
     let ended = host.wait();
     assert_eq!(ended.status, exited(0), "{what}: {}", ended.stderr);
@@ -37,14 +37,14 @@ fn exec_at_sigterm_of_deletion_starts_afresh() {
             ("PIDFILE_WATCH", "poll:0.01"),
             ("PIDFILE_STRICT", "1"),
         ] {
-            let scene = TestDir::new();
-            let host = host(&scene, how).env(settings.0, settings.1).spawn_owner();
+            let dir = TestDir::new();
+            let host = host(&dir, how).env(settings.0, settings.1).spawn_owner();
             if settings.1 == "auto" {
                 host.wait_until(|host| is_watching(host.pid()), "watching");
             }
-            scene.remove_pidfile();
-            is_owner_afresh(&scene, host, &format!("{how}, {settings:?}"));
-            assert_eq!(scene.leftovers(), NOTHING, "{how}");
+            dir.remove_pidfile();
+            is_owner_afresh(&dir, host, &format!("{how}, {settings:?}"));
+            assert_eq!(dir.leftovers(), NOTHING, "{how}");
         }
     }
 }
@@ -57,10 +57,10 @@ fn exec_after_own_removal_starts_afresh() {
             ("PIDFILE_WATCH", "off"),
             ("PIDFILE_STRICT", "1"),
         ] {
-            let scene = TestDir::new();
-            let mut host = host(&scene, how).env(settings.0, settings.1).spawn_owner();
+            let dir = TestDir::new();
+            let mut host = host(&dir, how).env(settings.0, settings.1).spawn_owner();
             host.write_stdin(b"\n");
-            is_owner_afresh(&scene, host, &format!("{how}, {settings:?}"));
+            is_owner_afresh(&dir, host, &format!("{how}, {settings:?}"));
         }
     }
 }
@@ -76,22 +76,19 @@ fn exec_after_replacement_runs_and_leaves_file() {
         ("1", true, true),
     ] {
         let what = format!("strict {strict}, noticed {is_noticed}, removed {is_removed}");
-        let scene = TestDir::new();
-        let other = scene.host("waits_for_signal").plain().spawn();
-        let program = scene.host_path("waits_for_eof");
+        let dir = TestDir::new();
+        let other = dir.host("waits_for_signal").plain().spawn();
+        let program = dir.host_path("waits_for_eof");
         let script = "read line; exec dash -c 'read line; exec \"$0\"' \"$1\"";
-        let host = scene
-            .program("dash")
-            .args(["-c", script, "sh"])
-            .arg(program);
+        let host = dir.program("dash").args(["-c", script, "sh"]).arg(program);
         let mut host = host.env("PIDFILE_STRICT", strict).spawn();
-        host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+        host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
         host.wait_until(|host| is_watching(host.pid()), "watching");
         if !is_noticed {
             host.signal(libc::SIGSTOP);
         }
-        fs::write(scene.path("data/new"), other.pid_line()).unwrap();
-        fs::rename(scene.path("data/new"), scene.pidfile()).unwrap();
+        fs::write(dir.path("data/new"), other.pid_line()).unwrap();
+        fs::rename(dir.path("data/new"), dir.pidfile()).unwrap();
         if is_noticed {
             host.wait_until(|host| host.stderr().contains("left alone"), "told");
         }
@@ -113,16 +110,16 @@ fn exec_after_replacement_runs_and_leaves_file() {
         };
         host.wait_until(waits_for_input, "the other image reads its input");
         if is_removed {
-            scene.remove_pidfile();
+            dir.remove_pidfile();
         }
         host.write_stdin(b"\n");
         host.wait_until_ready();
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0), "{what}");
         let left = if is_removed { vec![] } else { vec!["a.pid"] };
-        assert_eq!(scene.leftovers(), left, "{what}");
+        assert_eq!(dir.leftovers(), left, "{what}");
         if !is_removed {
-            assert_eq!(scene.content(), other.pid_line(), "{what}");
+            assert_eq!(dir.content(), other.pid_line(), "{what}");
         }
     }
 }
@@ -130,10 +127,10 @@ fn exec_after_replacement_runs_and_leaves_file() {
 /// systemd starts `ExecReload=` and its like with the settings of the service.
 #[test]
 fn strict_lets_commands_for_the_owner_run() {
-    let scene = TestDir::new();
-    let owner = scene.host("waits_for_eof").spawn_owner();
+    let dir = TestDir::new();
+    let owner = dir.host("waits_for_eof").spawn_owner();
     let pid = owner.pid().to_string();
-    let strict = |name: &str| scene.program(name).env("PIDFILE_STRICT", "1");
+    let strict = |name: &str| dir.program(name).env("PIDFILE_STRICT", "1");
     let commands = [
         strict("kill").args(["-0", &pid]),
         strict("dash").args(["-c", "kill -0 \"$1\"", "sh", &pid]),
@@ -150,22 +147,22 @@ fn strict_lets_commands_for_the_owner_run() {
         .env("MAINPID", "1")
         .run();
     assert_eq!(other.status, exited(1));
-    assert_eq!(scene.content(), owner.pid_line());
+    assert_eq!(dir.content(), owner.pid_line());
 }
 
 #[test]
 fn second_copy_of_library_is_inert() {
     for strict in ["0", "1"] {
         for copy_first in [false, true] {
-            let scene = TestDir::new();
-            let (first, second) = (library(), scene.copy(&library(), "755"));
+            let dir = TestDir::new();
+            let (first, second) = (library(), dir.copy(&library(), "755"));
             let (first, second) = (first.display(), second.display());
             let preload = if copy_first {
                 format!("{second}:{first}")
             } else {
                 format!("{first}:{second}")
             };
-            let host = scene.host("waits_for_eof").env("LD_PRELOAD", &preload);
+            let host = dir.host("waits_for_eof").env("LD_PRELOAD", &preload);
             let mut host = host.env("PIDFILE_STRICT", strict).spawn_owner();
             host.close_stdin();
             let ended = host.wait();
@@ -174,12 +171,12 @@ fn second_copy_of_library_is_inert() {
                 (exited(0), ""),
                 "{preload}"
             );
-            assert_eq!(scene.leftovers(), NOTHING, "{preload}");
+            assert_eq!(dir.leftovers(), NOTHING, "{preload}");
 
-            let host = scene.host("waits_for_eof").env("LD_PRELOAD", &preload);
+            let host = dir.host("waits_for_eof").env("LD_PRELOAD", &preload);
             let host = host.spawn_owner();
             host.wait_until(|host| is_watching(host.pid()), "watching");
-            scene.remove_pidfile();
+            dir.remove_pidfile();
             assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{preload}");
         }
     }
@@ -192,10 +189,10 @@ fn mark_of_an_earlier_boot_is_none() {
     let id: String = id.chars().filter(|&digit| digit != '-').take(16).collect();
     for (boot, is_owner) in [(id.as_str(), false), ("1234567890abcdef", true)] {
         for role in ["owner", "standby", "inert"] {
-            let scene = TestDir::new();
-            let path = scene.pidfile();
+            let dir = TestDir::new();
+            let path = dir.pidfile();
             let mark = format!("{role}:1:0:0:0:0:ff:1:{boot}:{}", path.display());
-            let host = scene.host("waits_for_eof").env("LIBPIDFILE_MARK", mark);
+            let host = dir.host("waits_for_eof").env("LIBPIDFILE_MARK", mark);
             let mut host = host.spawn_ready();
             assert_eq!(path.exists(), is_owner, "{role}, {boot}");
             host.close_stdin();
@@ -209,14 +206,14 @@ fn mark_of_an_earlier_boot_is_none() {
 #[test]
 fn child_without_mark_at_owners_end_is_inert() {
     for _ in 0..10 {
-        let scene = TestDir::new();
-        let mut host = scene.host("leaves_unmarked_child").arg("end").spawn();
-        host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+        let dir = TestDir::new();
+        let mut host = dir.host("leaves_unmarked_child").arg("end").spawn();
+        host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
         host.write_stdin(b"\n");
         let ended = host.wait();
         assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
         assert_eq!(ended.stdout, "threads 1, file none\n");
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -224,13 +221,13 @@ fn child_without_mark_at_owners_end_is_inert() {
 #[test]
 fn child_without_mark_of_killed_leader_is_inert() {
     for _ in 0..10 {
-        let scene = TestDir::new();
-        let program = scene.host_path("leaves_unmarked_child");
-        let mut host = scene.program("setsid").arg(program).arg("after").spawn();
-        host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
-        let stale = scene.content();
+        let dir = TestDir::new();
+        let program = dir.host_path("leaves_unmarked_child");
+        let mut host = dir.program("setsid").arg(program).arg("after").spawn();
+        host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
+        let stale = dir.content();
         host.write_stdin(b"\n");
-        let output = scene.path("out");
+        let output = dir.path("out");
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGKILL), "{}", ended.stderr);
         let told = || {
@@ -240,7 +237,7 @@ fn child_without_mark_of_killed_leader_is_inert() {
         };
         wait_for(|| told().is_some(), "the child has said what it found");
         assert_eq!(told().unwrap(), format!("threads 1, file {stale}"));
-        assert_eq!(scene.content(), stale);
+        assert_eq!(dir.content(), stale);
     }
 }
 
@@ -248,22 +245,22 @@ fn child_without_mark_of_killed_leader_is_inert() {
 #[test]
 fn orphan_started_by_a_script_is_owner() {
     for _ in 0..10 {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let script = "(LD_PRELOAD=\"$1\" PIDFILE=\"$2\" \"$3\" <\"$4\" &)";
-        let input = scene.fifo("data/input");
-        let ended = scene
+        let input = dir.fifo("data/input");
+        let ended = dir
             .program("setsid")
             .plain()
             .args(["dash", "-c", script, "sh"])
-            .args([library(), scene.pidfile()])
-            .arg(scene.host_path("waits_for_eof"))
+            .args([library(), dir.pidfile()])
+            .arg(dir.host_path("waits_for_eof"))
             .arg(&input)
             .run();
         assert_eq!(ended.status, exited(0));
         let input = fs::File::options().write(true).open(input).unwrap();
-        wait_for(|| scene.pidfile().exists(), "a file");
+        wait_for(|| dir.pidfile().exists(), "a file");
         drop(input);
-        wait_for(|| !scene.pidfile().exists(), "no file");
+        wait_for(|| !dir.pidfile().exists(), "no file");
     }
 }
 
@@ -271,21 +268,21 @@ fn orphan_started_by_a_script_is_owner() {
 #[test]
 fn bystanders_exec_makes_no_call_more() {
     let calls = |is_active: bool| {
-        let scene = TestDir::new();
-        let log = scene.path("out/strace");
-        let mut strace = scene.program("strace").plain();
+        let dir = TestDir::new();
+        let log = dir.path("out/strace");
+        let mut strace = dir.program("strace").plain();
         strace = strace.args(["--follow-forks", "--signal=none", "--quiet=all"]);
         if is_active {
             strace = strace.args([
                 format!("--env=LD_PRELOAD={}", library().display()),
-                format!("--env=PIDFILE={}", scene.pidfile().display()),
+                format!("--env=PIDFILE={}", dir.pidfile().display()),
             ]);
         }
         let ended = strace
             .arg("--output")
             .arg(&log)
             .args(["dash", "-c", "\"$1\" execv; exit $?", "sh"])
-            .arg(scene.host_path("execs_at_once"))
+            .arg(dir.host_path("execs_at_once"))
             .run();
         assert_eq!((ended.status, ended.stderr.as_str()), (exited(4), ""));
         let log = fs::read_to_string(log).unwrap();

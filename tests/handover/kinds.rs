@@ -15,11 +15,11 @@ fn grandchild_beginning_the_session_inherits() {
     for (round, shape) in shapes.iter().enumerate() {
         for leaving in ["exit", "_exit"] {
             for follow in ["auto", "fork"] {
-                let scene = TestDir::new();
-                let _orphans = Descendants::of(&scene);
+                let dir = TestDir::new();
+                let _orphans = Descendants::of(&dir);
                 let steps = [&["leave by", leaving], *shape].concat();
-                let daemon = daemonize_with(&scene, &steps, &[("PIDFILE_FOLLOW", follow)]);
-                end_daemon(&scene, daemon, round, &steps);
+                let daemon = daemonize_with(&dir, &steps, &[("PIDFILE_FOLLOW", follow)]);
+                end_daemon(&dir, daemon, round, &steps);
             }
         }
     }
@@ -28,106 +28,106 @@ fn grandchild_beginning_the_session_inherits() {
 /// The one between stays: it is a worker that has a session below it, as sshd has.
 #[test]
 fn grandchild_of_a_worker_never_inherits() {
-    let scene = TestDir::new();
-    let _orphans = Descendants::of(&scene);
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
     let steps = ["leave by", "exit", "wait for", "pipe", "fork", "worker"];
-    let ended = scene.host("daemonizes").args(steps).run();
+    let ended = dir.host("daemonizes").args(steps).run();
     assert_eq!(ended.status, exited(0), "{ended:?}");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// ZNC: the child waits until its launcher is gone.
 #[test]
 fn session_after_launcher_takes_the_free_path() {
     for way in 0..4 {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
         let steps = ["fork", "be orphaned", "setsid"];
-        let ended = scene.host("daemonizes").args(steps).run();
+        let ended = dir.host("daemonizes").args(steps).run();
         assert_eq!(ended.status, exited(0), "{ended:?}");
         wait_for(
             || {
-                let daemon = output_pids(&scene, "process");
+                let daemon = output_pids(&dir, "process");
                 daemon
                     .iter()
-                    .any(|pid| scene.content() == format!("{pid}\n") && is_at_work(*pid))
+                    .any(|pid| dir.content() == format!("{pid}\n") && is_at_work(*pid))
             },
             "the file names the daemon",
         );
-        let daemon = Descendant::new(output_pids(&scene, "process")[0]);
-        end_daemon(&scene, daemon, way, &steps);
+        let daemon = Descendant::new(output_pids(&dir, "process")[0]);
+        end_daemon(&dir, daemon, way, &steps);
     }
 }
 
 /// A signal is a stop, and not the end of a launcher.
 #[test]
 fn session_begun_after_a_stop_gets_nothing() {
-    let scene = TestDir::new();
-    let _orphans = Descendants::of(&scene);
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
     let steps = ["leave by", "SIGTERM", "fork", "be orphaned", "setsid"];
-    let ended = scene.host("daemonizes").args(steps).run();
+    let ended = dir.host("daemonizes").args(steps).run();
     assert_eq!(ended.status, killed_by(libc::SIGTERM), "{ended:?}");
     wait_for(
         || {
-            let all = output_pids(&scene, "process");
+            let all = output_pids(&dir, "process");
             all.len() == 1 && is_at_work(all[0])
         },
         "the child works",
     );
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// haproxy -D with chroot, icecast2 -b: what the launcher's keeper has still open goes to the daemon.
 #[test]
 fn launcher_in_a_chroot_without_root_hands_over() {
     for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let data = scene.path("data");
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let data = dir.path("data");
         let start = ["chroot", data.to_str().unwrap(), "drop root"];
         let steps = [&start[..], &["wait for", "pipe"], shape].concat();
-        let daemon = daemonize(&scene, &steps);
+        let daemon = daemonize(&dir, &steps);
         daemon.signal(libc::SIGTERM);
         assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
-        assert_eq!(scene.content(), "", "{steps:?}");
+        assert_eq!(dir.content(), "", "{steps:?}");
     }
 }
 
 /// Whoever may read the file can take its lock.
 #[test]
 fn lock_held_by_a_stranger_delays_no_start() {
-    let scene = TestDir::new();
-    fs::write(scene.pidfile(), "4194303\n").unwrap();
-    let stranger = File::open(scene.pidfile()).unwrap();
+    let dir = TestDir::new();
+    fs::write(dir.pidfile(), "4194303\n").unwrap();
+    let stranger = File::open(dir.pidfile()).unwrap();
     // SAFETY: the descriptor is open for as long as `stranger` lives.
     assert_eq!(
         unsafe { libc::flock(stranger.as_raw_fd(), libc::LOCK_EX) },
         0
     );
-    let mut host = scene
+    let mut host = dir
         .host("waits_for_eof")
         .env("PIDFILE_STRICT", "1")
         .spawn_owner();
-    assert_eq!(scene.leftovers(), ["a.pid"]);
+    assert_eq!(dir.leftovers(), ["a.pid"]);
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// A module loaded with RTLD_DEEPBIND calls libc past every preload: PHP's `posix_setsid`. The fork handlers run all the same.
 #[test]
 fn session_begun_unseen_inherits_by_its_second() {
     for (way, waiting) in ["", "pipe"].into_iter().enumerate() {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
         let steps = ["wait for", waiting, "fork", "setsid, unseen", "fork"];
-        let daemon = daemonize(&scene, &steps);
-        end_daemon(&scene, daemon, way, &steps);
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
+        let daemon = daemonize(&dir, &steps);
+        end_daemon(&dir, daemon, way, &steps);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
         let steps = ["wait for", waiting, "fork", "setsid, unseen"];
-        let daemon = daemonize_with(&scene, &steps, &[("PIDFILE_FOLLOW", "fork")]);
-        end_daemon(&scene, daemon, way + 2, &steps);
+        let daemon = daemonize_with(&dir, &steps, &[("PIDFILE_FOLLOW", "fork")]);
+        end_daemon(&dir, daemon, way + 2, &steps);
     }
 }
 
@@ -136,11 +136,11 @@ fn session_begun_unseen_inherits_by_its_second() {
 fn launcher_with_a_session_helper_hands_to_daemon() {
     for way in 0..12 {
         for shape in [&["fork", "setsid"][..], &["daemon(1, 1)"]] {
-            let scene = TestDir::new();
-            let _orphans = Descendants::of(&scene);
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
             let steps = [&["have no signals", "pane"], shape].concat();
-            let daemon = daemonize(&scene, &steps);
-            end_daemon(&scene, daemon, way, &steps);
+            let daemon = daemonize(&dir, &steps);
+            end_daemon(&dir, daemon, way, &steps);
         }
     }
 }
@@ -149,35 +149,35 @@ fn launcher_with_a_session_helper_hands_to_daemon() {
 #[test]
 fn launcher_with_two_alike_sessions_hands_over_never() {
     for _ in 0..12 {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
         let steps = ["backend", "wait for", "pipe", "fork", "setsid"];
-        let ended = scene.host("daemonizes").args(steps).run();
+        let ended = dir.host("daemonizes").args(steps).run();
         assert_eq!(ended.status, exited(0), "{ended:?}");
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
 /// With `PIDFILE_FOLLOW=fork` it does not matter when a child was forked, and when its parent ends.
 #[test]
 fn first_child_of_an_old_daemon_inherits_if_set() {
-    let scene = TestDir::new();
-    let _orphans = Descendants::of(&scene);
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
     let settings = [("PIDFILE_FOLLOW", "fork")];
     let steps = ["fork", "setsid", "worker"];
-    let daemon = daemonize_with(&scene, &steps, &settings);
+    let daemon = daemonize_with(&dir, &steps, &settings);
     let start = Instant::now();
     wait_for(
         || start.elapsed() > Duration::from_millis(1500),
         "it is no daemon that was made just now",
     );
-    let worker = Descendant::new(output_pids(&scene, "worker")[0]);
+    let worker = Descendant::new(output_pids(&dir, "worker")[0]);
     daemon.signal(libc::SIGINT);
     assert_eq!(daemon.wait(), exited(0));
-    assert_eq!(scene.content(), worker.pid_line());
+    assert_eq!(dir.content(), worker.pid_line());
     worker.signal(libc::SIGTERM);
     assert_eq!(worker.wait(), killed_by(libc::SIGTERM));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// What a service that was stopped has left behind claims nothing, nor does what has called exec since.
@@ -198,11 +198,11 @@ fn session_of_an_orphan_much_later_claims_nothing() {
         "no launcher takes so long",
     );
     drop(told);
-    for scene in [&late, &execs] {
+    for dir in [&late, &execs] {
         wait_for(
-            || is_at_work(output_pids(scene, "process")[0]),
+            || is_at_work(output_pids(dir, "process")[0]),
             "it has begun its session",
         );
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }

@@ -12,16 +12,16 @@ fn child_at_rest_gets_few_looks() {
     // As many as there would be if it were waited for: see `LOOKS` in src/handover/give.rs.
     const PATIENCE: usize = 600;
     for how in ["stopped", "traced", "vfork"] {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let mut host = scene.host("leaves_a_child").arg(how).spawn_ready();
-        assert_eq!(scene.content(), host.pid_line());
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let mut host = dir.host("leaves_a_child").arg(how).spawn_ready();
+        assert_eq!(dir.content(), host.pid_line());
         wait_until_idle(&host);
         let said = host.stdout();
         let child = said.lines().find_map(|line| line.strip_prefix("child "));
         let looks = format!("/proc/{}/", child.unwrap());
 
-        let log = scene.path("out/strace");
+        let log = dir.path("out/strace");
         let mut strace = Command::new("strace");
         for thread in extra_tasks_of(host.pid()) {
             strace.arg(format!("--attach={thread}"));
@@ -42,7 +42,7 @@ fn child_at_rest_gets_few_looks() {
         );
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0), "{how}");
-        assert_eq!(scene.leftovers(), NOTHING, "{how}");
+        assert_eq!(dir.leftovers(), NOTHING, "{how}");
         wait_for(
             || strace.try_wait().unwrap().is_some(),
             "strace ends with what it traces",

@@ -20,12 +20,12 @@ fn daemon_that_drops_root_inherits() {
                     if shape[0].starts_with("daemon") && !waiting.is_empty() {
                         continue;
                     }
-                    let scene = TestDir::new();
-                    let _orphans = Descendants::of(&scene);
-                    chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+                    let dir = TestDir::new();
+                    let _orphans = Descendants::of(&dir);
+                    chown(dir.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
                     let steps = [&["wait for", waiting], shape, more].concat();
-                    let daemon = daemonize(&scene, &steps);
-                    end_daemon(&scene, daemon, round, &steps);
+                    let daemon = daemonize(&dir, &steps);
+                    end_daemon(&dir, daemon, round, &steps);
                 }
             }
         }
@@ -38,13 +38,13 @@ fn daemon_that_drops_root_inherits() {
 fn daemon_switching_user_inherits() {
     for waiting in ["", "pipe"] {
         for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
-            let scene = TestDir::new();
-            let _orphans = Descendants::of(&scene);
-            chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
+            chown(dir.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
             let changes = ["take root", "lend root", "take root", "lend root"];
             let steps = [&["lend root", "wait for", waiting], shape, &changes].concat();
-            let daemon = daemonize(&scene, &steps);
-            end_daemon(&scene, daemon, 0, &steps);
+            let daemon = daemonize(&dir, &steps);
+            end_daemon(&dir, daemon, 0, &steps);
         }
     }
 }
@@ -55,13 +55,13 @@ fn daemon_switching_user_inherits() {
 #[ignore = "needs root"]
 fn unprivileged_daemon_has_no_privileged_thread() {
     for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        chown(scene.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        chown(dir.path("run"), Some(NOBODY), Some(NOBODY)).unwrap();
         let changes = ["take root", "lend root", "take root", "drop root"];
         let changes = [&changes[..], &["be dumpable"]].concat();
         let steps = [&["lend root", "wait for", "pipe"], shape, &changes].concat();
-        let daemon = daemonize(&scene, &steps);
+        let daemon = daemonize(&dir, &steps);
         for name in ["Uid", "Gid", "Groups", "CapPrm"] {
             let of_daemon = status_line(daemon.pid, name);
             let all_have_it = || {
@@ -75,13 +75,13 @@ fn unprivileged_daemon_has_no_privileged_thread() {
         // What the daemon has said of its memory holds (proc(5), on who owns these files).
         let memory = fs::metadata(format!("/proc/{}/environ", daemon.pid)).unwrap();
         assert_eq!(memory.uid(), NOBODY, "{shape:?}");
-        end_daemon(&scene, daemon, 0, &steps);
+        end_daemon(&dir, daemon, 0, &steps);
     }
 }
 
 /// Ends a daemon that cannot remove the file.
 #[track_caller]
-fn leaves_an_empty_file(scene: &TestDir, daemon: Descendant, signal: i32, steps: &[&str]) {
+fn leaves_an_empty_file(dir: &TestDir, daemon: Descendant, signal: i32, steps: &[&str]) {
     let expected = match signal {
         libc::SIGINT => exited(0),
         libc::SIGQUIT => exited(3),
@@ -89,8 +89,8 @@ fn leaves_an_empty_file(scene: &TestDir, daemon: Descendant, signal: i32, steps:
     };
     daemon.signal(signal);
     assert_eq!(daemon.wait(), expected, "{steps:?}, signal {signal}");
-    assert_eq!(scene.content(), "", "{steps:?}, signal {signal}");
-    assert!(scene.an_outsider_can_lock(), "{steps:?}, signal {signal}");
+    assert_eq!(dir.content(), "", "{steps:?}, signal {signal}");
+    assert!(dir.an_outsider_can_lock(), "{steps:?}, signal {signal}");
 }
 
 /// Where the daemon cannot remove the file it empties it.
@@ -104,16 +104,16 @@ fn daemon_without_access_empties_file() {
                     continue;
                 }
                 for way in ["root", "chroot"] {
-                    let scene = TestDir::new();
-                    let _orphans = Descendants::of(&scene);
-                    let data = scene.path("data");
+                    let dir = TestDir::new();
+                    let _orphans = Descendants::of(&dir);
+                    let data = dir.path("data");
                     let more: &[&str] = match way {
                         "root" => &["drop root"],
                         _ => &["chroot", data.to_str().unwrap(), "drop root"],
                     };
                     let steps = [&["wait for", waiting], shape, more].concat();
-                    let daemon = daemonize(&scene, &steps);
-                    leaves_an_empty_file(&scene, daemon, signal, &steps);
+                    let daemon = daemonize(&dir, &steps);
+                    leaves_an_empty_file(&dir, daemon, signal, &steps);
                 }
             }
         }
@@ -131,19 +131,19 @@ fn launcher_dropping_root_first_hands_over() {
                 if shape[0].starts_with("daemon") && !waiting.is_empty() {
                     continue;
                 }
-                let scene = TestDir::new();
-                let orphans = Descendants::of(&scene);
+                let dir = TestDir::new();
+                let orphans = Descendants::of(&dir);
                 let steps = [&["drop root", "wait for", waiting], shape, more].concat();
-                let mut daemon = daemonize(&scene, &steps);
+                let mut daemon = daemonize(&dir, &steps);
                 let mut end = signal;
                 if signal == libc::SIGUSR2 {
                     daemon.signal(signal);
                     assert_eq!(daemon.wait(), exited(0), "{steps:?}");
                     daemon = Descendant::new(orphans.children()[0]);
-                    assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                    assert_eq!(dir.content(), daemon.pid_line(), "{steps:?}");
                     end = libc::SIGTERM;
                 }
-                leaves_an_empty_file(&scene, daemon, end, &steps);
+                leaves_an_empty_file(&dir, daemon, end, &steps);
             }
         }
     }
@@ -157,20 +157,20 @@ fn child_without_root_begins_its_session_and_inherits() {
     for waiting in ["", "pipe"] {
         for way in ["root", "chroot"] {
             for end in [0, libc::SIGTERM, libc::SIGINT, libc::SIGQUIT] {
-                let scene = TestDir::new();
-                let _orphans = Descendants::of(&scene);
-                let data = scene.path("data");
+                let dir = TestDir::new();
+                let _orphans = Descendants::of(&dir);
+                let data = dir.path("data");
                 let gives_up: &[&str] = match way {
                     "root" => &["drop root"],
                     _ => &["chroot", data.to_str().unwrap(), "drop root"],
                 };
                 let before = ["wait for", waiting, "fork"];
                 let steps = [&before[..], gives_up, &["setsid"]].concat();
-                let daemon = daemonize(&scene, &steps);
+                let daemon = daemonize(&dir, &steps);
                 if end == 0 {
-                    end_daemon(&scene, daemon, 0, &steps);
+                    end_daemon(&dir, daemon, 0, &steps);
                 } else {
-                    leaves_an_empty_file(&scene, daemon, end, &steps);
+                    leaves_an_empty_file(&dir, daemon, end, &steps);
                 }
             }
         }
@@ -182,22 +182,22 @@ fn child_without_root_begins_its_session_and_inherits() {
 #[test]
 #[ignore = "needs root"]
 fn confined_worker_of_a_service_gets_nothing() {
-    let scene = TestDir::new();
-    let orphans = Descendants::of(&scene);
-    let data = scene.path("data");
+    let dir = TestDir::new();
+    let orphans = Descendants::of(&dir);
+    let data = dir.path("data");
     let confined = ["chroot", data.to_str().unwrap(), "drop root", "setsid"];
     let steps = [
         &["catch SIGTERM", "wait for", "pipe", "fork"],
         &confined[..],
     ]
     .concat();
-    let ended = scene.host("daemonizes").args(&steps).run();
+    let ended = dir.host("daemonizes").args(&steps).run();
     assert_eq!(ended.status, exited(0), "{ended:?}");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     let worker = Descendant::new(orphans.children()[0]);
     worker.signal(libc::SIGINT);
     assert_eq!(worker.wait(), exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// A deletion is also seen by a daemon that cannot look at the path any more.
@@ -205,12 +205,12 @@ fn confined_worker_of_a_service_gets_nothing() {
 #[ignore = "needs root"]
 fn daemon_without_access_ends_on_deletion() {
     for shape in SHAPES {
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let data = scene.path("data");
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let data = dir.path("data");
         let more = ["chroot", data.to_str().unwrap(), "drop root"];
-        let daemon = daemonize(&scene, &[shape, &more].concat());
-        end_daemon(&scene, daemon, 0, shape);
+        let daemon = daemonize(&dir, &[shape, &more].concat());
+        end_daemon(&dir, daemon, 0, shape);
     }
 }
 
@@ -242,9 +242,9 @@ const GIVING_UP: [(&str, bool); 21] = [
 #[track_caller]
 fn no_thread_keeps_more_rights(role: &str, may: impl Fn(bool) -> bool) {
     for (way, _) in GIVING_UP.iter().filter(|(_, follows)| may(*follows)) {
-        let scene = TestDir::new();
-        let host = scene.host("gives_up_rights").args([role, way]);
-        let mut host = host.arg(scene.path("data")).spawn();
+        let dir = TestDir::new();
+        let host = dir.host("gives_up_rights").args([role, way]);
+        let mut host = host.arg(dir.path("data")).spawn();
         wait_for(|| host.stdout().starts_with("ready\n"), "ready");
         host.write_stdin(b"\n");
         wait_for(|| host.stdout().ends_with(" seen\n"), way);

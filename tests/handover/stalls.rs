@@ -86,12 +86,12 @@ fn family(first: i32) -> Vec<i32> {
 }
 
 fn stall_for(stall: Duration, delay: Duration, steps: &[&str], way: usize) {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let all_steps = [&["be told"], steps].concat();
-    let mut host = scene.host("daemonizes").args(&all_steps).spawn();
+    let mut host = dir.host("daemonizes").args(&all_steps).spawn();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     let group = Stall::of(host.pid());
-    let orphans = Descendants::of(&scene);
+    let orphans = Descendants::of(&dir);
     host.close_stdin();
     thread::sleep(delay);
     group.tell(true);
@@ -100,22 +100,22 @@ fn stall_for(stall: Duration, delay: Duration, steps: &[&str], way: usize) {
     let ended = host.wait();
     assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
     let has_the_file = || {
-        let chain = output_pids(&scene, "process");
+        let chain = output_pids(&dir, "process");
         chain.len() == forks(steps)
             && is_at_work(chain[chain.len() - 1])
-            && scene.content() == format!("{}\n", chain[chain.len() - 1])
+            && dir.content() == format!("{}\n", chain[chain.len() - 1])
     };
     wait_for(
         has_the_file,
         &format!(
             "the file names the daemon: {steps:?}, after {delay:?}: {:?}",
-            scene.content()
+            dir.content()
         ),
     );
-    let pids = output_pids(&scene, "process");
+    let pids = output_pids(&dir, "process");
     let daemon = crate::common::Descendant::new(pids[pids.len() - 1]);
-    end_daemon(&scene, daemon, way, steps);
-    assert_eq!(scene.leftovers(), NOTHING);
+    end_daemon(&dir, daemon, way, steps);
+    assert_eq!(dir.leftovers(), NOTHING);
     drop(orphans);
     drop(group);
 }

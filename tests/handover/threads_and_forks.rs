@@ -16,8 +16,8 @@ fn two_thousand_forks_end_without_hanging() {
     for (mode, watch) in RUNS {
         // The comparison with the others only has to show that the host itself is right.
         let turns = if mode == Mode::Active { 2000 } else { 200 };
-        let scene = TestDir::new();
-        let host = scene.host("forks_a_lot").mode(mode);
+        let dir = TestDir::new();
+        let host = dir.host("forks_a_lot").mode(mode);
         let ended = host
             .env("PIDFILE_WATCH", watch)
             .arg(turns.to_string())
@@ -29,7 +29,7 @@ fn two_thousand_forks_end_without_hanging() {
             "{mode:?} {watch}"
         );
         assert_eq!(ended.status, exited(0), "{mode:?} {watch}");
-        assert_eq!(scene.leftovers(), NOTHING, "{mode:?} {watch}");
+        assert_eq!(dir.leftovers(), NOTHING, "{mode:?} {watch}");
     }
 }
 
@@ -38,10 +38,10 @@ fn two_thousand_forks_end_without_hanging() {
 #[ignore = "needs root"]
 fn unprivileged_child_cannot_affect_owner() {
     for mode in [Mode::Plain, Mode::Active] {
-        let scene = TestDir::new();
-        let ended = scene.host("has_a_hostile_child").mode(mode).run();
+        let dir = TestDir::new();
+        let ended = dir.host("has_a_hostile_child").mode(mode).run();
         assert_eq!(ended.status, exited(0), "{mode:?}: {ended:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{mode:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{mode:?}");
     }
 }
 
@@ -49,12 +49,12 @@ fn unprivileged_child_cannot_affect_owner() {
 fn thread_cancelled_at_any_time_harms_nothing() {
     for call in ["unlink", "rename", "flock"] {
         for (mode, watch) in RUNS {
-            let scene = TestDir::new();
-            let host = scene.host("is_cancelled_at_any_time").mode(mode);
+            let dir = TestDir::new();
+            let host = dir.host("is_cancelled_at_any_time").mode(mode);
             let host = host.env("PIDFILE_WATCH", watch).arg(call);
-            let ended = host.arg(scene.path("data/a.lock")).run();
+            let ended = host.arg(dir.path("data/a.lock")).run();
             assert_eq!(ended.status, exited(0), "{call} {mode:?} {watch}");
-            assert_eq!(scene.leftovers(), NOTHING, "{call} {mode:?} {watch}");
+            assert_eq!(dir.leftovers(), NOTHING, "{call} {mode:?} {watch}");
         }
     }
 }
@@ -64,11 +64,11 @@ fn thread_cancelled_at_any_time_harms_nothing() {
 fn set_user_call_changes_all_threads() {
     let mut outputs = Vec::new();
     for (mode, watch) in RUNS {
-        let scene = TestDir::new();
-        let host = scene.host("changes_user").mode(mode);
+        let dir = TestDir::new();
+        let host = dir.host("changes_user").mode(mode);
         let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
         if mode == Mode::Active {
-            assert_eq!(scene.content(), host.pid_line());
+            assert_eq!(dir.content(), host.pid_line());
         }
         host.close_stdin();
         let ended = host.wait();
@@ -81,23 +81,23 @@ fn set_user_call_changes_all_threads() {
 
 #[test]
 fn deletion_ends_unprivileged_program() {
-    let scene = TestDir::new();
-    let host = scene.host("changes_user").spawn_ready();
-    scene.remove_pidfile();
+    let dir = TestDir::new();
+    let host = dir.host("changes_user").spawn_ready();
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
 /// It keeps the right to change its groups when it gives up its user, as a thread of ours would not: libc ends a program whose
 /// threads get different answers.
-fn drops_root(scene: &TestDir, launcher: &[&str], groups: &str) {
-    chown(scene.path("run"), Some(65534), None).unwrap();
+fn drops_root(dir: &TestDir, launcher: &[&str], groups: &str) {
+    chown(dir.path("run"), Some(65534), None).unwrap();
     let ids = ["setpriv", "--reuid=65534", "--regid=65534", groups];
     let all = [launcher, &ids, &["id", "-u"]].concat();
-    let ended = scene.program(all[0]).args(&all[1..]).run();
+    let ended = dir.program(all[0]).args(&all[1..]).run();
     assert_eq!(ended.status, exited(0), "{all:?}: {ended:?}");
     let last = ended.stdout.lines().last();
     assert_eq!((last, &*ended.stderr), (Some("65534"), ""), "{all:?}");
-    assert_eq!(scene.leftovers(), NOTHING, "{all:?}");
+    assert_eq!(dir.leftovers(), NOTHING, "{all:?}");
 }
 
 const GROUPS: [&str; 3] = ["--clear-groups", "--init-groups", "--groups=65534,1"];
@@ -120,12 +120,12 @@ fn program_dropping_root_at_once_keeps_file() {
 #[ignore = "needs root"]
 fn daemon_dropping_root_before_fork_inherits() {
     for round in 0..30 {
-        let scene = TestDir::new();
-        let daemonizes = scene.host_path("daemonizes");
+        let dir = TestDir::new();
+        let daemonizes = dir.host_path("daemonizes");
         let become_one = ["wait for", "waitpid", "fork", "setsid", "exec"];
         let launcher = [&[daemonizes.to_str().unwrap()], &become_one[..]].concat();
         drops_root(
-            &scene,
+            &dir,
             &[&launcher[..], &["/usr/bin/env"]].concat(),
             GROUPS[round % 3],
         );

@@ -33,15 +33,15 @@ fn failed_removal_is_mended_by_the_next_start() {
         &["linkat=EOPNOTSUPP"],
         &["linkat=EOPNOTSUPP", "renameat2=EINVAL"],
     ] {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let answers: Vec<&str> = refused
             .iter()
             .map(String::as_str)
             .chain(more.iter().copied())
             .collect();
-        let mut host = start(&scene, &answers, "waits_for_eof", Mode::Active);
+        let mut host = start(&dir, &answers, "waits_for_eof", Mode::Active);
         let has_none = host.stderr().contains("without a PID file");
-        let left = scene.leftovers();
+        let left = dir.leftovers();
         assert_eq!(
             left.is_empty(),
             has_none,
@@ -49,12 +49,12 @@ fn failed_removal_is_mended_by_the_next_start() {
             host.stderr()
         );
         if !has_none {
-            assert_eq!(scene.content(), host.pid_line(), "{answers:?}");
+            assert_eq!(dir.content(), host.pid_line(), "{answers:?}");
         }
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0), "{answers:?}");
 
-        let mut next = scene.host("waits_for_eof").spawn_owner();
+        let mut next = dir.host("waits_for_eof").spawn_owner();
         next.close_stdin();
         let ended = next.wait();
         assert_eq!(
@@ -62,6 +62,6 @@ fn failed_removal_is_mended_by_the_next_start() {
             (exited(0), ""),
             "{answers:?}"
         );
-        assert_eq!(scene.leftovers(), NOTHING, "{answers:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{answers:?}");
     }
 }

@@ -67,8 +67,8 @@ fn names_of_libc(without: &[String]) -> Vec<String> {
 }
 
 /// Compiles what a header in c-tests/hostile makes of a list of names.
-fn compile(scene: &TestDir, name: &str, source: &str, options: &[&str]) -> PathBuf {
-    let [code, built] = [format!("bin/{name}.c"), format!("bin/{name}")].map(|to| scene.path(to));
+fn compile(dir: &TestDir, name: &str, source: &str, options: &[&str]) -> PathBuf {
+    let [code, built] = [format!("bin/{name}.c"), format!("bin/{name}")].map(|to| dir.path(to));
     fs::write(&code, source).unwrap();
     let headers = Path::new(env!("CARGO_MANIFEST_DIR")).join("c-tests/hostile");
     let output = Command::new("cc")
@@ -91,7 +91,7 @@ fn list(names: &[String]) -> String {
 }
 
 /// A program with a function of its own by every name of libc's; by those that we export too, or with daemon(3) from us.
-fn program(scene: &TestDir, has_exports: bool) -> PathBuf {
+fn program(dir: &TestDir, has_exports: bool) -> PathBuf {
     let exported = functions_in(&library());
     let names = names_of_libc(if has_exports { &[] } else { &exported });
     let daemon = if has_exports {
@@ -100,15 +100,15 @@ fn program(scene: &TestDir, has_exports: bool) -> PathBuf {
         "#define HAS_DAEMON\n"
     };
     let source = format!("{}{daemon}#include \"has_every_name.h\"\n", list(&names));
-    compile(scene, "has_every_name", &source, &["-rdynamic"])
+    compile(dir, "has_every_name", &source, &["-rdynamic"])
 }
 
 #[test]
 fn program_with_every_libc_name_starts_and_ends() {
     for has_exports in [false, true] {
-        let scene = TestDir::new();
-        let program = program(&scene, has_exports);
-        let start = || scene.program(&program);
+        let dir = TestDir::new();
+        let program = program(&dir, has_exports);
+        let start = || dir.program(&program);
 
         let mut plain = start().plain().spawn_ready();
         plain.close_stdin();
@@ -118,26 +118,26 @@ fn program_with_every_libc_name_starts_and_ends() {
         host.close_stdin();
         let ended = host.wait();
         assert_eq!(ended.status, exited(0), "{}", ended.stdout);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
 
         let host = start().spawn_owner();
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{}", ended.stdout);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
 
         let host = start().env("PIDFILE_WATCH", "off").spawn_owner();
         host.signal(libc::SIGTERM);
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{}", ended.stdout);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
 /// Waits until a daemon has the file, which its launcher had.
-fn daemon_of(scene: &TestDir, launcher: &Process) -> Descendant {
+fn daemon_of(dir: &TestDir, launcher: &Process) -> Descendant {
     let daemon = || {
-        let pid = scene.content().trim().parse().unwrap_or(0);
+        let pid = dir.content().trim().parse().unwrap_or(0);
         (pid != 0 && pid != launcher.pid()).then_some(pid)
     };
     wait_for(|| daemon().is_some(), "a daemon has the file");
@@ -146,20 +146,20 @@ fn daemon_of(scene: &TestDir, launcher: &Process) -> Descendant {
 
 #[test]
 fn program_with_every_name_of_libc_becomes_a_daemon() {
-    let scene = TestDir::new();
-    let program = program(&scene, false);
-    let mut launcher = scene.program(&program).args(["daemon"]).spawn();
+    let dir = TestDir::new();
+    let program = program(&dir, false);
+    let mut launcher = dir.program(&program).args(["daemon"]).spawn();
     launcher.wait_until(
         |host| host.stdout().contains("ready"),
         "a daemon that is ready",
     );
-    let daemon = daemon_of(&scene, &launcher);
+    let daemon = daemon_of(&dir, &launcher);
     launcher.close_stdin();
     let ended = launcher.wait();
     assert_eq!(ended.status, exited(0), "{}", ended.stdout);
     wait_for(|| daemon.has_ended(), "the daemon has ended");
     assert_eq!(ended.stdout, "ready\n");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// Other preloads interpose functions of libc, and keep tables by descriptor number: our threads have numbers of their own.
@@ -167,7 +167,7 @@ fn program_with_every_name_of_libc_becomes_a_daemon() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn another_preload_sees_no_call_of_ours() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let names = names_of_libc(&functions_in(&library()));
     let stubs: String = names
         .iter()
@@ -175,11 +175,11 @@ fn another_preload_sees_no_call_of_ours() {
         .map(|(number, name)| format!("STUB({name}, {number})\n"))
         .collect();
     let source = format!("{}#include \"records_calls.h\"\n{stubs}", list(&names));
-    let recorder = compile(&scene, "records_calls.so", &source, &["-shared", "-fPIC"]);
+    let recorder = compile(&dir, "records_calls.so", &source, &["-shared", "-fPIC"]);
     let [recorder, ours] = [recorder, library()].map(|path| path.display().to_string());
     for order in [format!("{recorder}:{ours}"), format!("{ours}:{recorder}")] {
         let start = |host: &str, of: &str| {
-            let host = scene.host(host).env("LD_PRELOAD", &order);
+            let host = dir.host(host).env("LD_PRELOAD", &order);
             host.env("RECORD", of)
         };
         // It sees what the program calls.
@@ -194,11 +194,11 @@ fn another_preload_sees_no_call_of_ours() {
         assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
 
         let host = start("waits_for_eof", &ours).spawn_owner();
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM));
         assert!(!ended.stderr.contains("called: "), "{}", ended.stderr);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -206,23 +206,23 @@ fn another_preload_sees_no_call_of_ours() {
 #[test]
 fn another_clock_changes_nothing() {
     for clock in ["frozen", "back"] {
-        let scene = TestDir::new();
-        let other = scene.host_path("lies_about_time");
+        let dir = TestDir::new();
+        let other = dir.host_path("lies_about_time");
         let [other, ours] = [other, library()].map(|path| path.display().to_string());
         for order in [format!("{other}:{ours}"), format!("{ours}:{other}")] {
             let start = |name: &str| {
-                let host = scene.host(name).env("LD_PRELOAD", &order);
+                let host = dir.host(name).env("LD_PRELOAD", &order);
                 host.env("CLOCK", clock)
             };
             let mut host = start("waits_for_eof").spawn_owner();
             host.close_stdin();
             assert_eq!(host.wait().status, exited(0), "{clock}");
-            assert_eq!(scene.leftovers(), NOTHING, "{clock}");
+            assert_eq!(dir.leftovers(), NOTHING, "{clock}");
 
             let host = start("waits_for_eof").spawn_owner();
-            scene.remove_pidfile();
+            dir.remove_pidfile();
             assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{clock}");
-            assert_eq!(scene.leftovers(), NOTHING, "{clock}");
+            assert_eq!(dir.leftovers(), NOTHING, "{clock}");
         }
     }
 }
@@ -230,17 +230,17 @@ fn another_clock_changes_nothing() {
 /// A root of its own (fakechroot) holds, whether there is a setting or not.
 #[test]
 fn removal_goes_on_to_the_next_preload() {
-    let scene = TestDir::new();
-    let other = scene.host_path("removes_elsewhere");
+    let dir = TestDir::new();
+    let other = dir.host_path("removes_elsewhere");
     let [other, ours] = [other, library()].map(|path| path.display().to_string());
-    let (outside, inside) = (scene.path("data/real"), scene.path("out/real"));
+    let (outside, inside) = (dir.path("data/real"), dir.path("out/real"));
     for order in [format!("{other}:{ours}"), format!("{ours}:{other}")] {
         for how in ["unlink", "unlinkat", "remove", "rename"] {
             for is_inert in [true, false] {
                 fs::write(&outside, "outside").unwrap();
                 fs::write(&inside, "inside").unwrap();
-                let host = scene.host("takes_away").env("LD_PRELOAD", &order);
-                let host = host.env("JAIL", scene.path("out")).arg(how).arg(&outside);
+                let host = dir.host("takes_away").env("LD_PRELOAD", &order);
+                let host = host.env("JAIL", dir.path("out")).arg(how).arg(&outside);
                 let host = if is_inert {
                     host.without("PIDFILE")
                 } else {

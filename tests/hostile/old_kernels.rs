@@ -76,14 +76,14 @@ fn each_way_to_a_new_file_refused_next_one_serves() {
 /// libc goes back to clone(2) for ENOSYS alone, where it asks for clone3(2) at all.
 #[test]
 fn clone3_with_eperm_host_runs_unwatched() {
-    let scene = TestDir::new();
-    let mut host = start(&scene, &["clone3=EPERM"], "waits_for_eof", Mode::Active);
-    assert_eq!(scene.content(), host.pid_line());
+    let dir = TestDir::new();
+    let mut host = start(&dir, &["clone3=EPERM"], "waits_for_eof", Mode::Active);
+    assert_eq!(dir.content(), host.pid_line());
     let is_watched = !extra_tasks_of(host.pid()).is_empty();
     host.close_stdin();
     let ended = host.wait();
     assert_eq!(ended.status, exited(0), "{}", ended.stderr);
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     let lines = ended.stderr.lines().count();
     assert_eq!(lines, usize::from(!is_watched), "{}", ended.stderr);
 }
@@ -96,17 +96,17 @@ fn all_new_calls_refused_daemon_inherits() {
             &["fork", "setsid", "fork"],
             &["daemon(0, 0)"],
         ] {
-            let scene = TestDir::new();
-            let _descendants = Descendants::of(&scene);
-            let host = in_sandbox(&scene, &all(calls, errno), "daemonizes", Mode::Active);
-            let daemon = daemonize_by(&scene, host.args(steps), steps, || ());
-            scene.remove_pidfile();
+            let dir = TestDir::new();
+            let _descendants = Descendants::of(&dir);
+            let host = in_sandbox(&dir, &all(calls, errno), "daemonizes", Mode::Active);
+            let daemon = daemonize_by(&dir, host.args(steps), steps, || ());
+            dir.remove_pidfile();
             assert_eq!(
                 daemon.wait(),
                 killed_by(libc::SIGTERM),
                 "{errno}, {steps:?}"
             );
-            assert_eq!(scene.leftovers(), NOTHING);
+            assert_eq!(dir.leftovers(), NOTHING);
         }
     }
 }
@@ -115,33 +115,33 @@ fn all_new_calls_refused_daemon_inherits() {
 #[test]
 fn no_table_of_our_own_file_goes_with_launcher() {
     for errno in ["ENOSYS", "EPERM"] {
-        let scene = TestDir::new();
-        let _descendants = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let _descendants = Descendants::of(&dir);
         let answers = all(&["close_range", "unshare"], errno);
-        let host = in_sandbox(&scene, &answers, "daemonizes", Mode::Active);
+        let host = in_sandbox(&dir, &answers, "daemonizes", Mode::Active);
         let ended = host.args(["fork", "setsid"]).run();
         assert_eq!(ended.status, exited(0), "{errno}: {}", ended.stderr);
-        assert_eq!(scene.leftovers(), NOTHING, "{errno}");
-        let daemon = || output_pids(&scene, "process");
+        assert_eq!(dir.leftovers(), NOTHING, "{errno}");
+        let daemon = || output_pids(&dir, "process");
         wait_for(|| daemon().len() == 1, "there is a daemon");
         let daemon = Descendant::new(daemon()[0]);
         wait_for(|| is_at_work(daemon.pid), "it works");
         daemon.signal(libc::SIGTERM);
         assert_eq!(daemon.wait(), killed_by(libc::SIGTERM));
-        assert_eq!(scene.leftovers(), NOTHING, "{errno}");
+        assert_eq!(dir.leftovers(), NOTHING, "{errno}");
     }
 }
 
 #[test]
 fn all_new_calls_refused_exec_keeps_file() {
     for (errno, calls) in refusals() {
-        let scene = TestDir::new();
-        let host = in_sandbox(&scene, &all(calls, errno), "execs_itself", Mode::Active);
+        let dir = TestDir::new();
+        let host = in_sandbox(&dir, &all(calls, errno), "execs_itself", Mode::Active);
         let host = host.arg("3").spawn_ready();
-        assert_eq!(scene.content(), host.pid_line(), "{errno}");
-        scene.remove_pidfile();
+        assert_eq!(dir.content(), host.pid_line(), "{errno}");
+        dir.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{errno}");
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -150,23 +150,20 @@ fn all_new_calls_refused_exec_keeps_file() {
 fn guard_needs_pidfd_alone() {
     for (errno, calls) in refusals() {
         for is_guarded in [true, false] {
-            let scene = TestDir::new();
+            let dir = TestDir::new();
             let kept = calls
                 .iter()
                 .filter(|call| !is_guarded || **call != "pidfd_open");
             let kept: Vec<&str> = kept.copied().collect();
-            let host = in_sandbox(&scene, &all(&kept, errno), "waits_for_eof", Mode::Active);
+            let host = in_sandbox(&dir, &all(&kept, errno), "waits_for_eof", Mode::Active);
             let host = host.env("PIDFILE_GUARD", "1").spawn_ready();
-            assert_eq!(scene.content(), host.pid_line());
+            assert_eq!(dir.content(), host.pid_line());
             host.signal(libc::SIGKILL);
             host.wait();
             if is_guarded {
-                wait_for(
-                    || scene.leftovers() == NOTHING,
-                    "the guard removes the file",
-                );
+                wait_for(|| dir.leftovers() == NOTHING, "the guard removes the file");
             } else {
-                assert_eq!(scene.leftovers(), ["a.pid"], "{errno}");
+                assert_eq!(dir.leftovers(), ["a.pid"], "{errno}");
             }
         }
     }

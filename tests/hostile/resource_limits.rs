@@ -12,9 +12,9 @@ use std::process::{self, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A host that gives this up, at work.
-fn start(scene: &TestDir, mode: Mode, watch: &str, gives_up: &[&str]) -> Process {
-    fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
-    let host = scene.host("starts_poor").mode(mode).args(gives_up);
+fn start(dir: &TestDir, mode: Mode, watch: &str, gives_up: &[&str]) -> Process {
+    fs::set_permissions(dir.path("run"), fs::Permissions::from_mode(0o777)).unwrap();
+    let host = dir.host("starts_poor").mode(mode).args(gives_up);
     let host = host.env("PIDFILE_WATCH", watch).spawn();
     host.wait_until(|host| is_at_work(host.pid()), "at work");
     host
@@ -37,18 +37,18 @@ fn end(mut host: Process, gives_up: &[&str]) -> ExitStatus {
 /// why not.
 #[track_caller]
 fn copes_without(gives_up: &[&str]) {
-    let scene = TestDir::new();
-    let usual_end = end(start(&scene, Mode::Plain, "auto", gives_up), gives_up);
+    let dir = TestDir::new();
+    let usual_end = end(start(&dir, Mode::Plain, "auto", gives_up), gives_up);
     for (watch, is_deleted) in [("auto", false), ("auto", true), ("off", false)] {
         let what = format!("{gives_up:?}, watch {watch}");
-        let scene = TestDir::new();
-        let host = start(&scene, Mode::Active, watch, gives_up);
+        let dir = TestDir::new();
+        let host = start(&dir, Mode::Active, watch, gives_up);
         if is_deleted {
             wait_until_idle(&host);
         }
         let said = host.stderr();
-        let is_owner = scene.content() == host.pid_line();
-        let prefix = format!("libpidfile: {}: ", scene.pidfile().display());
+        let is_owner = dir.content() == host.pid_line();
+        let prefix = format!("libpidfile: {}: ", dir.pidfile().display());
         assert!(
             said.lines().all(|line| line.starts_with(&prefix)),
             "{what}: {said}"
@@ -62,17 +62,17 @@ fn copes_without(gives_up: &[&str]) {
         );
         // "is not watched": it stays as it is.
         if is_deleted && is_owner && said.is_empty() {
-            scene.remove_pidfile();
+            dir.remove_pidfile();
             assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{what}");
         } else {
             assert_eq!(end(host, gives_up), usual_end, "{what}: {said}");
         }
         // Without a thread of ours and without a descriptor to read the file with, nobody knows whose it is.
         if watch == "off" && gives_up.iter().any(|what| what.starts_with("nofile=")) {
-            let next = scene.host("returns_status").run();
+            let next = dir.host("returns_status").run();
             assert_eq!((next.status, &*next.stderr), (exited(0), ""), "{what}");
         }
-        assert_eq!(scene.leftovers(), NOTHING, "{what}");
+        assert_eq!(dir.leftovers(), NOTHING, "{what}");
     }
 }
 
@@ -122,10 +122,10 @@ fn process_limit_host_runs() {
 #[test]
 #[ignore = "needs root"]
 fn more_groups_than_expected_host_runs() {
-    let scene = TestDir::new();
-    let host = start(&scene, Mode::Active, "auto", &["groups=30000"]);
+    let dir = TestDir::new();
+    let host = start(&dir, Mode::Active, "auto", &["groups=30000"]);
     wait_until_idle(&host);
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     let ended = host.wait();
     assert_eq!(ended.status, killed_by(libc::SIGTERM));
     assert!(ended.stderr.contains("was deleted"), "{ended:?}");
@@ -155,23 +155,23 @@ fn locked_memory_limit_host_runs() {
 fn file_size_limit_writes_nothing_host_runs() {
     for most in [0, 1, 3] {
         for watch in ["auto", "off"] {
-            let scene = TestDir::new();
+            let dir = TestDir::new();
             let (mut reader, writer) = pipe().unwrap();
-            let mut host = scene
+            let mut host = dir
                 .host("starts_poor")
                 .arg(format!("fsize={most}"))
                 .env("PIDFILE_WATCH", watch)
                 .stderr(writer)
                 .spawn();
             host.wait_until(|host| is_at_work(host.pid()), "at work");
-            assert_eq!(scene.leftovers(), NOTHING);
+            assert_eq!(dir.leftovers(), NOTHING);
             host.close_stdin();
             assert_eq!(host.wait().status, exited(13));
             let mut said = String::new();
             reader.read_to_string(&mut said).unwrap();
             assert!(said.contains("cannot write it: "), "{said}");
             assert_eq!(said.lines().count(), 1, "{said}");
-            assert_eq!(scene.leftovers(), NOTHING);
+            assert_eq!(dir.leftovers(), NOTHING);
         }
     }
 }
@@ -185,22 +185,22 @@ fn lives_and_is_deleted_after(script: &str) {
         ("poll", true),
         ("off", false),
     ] {
-        let scene = TestDir::new();
-        let host = scene.host_after(script, "waits_for_eof");
+        let dir = TestDir::new();
+        let host = dir.host_after(script, "waits_for_eof");
         let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
         assert_eq!(
-            (scene.content(), host.stderr()),
+            (dir.content(), host.stderr()),
             (host.pid_line(), String::new())
         );
         let expected = if is_deleted {
-            scene.remove_pidfile();
+            dir.remove_pidfile();
             killed_by(libc::SIGTERM)
         } else {
             host.close_stdin();
             exited(0)
         };
         assert_eq!(host.wait().status, expected);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -223,11 +223,11 @@ fn unusable_proc_host_runs() {
 #[test]
 fn private_heap_stays_mostly_unused() {
     const RESERVE: u64 = 512;
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let garbage = "x".repeat(100_000);
-    let run = scene.path("run");
+    let run = dir.path("run");
     let long = run.join("./".repeat((4000 - run.as_os_str().len()) / 2) + "a.pid");
-    let mut host = scene.host("waits_for_eof").env("PIDFILE", long);
+    let mut host = dir.host("waits_for_eof").env("PIDFILE", long);
     for name in ["FOLLOW", "SIGNAL", "KILL_AFTER", "WATCH", "STRICT", "LOG"] {
         host = host.env(&format!("PIDFILE_{name}"), &garbage);
     }
@@ -235,7 +235,7 @@ fn private_heap_stays_mostly_unused() {
     host.wait_until(|host| is_watching(host.pid()), "watching");
     for round in 0..20_000_u32 {
         let mode = fs::Permissions::from_mode(if round % 2 == 0 { 0o600 } else { 0o644 });
-        fs::set_permissions(scene.pidfile(), mode).unwrap();
+        fs::set_permissions(dir.pidfile(), mode).unwrap();
     }
     wait_until_idle(&host);
     let used = data_of_library(&host);
@@ -243,7 +243,7 @@ fn private_heap_stays_mostly_unused() {
     assert!((1..=RESERVE / 4).contains(&used), "{used} KiB used");
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    wait_for(|| scene.leftovers() == NOTHING, "removed");
+    wait_for(|| dir.leftovers() == NOTHING, "removed");
 }
 
 /// What the process has touched of the data of the library, in KiB: the writable part of its file, and what follows that

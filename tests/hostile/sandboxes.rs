@@ -7,25 +7,25 @@ use crate::common::{
 use std::ffi::OsStr;
 
 /// A host in a sandbox that answers so. Arguments that are added are the host's.
-pub fn in_sandbox<'scene>(
-    scene: &'scene TestDir,
+pub fn in_sandbox<'dir>(
+    dir: &'dir TestDir,
     answers: &[impl AsRef<OsStr>],
     host: &str,
     mode: Mode,
-) -> HostCommand<'scene> {
-    let mut launcher = scene.host("under_seccomp").plain().args(answers);
+) -> HostCommand<'dir> {
+    let mut launcher = dir.host("under_seccomp").plain().args(answers);
     launcher = launcher.args(["--", "/usr/bin/env"]);
     if mode == Mode::Active {
         launcher = launcher
             .arg(format!("LD_PRELOAD={}", library().display()))
-            .arg(format!("PIDFILE={}", scene.pidfile().display()));
+            .arg(format!("PIDFILE={}", dir.pidfile().display()));
     }
-    launcher.arg(scene.host_path(host))
+    launcher.arg(dir.host_path(host))
 }
 
 /// Starts a host in a sandbox that answers so, and waits until it is ready.
-pub fn start(scene: &TestDir, answers: &[&str], host: &str, mode: Mode) -> Process {
-    in_sandbox(scene, answers, host, mode).spawn_ready()
+pub fn start(dir: &TestDir, answers: &[&str], host: &str, mode: Mode) -> Process {
+    in_sandbox(dir, answers, host, mode).spawn_ready()
 }
 
 /// How much a sandbox may cost.
@@ -39,17 +39,17 @@ pub enum Degraded {
 #[track_caller]
 pub fn works(answers: &[&str], degraded: Degraded) {
     for by_deletion in [false, true] {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let numbers: Vec<i32> = {
-            let plain = start(&scene, answers, "waits_for_eof", Mode::Plain);
+            let plain = start(&dir, answers, "waits_for_eof", Mode::Plain);
             fds_of(plain.pid()).into_keys().collect()
         };
-        let mut host = start(&scene, answers, "waits_for_eof", Mode::Active);
-        assert_eq!(scene.content(), host.pid_line(), "{answers:?}");
+        let mut host = start(&dir, answers, "waits_for_eof", Mode::Active);
+        assert_eq!(dir.content(), host.pid_line(), "{answers:?}");
         let fds = fds_of(host.pid());
         assert_eq!(fds.keys().copied().collect::<Vec<_>>(), numbers, "{fds:?}");
         if by_deletion {
-            scene.remove_pidfile();
+            dir.remove_pidfile();
         } else {
             host.close_stdin();
         }
@@ -61,7 +61,7 @@ pub fn works(answers: &[&str], degraded: Degraded) {
         };
         assert_eq!(ended.status, expected, "{answers:?}: {}", ended.stderr);
         assert_eq!(ended.stdout, "ready\n");
-        assert_eq!(scene.leftovers(), NOTHING, "{answers:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{answers:?}");
         let lines: Vec<_> = ended
             .stderr
             .lines()
@@ -90,10 +90,10 @@ fn sandbox_without_unshare_host_runs() {
 /// Not even the way to the system log, where it has no stderr any more.
 #[test]
 fn sandbox_no_descriptor_enters_hosts_table() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let answers = ["close_range=EPERM", "unshare=EPERM", "socket=kill"];
-    let host = start(&scene, &answers, "changes_stderr", Mode::Active);
-    scene.remove_pidfile();
+    let host = start(&dir, &answers, "changes_stderr", Mode::Active);
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
@@ -122,17 +122,17 @@ fn sandbox_without_tgkill_signal_still_ends() {
         "tgkill=EPERM",
         "tgkill=ENOSYS",
     ] {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let answers = [answer];
         for mode in [Mode::Plain, Mode::Active] {
-            let host = start(&scene, &answers, "waits_for_signal", mode);
+            let host = start(&dir, &answers, "waits_for_signal", mode);
             host.signal(libc::SIGTERM);
             assert_eq!(
                 host.wait().status,
                 killed_by(libc::SIGTERM),
                 "{answer}, {mode:?}"
             );
-            assert_eq!(scene.leftovers(), NOTHING);
+            assert_eq!(dir.leftovers(), NOTHING);
         }
     }
 }
@@ -140,13 +140,13 @@ fn sandbox_without_tgkill_signal_still_ends() {
 /// The kernel kills a process whose thread makes a trapped call with SIGSYS blocked.
 #[test]
 fn sandbox_with_broker_host_ends_as_ever() {
-    let scene = TestDir::new();
-    let mut host = scene.host("answers_trapped_calls").spawn_ready();
+    let dir = TestDir::new();
+    let mut host = dir.host("answers_trapped_calls").spawn_ready();
     host.close_stdin();
     let ended = host.wait();
     assert_eq!(ended.status, exited(7), "{}", ended.stderr);
     // Its broker allows nobody to remove a file.
-    assert_eq!(scene.content(), "");
+    assert_eq!(dir.content(), "");
 }
 
 /// A worker may know fewer calls than the library needs for anything. Of seccomp(2) by a raw system call the library does
@@ -162,13 +162,13 @@ fn child_in_its_own_sandbox_makes_no_more_calls() {
             if how == "seccomp" && what == "setsid" {
                 continue;
             }
-            let scene = TestDir::new();
+            let dir = TestDir::new();
             for mode in [Mode::Plain, Mode::Active] {
-                let host = scene.host("sandboxes_child").mode(mode);
+                let host = dir.host("sandboxes_child").mode(mode);
                 let ended = host.args([how, what]).run();
                 let said = (ended.status, &*ended.stdout);
                 assert_eq!(said, (exited(0), expected), "{how}, {what}, {mode:?}");
-                assert_eq!(scene.leftovers(), NOTHING, "{how}, {what}");
+                assert_eq!(dir.leftovers(), NOTHING, "{how}, {what}");
             }
         }
     }
@@ -177,9 +177,9 @@ fn child_in_its_own_sandbox_makes_no_more_calls() {
 /// A daemon that only asks whether the kernel has filters confines nothing.
 #[test]
 fn child_that_asks_for_filters_inherits() {
-    let scene = TestDir::new();
-    let _orphans = Descendants::of(&scene);
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
     let steps = ["wait for", "pipe", "fork", "ask for filters", "setsid"];
-    let daemon = daemonize(&scene, &steps);
-    end_daemon(&scene, daemon, 0, &steps);
+    let daemon = daemonize(&dir, &steps);
+    end_daemon(&dir, daemon, 0, &steps);
 }

@@ -17,28 +17,28 @@ const SOMEBODY: u32 = 65533;
 
 /// Runs a host that owns no file. It ends as usual, and says why in one line with these words.
 #[track_caller]
-fn runs_without(scene: &TestDir, pidfile: impl AsRef<Path>, why: &str) {
+fn runs_without(dir: &TestDir, pidfile: impl AsRef<Path>, why: &str) {
     for host in [TestDir::host, TestDir::host_as_nobody] {
-        runs_so_without(scene, host, pidfile.as_ref(), why);
+        runs_so_without(dir, host, pidfile.as_ref(), why);
     }
 }
 
 #[track_caller]
 fn runs_so_without(
-    scene: &TestDir,
-    host: for<'scene> fn(&'scene TestDir, &str) -> HostCommand<'scene>,
+    dir: &TestDir,
+    host: for<'dir> fn(&'dir TestDir, &str) -> HostCommand<'dir>,
     pidfile: &Path,
     why: &str,
 ) {
     for watch in ["auto", "off"] {
-        let before = [tree(&scene.path("run")), tree(&scene.path("data"))];
-        let ended = host(scene, "exits_with_status")
+        let before = [tree(&dir.path("run")), tree(&dir.path("data"))];
+        let ended = host(dir, "exits_with_status")
             .env("PIDFILE", pidfile)
             .env("PIDFILE_WATCH", watch)
             .arg("3")
             .run();
         ends_as_usual(&ended, pidfile, why);
-        let after = [tree(&scene.path("run")), tree(&scene.path("data"))];
+        let after = [tree(&dir.path("run")), tree(&dir.path("data"))];
         assert_eq!(after, before, "{why}");
     }
 }
@@ -68,149 +68,140 @@ fn make_node(path: &Path, kind: libc::mode_t, device: libc::dev_t) {
 }
 
 /// What a dead program has left.
-fn leave_a_stale_file(scene: &TestDir, user: u32, mode: u32) {
-    let path = scene.pidfile();
+fn leave_a_stale_file(dir: &TestDir, user: u32, mode: u32) {
+    let path = dir.pidfile();
     fs::write(&path, format!("{}\n", i32::MAX)).unwrap();
     chown(&path, Some(user), Some(user)).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn set_mode(scene: &TestDir, mode: u32) {
-    fs::set_permissions(scene.path("run"), fs::Permissions::from_mode(mode)).unwrap();
+fn set_mode(dir: &TestDir, mode: u32) {
+    fs::set_permissions(dir.path("run"), fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// By whoever it is run.
-fn everybody_may_write_there(scene: &TestDir) {
-    set_mode(scene, 0o777);
+fn everybody_may_write_there(dir: &TestDir) {
+    set_mode(dir, 0o777);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn missing_directory_is_reported_and_host_runs() {
-    let scene = TestDir::new();
-    everybody_may_write_there(&scene);
-    let missing = scene.path("run/missing");
+    let dir = TestDir::new();
+    everybody_may_write_there(&dir);
+    let missing = dir.path("run/missing");
     let why = format!(
         "cannot create it: the directory {} does not exist",
         missing.display()
     );
-    runs_without(&scene, missing.join("a.pid"), &why.to_lowercase());
-    runs_without(&scene, missing.join(""), &why.to_lowercase());
-    assert_eq!(scene.leftovers(), NOTHING);
+    runs_without(&dir, missing.join("a.pid"), &why.to_lowercase());
+    runs_without(&dir, missing.join(""), &why.to_lowercase());
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn directory_that_is_a_file_is_reported() {
-    let scene = TestDir::new();
-    everybody_may_write_there(&scene);
-    let file = scene.path("run/file");
+    let dir = TestDir::new();
+    everybody_may_write_there(&dir);
+    let file = dir.path("run/file");
     fs::write(&file, "").unwrap();
-    runs_without(&scene, file.join("a.pid"), "not a directory");
-    runs_without(&scene, file.join(""), "not a directory");
-    assert_eq!(scene.leftovers(), ["file"]);
+    runs_without(&dir, file.join("a.pid"), "not a directory");
+    runs_without(&dir, file.join(""), "not a directory");
+    assert_eq!(dir.leftovers(), ["file"]);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn path_to_directory_is_refused() {
-    let scene = TestDir::new();
-    everybody_may_write_there(&scene);
-    fs::create_dir(scene.pidfile()).unwrap();
+    let dir = TestDir::new();
+    everybody_may_write_there(&dir);
+    fs::create_dir(dir.pidfile()).unwrap();
     for path in ["run/a.pid", "run/a.pid/", "run/", "run/.", "run/.."] {
-        runs_without(&scene, scene.path(path), "is a directory");
+        runs_without(&dir, dir.path(path), "is a directory");
     }
-    runs_without(&scene, "/", "is a directory");
+    runs_without(&dir, "/", "is a directory");
 }
 
 #[test]
 #[ignore = "needs root"]
 fn path_to_symlink_is_refused() {
-    let scene = TestDir::new();
-    everybody_may_write_there(&scene);
-    fs::write(scene.path("data/precious"), "precious").unwrap();
-    fs::write(scene.path("run/stale.pid"), "1234567\n").unwrap();
+    let dir = TestDir::new();
+    everybody_may_write_there(&dir);
+    fs::write(dir.path("data/precious"), "precious").unwrap();
+    fs::write(dir.path("run/stale.pid"), "1234567\n").unwrap();
     let leads_to = [
-        scene.path("data/precious"),
-        scene.path("run/stale.pid"),
-        scene.path("data"),
-        scene.path("data/missing"),
-        scene.pidfile(),
+        dir.path("data/precious"),
+        dir.path("run/stale.pid"),
+        dir.path("data"),
+        dir.path("data/missing"),
+        dir.pidfile(),
     ];
     for leads_to in leads_to {
-        symlink(&leads_to, scene.pidfile()).unwrap();
-        runs_without(&scene, scene.pidfile(), "is a symbolic link");
-        fs::remove_file(scene.pidfile()).unwrap();
+        symlink(&leads_to, dir.pidfile()).unwrap();
+        runs_without(&dir, dir.pidfile(), "is a symbolic link");
+        fs::remove_file(dir.pidfile()).unwrap();
     }
-    assert!(!scene.path("data/missing").exists());
+    assert!(!dir.path("data/missing").exists());
 }
 
 /// Opening a FIFO waits for the other side, and opening a device or a socket may do anything: this must not.
 #[test]
 #[ignore = "needs root"]
 fn fifo_device_or_socket_is_refused_unopened() {
-    let scene = TestDir::new();
-    everybody_may_write_there(&scene);
-    make_node(&scene.path("run/fifo"), libc::S_IFIFO, 0);
-    make_node(&scene.path("run/null"), libc::S_IFCHR, libc::makedev(1, 3));
-    make_node(
-        &scene.path("run/disk"),
-        libc::S_IFBLK,
-        libc::makedev(7, 255),
-    );
-    let _socket = UnixListener::bind(scene.path("run/socket")).unwrap();
+    let dir = TestDir::new();
+    everybody_may_write_there(&dir);
+    make_node(&dir.path("run/fifo"), libc::S_IFIFO, 0);
+    make_node(&dir.path("run/null"), libc::S_IFCHR, libc::makedev(1, 3));
+    make_node(&dir.path("run/disk"), libc::S_IFBLK, libc::makedev(7, 255));
+    let _socket = UnixListener::bind(dir.path("run/socket")).unwrap();
     for (name, why) in [
         ("fifo", "is a fifo"),
         ("null", "is a device"),
         ("disk", "is a device"),
         ("socket", "is a socket"),
     ] {
-        runs_without(&scene, scene.path("run").join(name), why);
+        runs_without(&dir, dir.path("run").join(name), why);
     }
 }
 
 #[test]
 fn file_with_two_links_is_refused() {
-    let scene = TestDir::new();
-    everybody_may_write_there(&scene);
-    let precious = scene.path("data/precious");
+    let dir = TestDir::new();
+    everybody_may_write_there(&dir);
+    let precious = dir.path("data/precious");
     for content in ["precious", "1234567\n"] {
         fs::write(&precious, content).unwrap();
-        fs::hard_link(&precious, scene.pidfile()).unwrap();
-        runs_so_without(
-            &scene,
-            TestDir::host,
-            &scene.pidfile(),
-            "more than one link",
-        );
-        fs::remove_file(scene.pidfile()).unwrap();
+        fs::hard_link(&precious, dir.pidfile()).unwrap();
+        runs_so_without(&dir, TestDir::host, &dir.pidfile(), "more than one link");
+        fs::remove_file(dir.pidfile()).unwrap();
     }
 }
 
 #[test]
 fn path_too_long_is_refused() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let long_name = "x".repeat(256);
     let deep = "./".repeat(3000) + "a.pid";
     for path in [long_name, deep] {
-        let before = tree(&scene.path("run"));
-        let host = scene.host("exits_with_status").arg("3");
-        let ended = host.env("PIDFILE", scene.path("run").join(path)).run();
+        let before = tree(&dir.path("run"));
+        let host = dir.host("exits_with_status").arg("3");
+        let ended = host.env("PIDFILE", dir.path("run").join(path)).run();
         assert_eq!(ended.status, exited(3));
         assert_eq!(ended.stdout, "leaving\natexit\n");
         // It need not name all of such a path.
-        let line = format!("libpidfile: {}/", scene.path("run").display());
+        let line = format!("libpidfile: {}/", dir.path("run").display());
         assert!(ended.stderr.starts_with(&line), "{:?}", ended.stderr);
         assert!(ended.stderr.contains("too long"), "{:?}", ended.stderr);
         assert_eq!(ended.stderr.matches('\n').count(), 1, "{:?}", ended.stderr);
-        assert_eq!(tree(&scene.path("run")), before);
+        assert_eq!(tree(&dir.path("run")), before);
     }
 }
 
 #[test]
 fn log_off_bad_path_says_nothing() {
-    let scene = TestDir::new();
-    let host = scene.host("exits_with_status").arg("3");
+    let dir = TestDir::new();
+    let host = dir.host("exits_with_status").arg("3");
     let host = host.env("PIDFILE", "/".repeat(5000));
     let ended = host.env("PIDFILE_LOG", "off").run();
     assert_eq!(ended.status, exited(3));
@@ -219,10 +210,10 @@ fn log_off_bad_path_says_nothing() {
 
 #[test]
 fn message_is_one_line_for_any_path() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for name in [&b"two\nlines"[..], b"\x1b[2J", b"\xff\xfe", b"\r", b"\x7f"] {
-        let path = scene.path("run/missing").join(OsStr::from_bytes(name));
-        let ended = scene.host("returns_status").env("PIDFILE", path).run();
+        let path = dir.path("run/missing").join(OsStr::from_bytes(name));
+        let ended = dir.host("returns_status").env("PIDFILE", path).run();
         assert_eq!(ended.status, exited(0));
         assert_eq!(ended.stderr.matches('\n').count(), 1, "{:?}", ended.stderr);
         let is_odd = |c: char| c.is_control() && c != '\n';
@@ -239,15 +230,15 @@ fn message_is_one_line_for_any_path() {
 #[test]
 #[ignore = "needs root"]
 fn file_of_a_kernel_file_system_is_refused() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for path in [
         "/proc/self/comm",
         "/proc/self/oom_score_adj",
         "/sys/kernel/uevent_seqnum",
     ] {
-        runs_without(&scene, path, "is the kernel's");
+        runs_without(&dir, path, "is the kernel's");
     }
-    let mut host = scene
+    let mut host = dir
         .host("waits_for_eof")
         .env("PIDFILE", "/proc/self/comm")
         .spawn_ready();
@@ -260,29 +251,29 @@ fn file_of_a_kernel_file_system_is_refused() {
 #[test]
 #[ignore = "needs root"]
 fn path_to_a_descriptor_is_refused() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for path in ["/dev/fd/0", "/dev/stdout", "/proc/self/fd/1", "/proc/self"] {
-        runs_without(&scene, path, "is a symbolic link");
+        runs_without(&dir, path, "is a symbolic link");
     }
     for path in ["/dev/fd/77", "/proc/self/fd/77", "/proc/a.pid"] {
-        runs_without(&scene, path, "no such file or directory");
+        runs_without(&dir, path, "no such file or directory");
     }
-    runs_without(&scene, "/proc/0/a", "/proc/0 does not exist");
-    runs_without(&scene, "/proc/self/fd/", "is a directory");
-    runs_without(&scene, "/dev/fd", "is a symbolic link");
+    runs_without(&dir, "/proc/0/a", "/proc/0 does not exist");
+    runs_without(&dir, "/proc/self/fd/", "is a directory");
+    runs_without(&dir, "/dev/fd", "is a symbolic link");
 }
 
 #[test]
 #[ignore = "needs root"]
 fn unwritable_directory_is_reported() {
-    let scene = TestDir::new();
-    let refused = |why| runs_so_without(&scene, TestDir::host_as_nobody, &scene.pidfile(), why);
+    let dir = TestDir::new();
+    let refused = |why| runs_so_without(&dir, TestDir::host_as_nobody, &dir.pidfile(), why);
     refused("permission denied");
-    leave_a_stale_file(&scene, 0, 0o644);
+    leave_a_stale_file(&dir, 0, 0o644);
     refused("permission denied");
-    leave_a_stale_file(&scene, 0, 0o600);
+    leave_a_stale_file(&dir, 0, 0o600);
     refused("permission denied");
-    set_mode(&scene, 0o700);
+    set_mode(&dir, 0o700);
     refused("permission denied");
 }
 
@@ -290,14 +281,14 @@ fn unwritable_directory_is_reported() {
 #[test]
 #[ignore = "needs root"]
 fn writable_file_alone_is_used_and_emptied() {
-    let scene = TestDir::new();
-    leave_a_stale_file(&scene, NOBODY, 0o644);
-    let mut host = scene.host_as_nobody("waits_for_eof").spawn_owner();
+    let dir = TestDir::new();
+    leave_a_stale_file(&dir, NOBODY, 0o644);
+    let mut host = dir.host_as_nobody("waits_for_eof").spawn_owner();
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(scene.content(), "");
-    assert_eq!(scene.leftovers(), ["a.pid"]);
+    assert_eq!(dir.content(), "");
+    assert_eq!(dir.leftovers(), ["a.pid"]);
 }
 
 /// As in /tmp.
@@ -311,42 +302,42 @@ fn other_users_file_in_sticky_dir_is_refused() {
         (nobody, SOMEBODY, "belongs to another user"),
         (nobody, 0, "not permitted"),
     ] {
-        let scene = TestDir::new();
-        set_mode(&scene, 0o1777);
-        leave_a_stale_file(&scene, owner, 0o666);
+        let dir = TestDir::new();
+        set_mode(&dir, 0o1777);
+        leave_a_stale_file(&dir, owner, 0o666);
         if owner == 0 {
             // Root's, whose directory it is, is no trap; but only root can remove it.
-            fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o644)).unwrap();
+            fs::set_permissions(dir.pidfile(), fs::Permissions::from_mode(0o644)).unwrap();
         }
-        runs_so_without(&scene, host, &scene.pidfile(), why);
+        runs_so_without(&dir, host, &dir.pidfile(), why);
     }
 }
 
 #[test]
 #[ignore = "needs root"]
 fn own_stale_file_in_sticky_dir_is_taken_over() {
-    let scene = TestDir::new();
-    set_mode(&scene, 0o1777);
-    leave_a_stale_file(&scene, NOBODY, 0o644);
-    let ended = scene.host_as_nobody("returns_status").run();
+    let dir = TestDir::new();
+    set_mode(&dir, 0o1777);
+    leave_a_stale_file(&dir, NOBODY, 0o644);
+    let ended = dir.host_as_nobody("returns_status").run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn read_only_file_system_is_reported() {
     for stale in [false, true] {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         if stale {
-            leave_a_stale_file(&scene, 0, 0o644);
+            leave_a_stale_file(&dir, 0, 0o644);
         }
-        let before = tree(&scene.path("run"));
+        let before = tree(&dir.path("run"));
         let mount = "mount --bind \"${pidfile%/*}\" \"${pidfile%/*}\"
                      mount -o remount,bind,ro \"${pidfile%/*}\"";
-        let host = scene.host_after(mount, "exits_with_status").arg("3");
-        ends_as_usual(&host.run(), &scene.pidfile(), "read-only file system");
-        assert_eq!(tree(&scene.path("run")), before);
+        let host = dir.host_after(mount, "exits_with_status").arg("3");
+        ends_as_usual(&host.run(), &dir.pidfile(), "read-only file system");
+        assert_eq!(tree(&dir.path("run")), before);
     }
 }
 
@@ -358,7 +349,7 @@ fn full_file_system_leaves_no_partial_file() {
         ("size=4k", "echo neighbour >\"$run/neighbour\""),
         ("nr_inodes=2", "mkdir \"$run/neighbour\""),
     ] {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let script = format!(
             "run=${{pidfile%/*}}
              mount -t tmpfs -o {options} tmpfs \"$run\"
@@ -368,19 +359,19 @@ fn full_file_system_leaves_no_partial_file() {
              test \"$(ls -AlR \"$run\")\" = \"$before\"
              exit $status"
         );
-        let host = scene.host_after(&script, "exits_with_status").arg("3");
-        ends_as_usual(&host.run(), &scene.pidfile(), "no space left on device");
+        let host = dir.host_after(&script, "exits_with_status").arg("3");
+        ends_as_usual(&host.run(), &dir.pidfile(), "no space left on device");
     }
 }
 
 /// Runs a host in which such calls always fail.
 fn with_calls_that_fail(
-    scene: &TestDir,
+    dir: &TestDir,
     faults: &[&str],
     meanwhile: impl FnOnce(&mut Process),
 ) -> Ended {
-    let host = scene.host("stops_before_constructors");
-    let (ended, _) = trace(scene, host, faults, |host| {
+    let host = dir.host("stops_before_constructors");
+    let (ended, _) = trace(dir, host, faults, |host| {
         host.wait_until(|host| !host.stdout().is_empty(), "in its main function");
         meanwhile(host);
     });
@@ -401,11 +392,11 @@ fn used_up_quota_is_reported() {
             "--inject=pwrite64:error=EDQUOT",
         ],
     ] {
-        let scene = TestDir::new();
-        let ended = with_calls_that_fail(&scene, &faults, Process::close_stdin);
+        let dir = TestDir::new();
+        let ended = with_calls_that_fail(&dir, &faults, Process::close_stdin);
         assert_eq!(ended.status, exited(7));
-        says(&ended.stderr, &scene.pidfile(), "quota exceeded");
-        assert_eq!(scene.leftovers(), NOTHING);
+        says(&ended.stderr, &dir.pidfile(), "quota exceeded");
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -413,64 +404,64 @@ fn used_up_quota_is_reported() {
 #[test]
 #[ignore = "needs root"]
 fn stale_file_handle_is_reported() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     // Not what leads to stderr.
-    let path = format!("--trace-path={}", scene.pidfile().display());
+    let path = format!("--trace-path={}", dir.pidfile().display());
     let faults = ["--inject=newfstatat:error=ESTALE", &path];
-    leave_a_stale_file(&scene, 0, 0o644);
-    let before = tree(&scene.path("run"));
-    let ended = with_calls_that_fail(&scene, &faults, Process::close_stdin);
+    leave_a_stale_file(&dir, 0, 0o644);
+    let before = tree(&dir.path("run"));
+    let ended = with_calls_that_fail(&dir, &faults, Process::close_stdin);
     assert_eq!(ended.status, exited(7));
-    says(&ended.stderr, &scene.pidfile(), "stale file handle");
-    assert_eq!(tree(&scene.path("run")), before);
+    says(&ended.stderr, &dir.pidfile(), "stale file handle");
+    assert_eq!(tree(&dir.path("run")), before);
 }
 
 /// It proves nothing, so it is no deletion.
 #[test]
 #[ignore = "needs root"]
 fn stale_handle_later_is_no_deletion() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let faults = [
         "--inject=newfstatat:error=ESTALE:when=3+",
         "--inject=fstat:error=ESTALE:when=3+",
         "--inject=unlink:error=ESTALE",
     ];
-    let ended = with_calls_that_fail(&scene, &faults, |host| {
-        assert_eq!(scene.content(), host.pid_line());
+    let ended = with_calls_that_fail(&dir, &faults, |host| {
+        assert_eq!(dir.content(), host.pid_line());
         wait_until_idle(host);
         for _ in 0..20 {
-            fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o644)).unwrap();
+            fs::set_permissions(dir.pidfile(), fs::Permissions::from_mode(0o644)).unwrap();
         }
         wait_until_idle(host);
         assert!(host.is_running(), "{}", host.stderr());
         host.close_stdin();
     });
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(7), ""));
-    assert_eq!(scene.content(), "");
+    assert_eq!(dir.content(), "");
 }
 
 #[test]
 #[ignore = "needs root"]
 fn removed_current_directory_is_reported() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let script = "mkdir gone; cd gone; rmdir ../gone; pidfile=a.pid";
-    let host = scene.host_after(script, "exits_with_status").arg("3");
+    let host = dir.host_after(script, "exits_with_status").arg("3");
     ends_as_usual(&host.run(), Path::new("a.pid"), "no such file or directory");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// Taken away with what it is on (umount -l): the file is still on that, so it is no deletion.
 #[test]
 #[ignore = "needs root"]
 fn lazy_unmount_is_no_deletion() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let mount = "mount -t tmpfs tmpfs \"${pidfile%/*}\"";
-    let mut host = scene.host_after(mount, "waits_for_eof").spawn_ready();
+    let mut host = dir.host_after(mount, "waits_for_eof").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     let unmounted = Command::new("nsenter")
         .args(["--target", &host.pid().to_string(), "--mount"])
         .args(["umount", "--lazy"])
-        .arg(scene.path("run"))
+        .arg(dir.path("run"))
         .status();
     assert!(unmounted.is_ok_and(|status| status.success()));
     wait_until_idle(&host);
@@ -478,5 +469,5 @@ fn lazy_unmount_is_no_deletion() {
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }

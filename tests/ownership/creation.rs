@@ -9,25 +9,25 @@ use std::process;
 
 #[test]
 fn file_is_complete_before_main() {
-    let scene = TestDir::new();
-    let host = scene
+    let dir = TestDir::new();
+    let host = dir
         .host("prints_pidfile_then_exits")
-        .arg(scene.pidfile())
+        .arg(dir.pidfile())
         .spawn();
     let pid_line = host.pid_line();
     let ended = host.wait();
     assert_eq!(ended.stdout, pid_line);
     assert_eq!(ended.stderr, "");
     assert_eq!(ended.status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn file_is_world_readable_whatever_the_umask() {
     for umask in [0o000, 0o022, 0o077, 0o777] {
-        let scene = TestDir::new();
-        let host = scene.host("waits_for_eof").umask(umask).spawn_ready();
-        let mode = fs::metadata(scene.pidfile()).unwrap().permissions().mode();
+        let dir = TestDir::new();
+        let host = dir.host("waits_for_eof").umask(umask).spawn_ready();
+        let mode = fs::metadata(dir.pidfile()).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o644, "under umask {umask:03o}");
         assert_eq!(
             crate::common::status_line(host.pid(), "Umask"),
@@ -51,11 +51,11 @@ fn stale_file_is_taken_over() {
         ("a number of 8 KiB", &[b'7'; 8192]),
     ];
     for (what, content) in contents {
-        let scene = TestDir::new();
-        fs::write(scene.pidfile(), content).unwrap();
-        let host = scene
+        let dir = TestDir::new();
+        fs::write(dir.pidfile(), content).unwrap();
+        let host = dir
             .host("prints_pidfile_then_exits")
-            .arg(scene.pidfile())
+            .arg(dir.pidfile())
             .spawn();
         let pid_line = host.pid_line();
         let ended = host.wait();
@@ -67,7 +67,7 @@ fn stale_file_is_taken_over() {
             .ends_with("is not known to own it: taken over\n");
         assert_eq!(is_said, runs, "the file held {what}: {}", ended.stderr);
         assert_eq!(ended.stderr.lines().count(), usize::from(runs), "{what}");
-        assert_eq!(scene.leftovers(), NOTHING, "the file held {what}");
+        assert_eq!(dir.leftovers(), NOTHING, "the file held {what}");
     }
 }
 
@@ -82,43 +82,43 @@ fn file_without_pid_is_refused_and_kept() {
         b"\0\xff\xfe\x80\n\0",
     ];
     for content in contents {
-        let scene = TestDir::new();
-        fs::write(scene.pidfile(), content).unwrap();
-        let before = scene.identity();
-        let ended = scene.host("exits_with_status").arg("3").run();
+        let dir = TestDir::new();
+        fs::write(dir.pidfile(), content).unwrap();
+        let before = dir.identity();
+        let ended = dir.host("exits_with_status").arg("3").run();
         assert_eq!(ended.status, exited(3), "{content:?}");
         let said = "holds something else than a PID; this program runs without a PID file\n";
         assert!(ended.stderr.ends_with(said), "{content:?}: {ended:?}");
-        assert_eq!(fs::read(scene.pidfile()).unwrap(), content);
-        assert_eq!(scene.identity(), before, "{content:?}");
+        assert_eq!(fs::read(dir.pidfile()).unwrap(), content);
+        assert_eq!(dir.identity(), before, "{content:?}");
     }
 }
 
 #[test]
 fn stale_file_gets_the_right_mode() {
-    let scene = TestDir::new();
-    fs::write(scene.pidfile(), "4194304\n").unwrap();
-    fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(0o600)).unwrap();
-    let _host = scene.host("waits_for_eof").spawn_ready();
-    let mode = fs::metadata(scene.pidfile()).unwrap().permissions().mode();
+    let dir = TestDir::new();
+    fs::write(dir.pidfile(), "4194304\n").unwrap();
+    fs::set_permissions(dir.pidfile(), fs::Permissions::from_mode(0o600)).unwrap();
+    let _host = dir.host("waits_for_eof").spawn_ready();
+    let mode = fs::metadata(dir.pidfile()).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o644);
 }
 
 #[test]
 fn relative_path_counts_from_start_directory() {
     for path in ["a.pid", "./a.pid", "../run/a.pid"] {
-        let scene = TestDir::new();
-        let mut host = scene
+        let dir = TestDir::new();
+        let mut host = dir
             .host("changes_directory")
-            .current_dir(scene.path("run"))
+            .current_dir(dir.path("run"))
             .env("PIDFILE", path)
             .spawn_ready();
-        assert_eq!(scene.content(), host.pid_line(), "{path}");
+        assert_eq!(dir.content(), host.pid_line(), "{path}");
         host.close_stdin();
         let ended = host.wait();
         assert_eq!(ended.status, exited(0), "{path}");
         assert_eq!(ended.stderr, "", "{path}");
-        assert_eq!(scene.leftovers(), NOTHING, "{path}");
+        assert_eq!(dir.leftovers(), NOTHING, "{path}");
     }
 }
 
@@ -131,9 +131,9 @@ fn file_name_may_be_any_bytes() {
         b"two\nlines",
         &[b'x'; 255],
     ] {
-        let scene = TestDir::new();
-        let path = scene.path("run").join(OsStr::from_bytes(name));
-        let mut host = scene
+        let dir = TestDir::new();
+        let path = dir.path("run").join(OsStr::from_bytes(name));
+        let mut host = dir
             .host("waits_for_eof")
             .env("PIDFILE", &path)
             .spawn_ready();
@@ -142,85 +142,85 @@ fn file_name_may_be_any_bytes() {
         let ended = host.wait();
         assert_eq!(ended.stderr, "");
         assert_eq!(ended.status, exited(0));
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
 #[test]
 fn no_other_file_appears_in_the_directory() {
-    let scene = TestDir::new();
-    let _host = scene.host("waits_for_eof").spawn_ready();
-    assert_eq!(scene.leftovers(), ["a.pid"]);
+    let dir = TestDir::new();
+    let _host = dir.host("waits_for_eof").spawn_ready();
+    assert_eq!(dir.leftovers(), ["a.pid"]);
 }
 
 #[test]
 fn owner_holds_lock_until_it_ends() {
-    let scene = TestDir::new();
-    let mut host = scene.host("waits_for_eof").spawn_ready();
-    assert!(!scene.an_outsider_can_lock());
+    let dir = TestDir::new();
+    let mut host = dir.host("waits_for_eof").spawn_ready();
+    assert!(!dir.an_outsider_can_lock());
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn file_left_by_sigkill_is_stale_and_taken_over() {
-    let scene = TestDir::new();
-    let victim = scene.host("waits_for_signal").spawn_ready();
+    let dir = TestDir::new();
+    let victim = dir.host("waits_for_signal").spawn_ready();
     let pid_line = victim.pid_line();
     victim.signal(libc::SIGKILL);
     assert_eq!(victim.wait().status, killed_by(libc::SIGKILL));
     assert_eq!(
-        scene.content(),
+        dir.content(),
         pid_line,
         "nobody can remove it after SIGKILL"
     );
-    assert!(scene.an_outsider_can_lock());
+    assert!(dir.an_outsider_can_lock());
 
-    let mut next = scene.host("waits_for_eof").spawn_owner();
-    assert!(!scene.an_outsider_can_lock());
+    let mut next = dir.host("waits_for_eof").spawn_owner();
+    assert!(!dir.an_outsider_can_lock());
     next.close_stdin();
     let ended = next.wait();
     assert_eq!(ended.status, exited(0));
     assert_eq!(ended.stderr, "");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn live_owners_file_untouched_by_second_program() {
-    let scene = TestDir::new();
-    let mut owner = scene.host("waits_for_eof").spawn_ready();
-    let before = scene.identity();
+    let dir = TestDir::new();
+    let mut owner = dir.host("waits_for_eof").spawn_ready();
+    let before = dir.identity();
 
-    let second = scene
+    let second = dir
         .host("prints_pidfile_then_exits")
-        .arg(scene.pidfile())
+        .arg(dir.pidfile())
         .run();
     assert_eq!(second.status, exited(0));
     assert_eq!(second.stdout, owner.pid_line());
-    let said = format!("libpidfile: {}: ", scene.pidfile().display());
+    let said = format!("libpidfile: {}: ", dir.pidfile().display());
     assert!(second.stderr.starts_with(&said), "{}", second.stderr);
     assert_eq!(second.stderr.lines().count(), 1, "{}", second.stderr);
     let who = owner.pid().to_string();
     assert!(second.stderr.contains(&who), "{}", second.stderr);
 
-    assert_eq!(scene.identity(), before);
-    assert_eq!(scene.leftovers(), ["a.pid"]);
-    assert_eq!(scene.content(), owner.pid_line());
+    assert_eq!(dir.identity(), before);
+    assert_eq!(dir.leftovers(), ["a.pid"]);
+    assert_eq!(dir.content(), owner.pid_line());
     owner.close_stdin();
     assert_eq!(owner.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn second_program_end_leaves_live_owners_file() {
-    let scene = TestDir::new();
-    let mut owner = scene.host("waits_for_eof").spawn_ready();
-    let second = scene.host("waits_for_signal").spawn_ready();
+    let dir = TestDir::new();
+    let mut owner = dir.host("waits_for_eof").spawn_ready();
+    let second = dir.host("waits_for_signal").spawn_ready();
     second.signal(libc::SIGTERM);
     assert_eq!(second.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(scene.host("exits_with_status").run().status, exited(0));
-    assert_eq!(scene.content(), owner.pid_line());
+    assert_eq!(dir.host("exits_with_status").run().status, exited(0));
+    assert_eq!(dir.content(), owner.pid_line());
     owner.close_stdin();
     assert_eq!(owner.wait().status, exited(0));
 }

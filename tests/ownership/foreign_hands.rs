@@ -8,8 +8,8 @@ use std::fs;
 use std::os::fd::AsRawFd;
 
 /// A host that owns the file and watches it.
-fn owner(scene: &TestDir) -> Process {
-    let host = scene.host("waits_for_eof").spawn_ready();
+fn owner(dir: &TestDir) -> Process {
+    let host = dir.host("waits_for_eof").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     host
 }
@@ -18,18 +18,18 @@ type Change = fn(&TestDir, &str);
 
 /// What others may do to the file.
 const FOREIGN_HANDS: [(&str, Change); 3] = [
-    ("replace", |scene, content| {
-        fs::write(scene.path("run/new"), content).unwrap();
-        fs::rename(scene.path("run/new"), scene.pidfile()).unwrap();
+    ("replace", |dir, content| {
+        fs::write(dir.path("run/new"), content).unwrap();
+        fs::rename(dir.path("run/new"), dir.pidfile()).unwrap();
     }),
-    ("overwrite", |scene, content| {
-        fs::write(scene.pidfile(), content).unwrap();
+    ("overwrite", |dir, content| {
+        fs::write(dir.pidfile(), content).unwrap();
     }),
-    ("exchange and delete", |scene, content| {
-        let new = scene.path("run/new");
+    ("exchange and delete", |dir, content| {
+        let new = dir.path("run/new");
         fs::write(&new, content).unwrap();
         // What is there before is out of its place when it is deleted.
-        let names = [new, scene.pidfile()].map(|path| {
+        let names = [new, dir.pidfile()].map(|path| {
             std::ffi::CString::new(path.into_os_string().into_string().unwrap()).unwrap()
         });
         // SAFETY: both names live through the call.
@@ -43,25 +43,25 @@ const FOREIGN_HANDS: [(&str, Change); 3] = [
             )
         };
         assert_eq!(exchanged, 0);
-        fs::remove_file(scene.path("run/new")).unwrap();
+        fs::remove_file(dir.path("run/new")).unwrap();
     }),
 ];
 
 #[test]
 fn overwritten_file_belongs_to_the_other_process() {
     for (what, change) in FOREIGN_HANDS {
-        let scene = TestDir::new();
-        let other = scene.host("waits_for_signal").plain().spawn();
-        let mut host = owner(&scene);
-        change(&scene, &other.pid_line());
-        let before = scene.identity();
+        let dir = TestDir::new();
+        let other = dir.host("waits_for_signal").plain().spawn();
+        let mut host = owner(&dir);
+        change(&dir, &other.pid_line());
+        let before = dir.identity();
         wait_until_idle(&host);
         host.close_stdin();
         let ended = host.wait();
         assert_eq!(ended.status, exited(0), "{what}: {}", ended.stderr);
-        assert_eq!(scene.content(), other.pid_line(), "{what}");
-        assert_eq!(scene.identity(), before, "{what}");
-        assert_eq!(scene.leftovers(), ["a.pid"], "{what}");
+        assert_eq!(dir.content(), other.pid_line(), "{what}");
+        assert_eq!(dir.identity(), before, "{what}");
+        assert_eq!(dir.leftovers(), ["a.pid"], "{what}");
     }
 }
 
@@ -70,28 +70,28 @@ fn overwritten_file_belongs_to_the_other_process() {
 fn overwritten_file_survives_owners_immediate_end() {
     for (what, change) in FOREIGN_HANDS {
         for round in 0..20 {
-            let scene = TestDir::new();
-            let other = scene.host("waits_for_signal").plain().spawn();
-            let mut host = owner(&scene);
-            change(&scene, &other.pid_line());
+            let dir = TestDir::new();
+            let other = dir.host("waits_for_signal").plain().spawn();
+            let mut host = owner(&dir);
+            change(&dir, &other.pid_line());
             host.close_stdin();
             assert_eq!(host.wait().status, exited(0), "{what}, round {round}");
-            assert_eq!(scene.content(), other.pid_line(), "{what}, round {round}");
+            assert_eq!(dir.content(), other.pid_line(), "{what}, round {round}");
         }
     }
 }
 
 #[test]
 fn loss_of_the_file_is_reported_once() {
-    let scene = TestDir::new();
-    let other = scene.host("waits_for_signal").plain().spawn();
-    let mut host = owner(&scene);
+    let dir = TestDir::new();
+    let other = dir.host("waits_for_signal").plain().spawn();
+    let mut host = owner(&dir);
     let (_, replace) = FOREIGN_HANDS[0];
-    replace(&scene, &other.pid_line());
+    replace(&dir, &other.pid_line());
     host.wait_until(|host| host.stderr().ends_with('\n'), "out with it");
     host.close_stdin();
     let said = host.wait().stderr;
-    let start = format!("libpidfile: {}: ", scene.pidfile().display());
+    let start = format!("libpidfile: {}: ", dir.pidfile().display());
     assert!(said.starts_with(&start), "{said}");
     assert!(said.contains(&format!("PID {}", other.pid())), "{said}");
     assert_eq!(said.matches('\n').count(), 1, "{said}");
@@ -100,13 +100,13 @@ fn loss_of_the_file_is_reported_once() {
 /// Once lost, its deletion is the other's business.
 #[test]
 fn deletion_of_a_lost_file_ends_nobody() {
-    let scene = TestDir::new();
-    let other = scene.host("waits_for_signal").plain().spawn();
-    let mut host = owner(&scene);
+    let dir = TestDir::new();
+    let other = dir.host("waits_for_signal").plain().spawn();
+    let mut host = owner(&dir);
     let (_, replace) = FOREIGN_HANDS[0];
-    replace(&scene, &other.pid_line());
+    replace(&dir, &other.pid_line());
     host.wait_until(|host| !host.stderr().is_empty(), "aware of it");
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     wait_until_idle(&host);
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
@@ -115,14 +115,14 @@ fn deletion_of_a_lost_file_ends_nobody() {
 #[test]
 fn file_overwritten_with_no_pid_is_not_removed() {
     for content in ["", "\n", "no PID at all\n", "0\n", "-1\n"] {
-        let scene = TestDir::new();
-        let mut host = owner(&scene);
-        fs::write(scene.pidfile(), content).unwrap();
+        let dir = TestDir::new();
+        let mut host = owner(&dir);
+        fs::write(dir.pidfile(), content).unwrap();
         wait_until_idle(&host);
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0), "{content:?}");
-        assert_eq!(scene.leftovers(), ["a.pid"], "{content:?}");
-        assert_eq!(scene.content(), content);
+        assert_eq!(dir.leftovers(), ["a.pid"], "{content:?}");
+        assert_eq!(dir.content(), content);
     }
 }
 
@@ -135,13 +135,13 @@ const OWN_WAYS: [&str; 5] = [
 ];
 
 /// A host that has written the file itself, and has had the time to be misunderstood.
-fn writer(scene: &TestDir, how: &str) -> Process {
-    let host = scene
+fn writer(dir: &TestDir, how: &str) -> Process {
+    let host = dir
         .host("writes_own_pidfile")
         .arg(how)
-        .arg(scene.pidfile())
+        .arg(dir.pidfile())
         .spawn_ready();
-    assert_eq!(scene.content().trim(), host.pid().to_string(), "{how}");
+    assert_eq!(dir.content().trim(), host.pid().to_string(), "{how}");
     host.wait_until(|host| is_watching(host.pid()), "watching");
     wait_until_idle(&host);
     host
@@ -158,21 +158,21 @@ fn ends_in_silence(mut host: Process, what: &str) {
 #[test]
 fn host_writing_the_file_itself_keeps_it() {
     for how in OWN_WAYS {
-        let scene = TestDir::new();
-        let host = writer(&scene, how);
-        assert_eq!(scene.content().trim(), host.pid().to_string(), "{how}");
-        assert!(!scene.an_outsider_can_lock(), "{how}");
+        let dir = TestDir::new();
+        let host = writer(&dir, how);
+        assert_eq!(dir.content().trim(), host.pid().to_string(), "{how}");
+        assert!(!dir.an_outsider_can_lock(), "{how}");
         ends_in_silence(host, how);
-        assert_eq!(scene.leftovers(), NOTHING, "{how}");
+        assert_eq!(dir.leftovers(), NOTHING, "{how}");
     }
 }
 
 #[test]
 fn deletion_of_host_written_file_ends_host() {
     for how in OWN_WAYS {
-        let scene = TestDir::new();
-        let host = writer(&scene, how);
-        scene.remove_pidfile();
+        let dir = TestDir::new();
+        let host = writer(&dir, how);
+        dir.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}");
     }
 }
@@ -180,10 +180,10 @@ fn deletion_of_host_written_file_ends_host() {
 /// As who asks whether an owner is alive does, and a second instance.
 #[test]
 fn lock_probe_on_host_written_file_is_harmless() {
-    let scene = TestDir::new();
-    let host = owner(&scene);
+    let dir = TestDir::new();
+    let host = owner(&dir);
     wait_until_idle(&host);
-    let written = scene.path("data/new.pid");
+    let written = dir.path("data/new.pid");
     fs::write(&written, host.pid_line()).unwrap();
     let who_asks = fs::File::open(&written).unwrap();
     // SAFETY: plain call; the descriptor is open.
@@ -193,12 +193,12 @@ fn lock_probe_on_host_written_file_is_harmless() {
     );
     let switches = || context_switches(&tasks_of(host.pid()));
     let before = switches();
-    fs::rename(&written, scene.pidfile()).unwrap();
+    fs::rename(&written, dir.pidfile()).unwrap();
     host.wait_until(|_| switches() > before + 8, "looking again and again");
     drop(who_asks);
-    host.wait_until(|_| !scene.an_outsider_can_lock(), "the owner");
+    host.wait_until(|_| !dir.an_outsider_can_lock(), "the owner");
     assert_eq!(host.stderr(), "");
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
@@ -206,11 +206,11 @@ fn lock_probe_on_host_written_file_is_harmless() {
 #[test]
 fn host_removing_its_file_goes_on() {
     for how in ["unlink", "unlinkat", "remove"] {
-        let scene = TestDir::new();
-        let mut host = scene
+        let dir = TestDir::new();
+        let mut host = dir
             .host("removes_own_pidfile")
             .arg(how)
-            .arg(scene.pidfile())
+            .arg(dir.pidfile())
             .spawn();
         host.wait_until(|host| host.stdout() == "started\n", "started");
         host.wait_until(|host| is_watching(host.pid()), "watching");
@@ -218,18 +218,18 @@ fn host_removing_its_file_goes_on() {
         host.wait_until_ready();
         wait_until_idle(&host);
         ends_in_silence(host, how);
-        assert_eq!(scene.leftovers(), NOTHING, "{how}");
+        assert_eq!(dir.leftovers(), NOTHING, "{how}");
     }
 }
 
 /// A relative path, from a directory of its own.
 #[test]
 fn host_removing_file_by_relative_path_goes_on() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for name in ["a.pid", "./a.pid", "../run/a.pid"] {
-        let mut host = scene
+        let mut host = dir
             .host("removes_own_pidfile")
-            .current_dir(scene.path("run"))
+            .current_dir(dir.path("run"))
             .args(["unlink", name])
             .spawn();
         host.wait_until(|host| is_watching(host.pid()), "watching");
@@ -250,24 +250,24 @@ fn script_writing_the_file_itself_keeps_it() {
             "echo $$ >data; mv data \"$PIDFILE\"",
         ] {
             let script = format!("{write}; echo ready; read line; exit 3");
-            let start = |scene: &TestDir| {
-                let host = scene.shell(shell).args(["-c", &script]).spawn_ready();
+            let start = |dir: &TestDir| {
+                let host = dir.shell(shell).args(["-c", &script]).spawn_ready();
                 host.wait_until(|host| is_watching(host.pid()), "watching");
                 wait_until_idle(&host);
-                assert_eq!(scene.content(), host.pid_line(), "{shell:?}, {write}");
+                assert_eq!(dir.content(), host.pid_line(), "{shell:?}, {write}");
                 host
             };
-            let scene = TestDir::new();
-            let mut host = start(&scene);
+            let dir = TestDir::new();
+            let mut host = start(&dir);
             host.close_stdin();
             let ended = host.wait();
             assert_eq!(ended.status, exited(3), "{shell:?}, {write}");
             assert_eq!(ended.stderr, "", "{shell:?}, {write}");
-            assert_eq!(scene.leftovers(), NOTHING, "{shell:?}, {write}");
+            assert_eq!(dir.leftovers(), NOTHING, "{shell:?}, {write}");
 
-            let scene = TestDir::new();
-            let host = start(&scene);
-            scene.remove_pidfile();
+            let dir = TestDir::new();
+            let host = start(&dir);
+            dir.remove_pidfile();
             let ended = host.wait();
             assert_eq!(ended.status, killed_by(libc::SIGTERM), "{shell:?}, {write}");
         }
@@ -277,24 +277,24 @@ fn script_writing_the_file_itself_keeps_it() {
 /// A host that keeps its PID file with libbsd takes a lock on it, and gives up if that is taken.
 #[test]
 fn host_using_libbsd_pidfile_keeps_it() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let start = || {
-        let host = scene.host("writes_pidfile_by_libbsd");
-        host.arg(scene.pidfile()).spawn()
+        let host = dir.host("writes_pidfile_by_libbsd");
+        host.arg(dir.pidfile()).spawn()
     };
     let host = start();
     host.wait_until_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     wait_until_idle(&host);
-    assert_eq!(scene.content().trim(), host.pid().to_string());
-    assert!(!scene.an_outsider_can_lock());
+    assert_eq!(dir.content().trim(), host.pid().to_string());
+    assert!(!dir.an_outsider_can_lock());
     ends_in_silence(host, "libbsd");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 
     let host = start();
     host.wait_until_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
@@ -304,22 +304,22 @@ fn daemon_writing_file_before_hand_over_keeps_it() {
     for shape in [&["fork", "setsid"][..], &["fork", "setsid", "fork"]] {
         for how in ["rename", "unlink and create", "lock"] {
             for deleted in [true, false] {
-                let scene = TestDir::new();
-                let _orphans = Descendants::of(&scene);
-                let pidfile = scene.pidfile();
+                let dir = TestDir::new();
+                let _orphans = Descendants::of(&dir);
+                let pidfile = dir.pidfile();
                 let own = ["write PID file", how, pidfile.to_str().unwrap(), "be told"];
                 let steps = [&["wait for", "pipe"], shape, &own].concat();
-                let mut launcher = scene.host("daemonizes").args(&steps).spawn();
-                let written = || output_pids(&scene, "written by").len() == 1;
+                let mut launcher = dir.host("daemonizes").args(&steps).spawn();
+                let written = || output_pids(&dir, "written by").len() == 1;
                 launcher.wait_until(|_| written(), "the launcher of a daemon that has written");
                 wait_until_idle(&launcher);
-                let daemon = Descendant::new(output_pids(&scene, "written by")[0]);
-                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                let daemon = Descendant::new(output_pids(&dir, "written by")[0]);
+                assert_eq!(dir.content(), daemon.pid_line(), "{steps:?}");
                 assert!(launcher.is_running(), "{steps:?}");
                 launcher.close_stdin();
                 let ended = launcher.wait();
                 assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
-                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
+                assert_eq!(dir.content(), daemon.pid_line(), "{steps:?}");
                 wait_for(|| is_at_work(daemon.pid), "it is at work");
                 wait_for(|| is_watching(daemon.pid), "it is watching");
                 let (mut last, mut looks) = (0, 0);
@@ -332,96 +332,96 @@ fn daemon_writing_file_before_hand_over_keeps_it() {
                     },
                     "the daemon is idle",
                 );
-                assert_eq!(scene.content(), daemon.pid_line(), "{steps:?}");
-                assert!(!scene.an_outsider_can_lock(), "{steps:?}");
+                assert_eq!(dir.content(), daemon.pid_line(), "{steps:?}");
+                assert!(!dir.an_outsider_can_lock(), "{steps:?}");
                 if deleted {
-                    scene.remove_pidfile();
+                    dir.remove_pidfile();
                 } else {
                     daemon.signal(libc::SIGTERM);
                 }
                 assert_eq!(daemon.wait(), killed_by(libc::SIGTERM), "{steps:?}");
-                assert_eq!(scene.leftovers(), NOTHING, "{steps:?}");
+                assert_eq!(dir.leftovers(), NOTHING, "{steps:?}");
             }
         }
     }
 }
 
 /// An outer service with a file of its own, and an inner one with another.
-fn nested(scene: &TestDir) -> (Process, i32) {
+fn nested(dir: &TestDir) -> (Process, i32) {
     let script = "PIDFILE=\"$2\" \"$1\" & echo \"inner $!\"; wait; echo waited; read line; exit 5";
-    let outer = scene
+    let outer = dir
         .program("dash")
         .args(["-c", script, "sh"])
-        .arg(scene.host_path("waits_for_signal"))
-        .arg(scene.path("run/inner.pid"))
+        .arg(dir.host_path("waits_for_signal"))
+        .arg(dir.path("run/inner.pid"))
         .spawn_ready();
     let said = outer.stdout();
     let inner = said.lines().find_map(|line| line.strip_prefix("inner "));
     let inner: i32 = inner.unwrap().parse().unwrap();
-    assert_eq!(scene.content(), outer.pid_line());
-    let content = fs::read_to_string(scene.path("run/inner.pid"));
+    assert_eq!(dir.content(), outer.pid_line());
+    let content = fs::read_to_string(dir.path("run/inner.pid"));
     assert_eq!(content.unwrap(), format!("{inner}\n"));
     (outer, inner)
 }
 
 #[test]
 fn inner_service_has_its_own_file() {
-    let scene = TestDir::new();
-    let (mut outer, inner) = nested(&scene);
-    let before = scene.identity();
+    let dir = TestDir::new();
+    let (mut outer, inner) = nested(&dir);
+    let before = dir.identity();
     wait_for(|| is_watching(inner), "the inner one is watching");
-    fs::remove_file(scene.path("run/inner.pid")).unwrap();
+    fs::remove_file(dir.path("run/inner.pid")).unwrap();
     outer.wait_until(|outer| outer.stdout().contains("waited\n"), "alone");
-    assert_eq!(scene.identity(), before);
-    assert_eq!(scene.leftovers(), ["a.pid"]);
+    assert_eq!(dir.identity(), before);
+    assert_eq!(dir.leftovers(), ["a.pid"]);
     outer.close_stdin();
     assert_eq!(outer.wait().status, exited(5));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn inner_service_outlives_outer_owner() {
-    let scene = TestDir::new();
-    let (outer, inner) = nested(&scene);
+    let dir = TestDir::new();
+    let (outer, inner) = nested(&dir);
     outer.wait_until(|outer| is_watching(outer.pid()), "watching");
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     assert_eq!(outer.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(scene.leftovers(), ["inner.pid"]);
-    let content = fs::read_to_string(scene.path("run/inner.pid"));
+    assert_eq!(dir.leftovers(), ["inner.pid"]);
+    let content = fs::read_to_string(dir.path("run/inner.pid"));
     assert_eq!(content.unwrap(), format!("{inner}\n"));
     wait_for(|| is_watching(inner), "the inner one is watching");
-    fs::remove_file(scene.path("run/inner.pid")).unwrap();
+    fs::remove_file(dir.path("run/inner.pid")).unwrap();
     wait_for(
         || !crate::common::is_alive(inner),
         "the inner one has ended",
     );
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// A descendant of both is a bystander of both.
 #[test]
 fn child_of_inner_service_owns_neither_file() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     // By the time the last command runs, both services have gone.
     let leftover = "read line <go; \"$1\" 0; PIDFILE=\"$2\" \"$1\" 0; ls \"$2\" \"$3\"";
     let inner = format!("( {leftover} >report 2>&1; echo done >>report ) & exit 0");
     let outer = "PIDFILE=\"$3\" dash -c \"$0\" sh \"$@\"; exit 5";
-    fs::write(scene.path("data/report"), "").unwrap();
-    let go = scene.fifo("data/go");
-    let ended = scene
+    fs::write(dir.path("data/report"), "").unwrap();
+    let go = dir.fifo("data/go");
+    let ended = dir
         .program("dash")
         .args(["-c", outer, &inner])
-        .arg(scene.host_path("returns_status"))
-        .args([scene.pidfile(), scene.path("run/inner.pid")])
+        .arg(dir.host_path("returns_status"))
+        .args([dir.pidfile(), dir.path("run/inner.pid")])
         .run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(5), ""));
     fs::write(go, "go\n").unwrap();
-    let report = || fs::read_to_string(scene.path("data/report")).unwrap();
+    let report = || fs::read_to_string(dir.path("data/report")).unwrap();
     wait_for(
         || report().ends_with("done\n"),
         "the rest of the script has run",
     );
     assert_eq!(report().matches("No such file").count(), 2, "{}", report());
     assert!(!report().contains("libpidfile"), "{}", report());
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }

@@ -17,68 +17,68 @@ fn has_the_main_job_done(
     host: impl Fn(&TestDir) -> HostCommand<'_>,
     is_up: impl Fn(&TestDir, &Process) -> bool,
 ) {
-    let scene = TestDir::new();
-    let plain = start(host(&scene).plain(), |process| is_up(&scene, process));
+    let dir = TestDir::new();
+    let plain = start(host(&dir).plain(), |process| is_up(&dir, process));
     plain.signal(libc::SIGTERM);
     let as_usual = plain.wait().status;
 
-    let scene = TestDir::new();
-    let active = start(host(&scene), |process| is_up(&scene, process));
-    assert_eq!(scene.content(), active.pid_line());
+    let dir = TestDir::new();
+    let active = start(host(&dir), |process| is_up(&dir, process));
+    assert_eq!(dir.content(), active.pid_line());
     active.signal(libc::SIGTERM);
     let ended = active.wait();
     assert_eq!(ended.status, as_usual, "after SIGTERM: {ended:?}");
-    assert_eq!(scene.leftovers(), NOTHING, "after SIGTERM");
+    assert_eq!(dir.leftovers(), NOTHING, "after SIGTERM");
 
-    let scene = TestDir::new();
-    let active = start(host(&scene), |process| is_up(&scene, process));
-    assert_eq!(scene.content(), active.pid_line());
-    scene.remove_pidfile();
+    let dir = TestDir::new();
+    let active = start(host(&dir), |process| is_up(&dir, process));
+    assert_eq!(dir.content(), active.pid_line());
+    dir.remove_pidfile();
     let ended = active.wait();
     assert_eq!(ended.status, as_usual, "after the deletion: {ended:?}");
-    assert_eq!(scene.leftovers(), NOTHING, "after the deletion");
+    assert_eq!(dir.leftovers(), NOTHING, "after the deletion");
 
-    let scene = TestDir::new();
-    let active = start(host(&scene), |process| is_up(&scene, process));
-    assert!(!scene.an_outsider_can_lock());
+    let dir = TestDir::new();
+    let active = start(host(&dir), |process| is_up(&dir, process));
+    assert!(!dir.an_outsider_can_lock());
     let children = Children::of(active.pid());
     active.signal(libc::SIGKILL);
     active.wait();
     // Although its children may still be there.
-    assert!(scene.an_outsider_can_lock(), "after SIGKILL");
+    assert!(dir.an_outsider_can_lock(), "after SIGKILL");
     drop(children);
 }
 
 /// A server that came from a package; without the package the test cannot say anything, and says that.
-fn program<'scene>(scene: &'scene TestDir, path: &str, package: &str) -> HostCommand<'scene> {
+fn program<'dir>(dir: &'dir TestDir, path: &str, package: &str) -> HostCommand<'dir> {
     assert!(
         Path::new(path).exists(),
         "{path} is missing: apt-get install {package}"
     );
-    scene.program(path)
+    dir.program(path)
 }
 
-fn accepts_connections(scene: &TestDir) -> bool {
-    UnixStream::connect(scene.path("data/socket")).is_ok()
+fn accepts_connections(dir: &TestDir) -> bool {
+    UnixStream::connect(dir.path("data/socket")).is_ok()
 }
 
 #[test]
 fn redis_server_has_file_and_ends_by_deletion() {
     has_the_main_job_done(
-        |scene| {
-            program(scene, "/usr/bin/redis-server", "redis-server")
+        |dir| {
+            program(dir, "/usr/bin/redis-server", "redis-server")
                 .args(["--port", "0", "--unixsocket", "socket"])
                 .args(["--daemonize", "no", "--save", "", "--appendonly", "no"])
         },
-        |scene, _| accepts_connections(scene),
+        |dir, _| accepts_connections(dir),
     );
 }
 
 #[test]
 fn python3_has_file_and_ends_by_deletion() {
     has_the_main_job_done(
-        |scene| {
-            program(scene, "/usr/bin/python3", "python3").args([
+        |dir| {
+            program(dir, "/usr/bin/python3", "python3").args([
                 "-c",
                 "import signal; print('ready', flush=True); signal.pause()",
             ])
@@ -98,7 +98,7 @@ print('ready', flush=True)
 threading.Event().wait()
 ";
     has_the_main_job_done(
-        |scene| program(scene, "/usr/bin/python3", "python3").args(["-c", script]),
+        |dir| program(dir, "/usr/bin/python3", "python3").args(["-c", script]),
         |_, process| process.stdout().contains("ready\n"),
     );
 }
@@ -115,9 +115,9 @@ class Service {
 }
 "#;
     has_the_main_job_done(
-        |scene| {
-            fs::write(scene.path("data/Service.java"), source).unwrap();
-            program(scene, "/usr/bin/java", "default-jdk-headless").args([
+        |dir| {
+            fs::write(dir.path("data/Service.java"), source).unwrap();
+            program(dir, "/usr/bin/java", "default-jdk-headless").args([
                 "-XX:TieredStopAtLevel=1",
                 "-Xshare:auto",
                 "Service.java",
@@ -131,16 +131,16 @@ class Service {
 fn nginx_foreground_has_file_and_ends_by_deletion() {
     let configuration = format!("daemon off;\nerror_log stderr;\n{NGINX}");
     has_the_main_job_done(
-        |scene| {
-            let data = scene.path("data");
+        |dir| {
+            let data = dir.path("data");
             let configuration = configuration.replace("DATA", &data.display().to_string());
             fs::write(data.join("nginx.conf"), configuration).unwrap();
-            program(scene, "/usr/sbin/nginx", "nginx")
+            program(dir, "/usr/sbin/nginx", "nginx")
                 .arg("-p")
                 .arg(&data)
                 .args(["-e", "stderr", "-c", "nginx.conf"])
         },
         // It listens before it has its handlers, and has workers after that.
-        |scene, process| accepts_connections(scene) && !children_of(process.pid()).is_empty(),
+        |dir, process| accepts_connections(dir) && !children_of(process.pid()).is_empty(),
     );
 }

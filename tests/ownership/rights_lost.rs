@@ -19,27 +19,27 @@ enum Left {
 use Left::{AnEmptyFile, Nothing};
 
 /// Somebody else's directory, which root's user alone, without capabilities, could not change.
-fn scene_of(owner: u32) -> TestDir {
-    let scene = TestDir::new();
-    chown(scene.path("run"), Some(owner), Some(owner)).unwrap();
-    scene
+fn dir_of(owner: u32) -> TestDir {
+    let dir = TestDir::new();
+    chown(dir.path("run"), Some(owner), Some(owner)).unwrap();
+    dir
 }
 
-fn host<'scene>(scene: &'scene TestDir, mode: Mode, loses: &[&str]) -> HostCommand<'scene> {
+fn host<'dir>(dir: &'dir TestDir, mode: Mode, loses: &[&str]) -> HostCommand<'dir> {
     let loses = loses.iter().map(|what| match what.split_once('=') {
         Some((what, directory)) if what != "user" && what != "group" => {
-            format!("{what}={}", scene.path(directory).display())
+            format!("{what}={}", dir.path(directory).display())
         }
         _ => (*what).to_owned(),
     });
     // In a mount namespace that the host may change.
     match mode {
-        Mode::Active => scene.host_after("", "loses_rights").args(loses),
-        _ => scene
+        Mode::Active => dir.host_after("", "loses_rights").args(loses),
+        _ => dir
             .program("unshare")
             .plain()
             .arg("--mount")
-            .arg(scene.host_path("loses_rights"))
+            .arg(dir.host_path("loses_rights"))
             .args(loses),
     }
 }
@@ -64,8 +64,8 @@ enum When {
 }
 use When::{AtOnce, Watched};
 
-fn start(scene: &TestDir, mode: Mode, when: When, loses: &[&str]) -> Process {
-    let mut host = host(scene, mode, &[&["told"], loses].concat()).spawn();
+fn start(dir: &TestDir, mode: Mode, when: When, loses: &[&str]) -> Process {
+    let mut host = host(dir, mode, &[&["told"], loses].concat()).spawn();
     if when == Watched && mode == Mode::Active {
         host.wait_until(|host| is_watching(host.pid()), "watching");
     }
@@ -75,15 +75,15 @@ fn start(scene: &TestDir, mode: Mode, when: When, loses: &[&str]) -> Process {
 }
 
 /// Sees to it that the library looks at its file once more.
-fn looks_after_its_file(scene: &TestDir, host: &Process, loses: &[&str]) {
+fn looks_after_its_file(dir: &TestDir, host: &Process, loses: &[&str]) {
     wait_until_idle(host);
     for mode in [0o600, 0o644] {
-        fs::set_permissions(scene.pidfile(), fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(dir.pidfile(), fs::Permissions::from_mode(mode)).unwrap();
     }
     wait_until_idle(host);
     assert!(host.is_running(), "{loses:?}: {}", host.stderr());
     assert_eq!(host.stderr(), "", "{loses:?}");
-    assert_eq!(scene.content(), host.pid_line(), "{loses:?}");
+    assert_eq!(dir.content(), host.pid_line(), "{loses:?}");
     keeps_no_directory(host);
 }
 
@@ -100,26 +100,26 @@ fn is_ended(host: Process) -> Ended {
 #[track_caller]
 fn is_kept(owner: u32, when: When, loses: &[&str], left: Left) {
     for end in [ends_by_itself, is_ended] {
-        let scene = scene_of(owner);
-        let plain = end(start(&scene, Mode::Plain, when, loses));
-        let active = end(start(&scene, Mode::Active, when, loses));
+        let dir = dir_of(owner);
+        let plain = end(start(&dir, Mode::Plain, when, loses));
+        let active = end(start(&dir, Mode::Active, when, loses));
         assert_eq!(active, plain, "{loses:?}");
-        assert_eq!(scene.content(), "", "{loses:?}");
+        assert_eq!(dir.content(), "", "{loses:?}");
         let expected: &[&str] = if left == Nothing { &[] } else { &["a.pid"] };
-        assert_eq!(scene.leftovers(), expected, "{loses:?}: {active:?}");
-        assert!(left == Nothing || scene.an_outsider_can_lock());
+        assert_eq!(dir.leftovers(), expected, "{loses:?}: {active:?}");
+        assert!(left == Nothing || dir.an_outsider_can_lock());
     }
-    let scene = scene_of(owner);
-    let host = start(&scene, Mode::Active, when, loses);
-    looks_after_its_file(&scene, &host, loses);
-    scene.remove_pidfile();
+    let dir = dir_of(owner);
+    let host = start(&dir, Mode::Active, when, loses);
+    looks_after_its_file(&dir, &host, loses);
+    dir.remove_pidfile();
     let ended = host.wait();
     assert_eq!(
         ended.status,
         killed_by(libc::SIGTERM),
         "{loses:?}: {ended:?}"
     );
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
@@ -167,13 +167,13 @@ fn changed_root_empties_file() {
 fn changed_root_keeps_file_of_same_name() {
     for loses in ["chroot=data", "pivot=data"] {
         for end in [ends_by_itself, is_ended] {
-            let scene = TestDir::new();
-            let jail = scene.path("data");
-            let inside = jail.join(scene.pidfile().strip_prefix("/").unwrap());
+            let dir = TestDir::new();
+            let jail = dir.path("data");
+            let inside = jail.join(dir.pidfile().strip_prefix("/").unwrap());
             fs::create_dir_all(inside.parent().unwrap()).unwrap();
             fs::write(&inside, "1\n").unwrap();
-            end(start(&scene, Mode::Active, Watched, &[loses]));
-            assert_eq!(scene.content(), "", "{loses}");
+            end(start(&dir, Mode::Active, Watched, &[loses]));
+            assert_eq!(dir.content(), "", "{loses}");
             assert_eq!(fs::read_to_string(&inside).unwrap(), "1\n", "{loses}");
         }
     }
@@ -207,14 +207,14 @@ fn landlock_leaves_no_content() {
 }
 
 /// Runs a host below a launcher that has lost these rights before.
-fn below(scene: &TestDir, loses: &str) -> Ended {
-    let host = scene
+fn below(dir: &TestDir, loses: &str) -> Ended {
+    let host = dir
         .host("loses_rights")
         .plain()
         .args([loses, "--", "/usr/bin/env"]);
     host.arg(format!("LD_PRELOAD={}", library().display()))
-        .arg(format!("PIDFILE={}", scene.pidfile().display()))
-        .arg(scene.host_path("exits_with_status"))
+        .arg(format!("PIDFILE={}", dir.pidfile().display()))
+        .arg(dir.host_path("exits_with_status"))
         .arg("3")
         .run()
 }
@@ -228,13 +228,13 @@ fn has_landlock() -> bool {
 
 #[test]
 fn landlock_before_start_is_reported() {
-    let scene = TestDir::new();
-    let ended = below(&scene, "landlock");
+    let dir = TestDir::new();
+    let ended = below(&dir, "landlock");
     assert_eq!(
         (ended.status, &*ended.stdout),
         (exited(3), "leaving\natexit\n")
     );
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     let said = ended
         .stderr
         .lines()
@@ -247,7 +247,7 @@ fn landlock_before_start_is_reported() {
     );
     assert!(ended.stderr.lines().count() <= 1, "{}", ended.stderr);
 
-    let ended = below(&scene, "landlock-removal");
+    let ended = below(&dir, "landlock-removal");
     assert_eq!((ended.status, &*ended.stderr), (exited(3), ""));
-    assert_eq!(scene.content(), "");
+    assert_eq!(dir.content(), "");
 }

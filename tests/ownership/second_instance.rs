@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-fn owner(scene: &TestDir) -> Process {
-    scene.host("waits_for_eof").spawn_owner()
+fn owner(dir: &TestDir) -> Process {
+    dir.host("waits_for_eof").spawn_owner()
 }
 
 /// That a program said one line in all: whose file it is.
-fn names_the_owner(ended: &Ended, scene: &TestDir, owner: i32) {
+fn names_the_owner(ended: &Ended, dir: &TestDir, owner: i32) {
     let said = &ended.stderr;
-    let start = format!("libpidfile: {}: ", scene.pidfile().display());
+    let start = format!("libpidfile: {}: ", dir.pidfile().display());
     assert!(said.starts_with(&start), "{said:?}");
     let words = said.split(|c: char| !c.is_ascii_alphanumeric());
     assert!(
@@ -27,44 +27,41 @@ fn names_the_owner(ended: &Ended, scene: &TestDir, owner: i32) {
 
 #[test]
 fn second_instance_runs_and_names_the_owner() {
-    let scene = TestDir::new();
-    let mut first = owner(&scene);
-    let before = scene.identity();
+    let dir = TestDir::new();
+    let mut first = owner(&dir);
+    let before = dir.identity();
     for status in [0, 3] {
-        let second = scene
-            .host("exits_with_status")
-            .arg(status.to_string())
-            .run();
+        let second = dir.host("exits_with_status").arg(status.to_string()).run();
         assert_eq!(second.status, exited(status));
         assert_eq!(second.stdout, "leaving\natexit\n");
-        names_the_owner(&second, &scene, first.pid());
-        assert_eq!(scene.identity(), before);
-        assert_eq!(scene.leftovers(), ["a.pid"]);
+        names_the_owner(&second, &dir, first.pid());
+        assert_eq!(dir.identity(), before);
+        assert_eq!(dir.leftovers(), ["a.pid"]);
     }
     first.close_stdin();
     assert_eq!(first.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn second_instance_reports_once_with_children() {
     for shell in SHELLS {
-        let scene = TestDir::new();
-        let first = owner(&scene);
-        let before = scene.identity();
+        let dir = TestDir::new();
+        let first = owner(&dir);
+        let before = dir.identity();
         let script = "/bin/true; /bin/ls / | /bin/cat >/dev/null; x=$(/bin/echo 1); exec /bin/true";
-        let second = scene.shell(shell).args(["-c", script]).run();
+        let second = dir.shell(shell).args(["-c", script]).run();
         assert_eq!(second.status, exited(0));
-        names_the_owner(&second, &scene, first.pid());
-        assert_eq!(scene.identity(), before);
+        names_the_owner(&second, &dir, first.pid());
+        assert_eq!(dir.identity(), before);
     }
 }
 
 #[test]
 fn second_instance_has_no_thread_of_ours() {
-    let scene = TestDir::new();
-    let _first = owner(&scene);
-    let second = scene.host("waits_for_eof").spawn_ready();
+    let dir = TestDir::new();
+    let _first = owner(&dir);
+    let second = dir.host("waits_for_eof").spawn_ready();
     second.wait_until(|second| tasks_of(second.pid()) == [second.pid()], "alone");
 }
 
@@ -72,19 +69,19 @@ fn second_instance_has_no_thread_of_ours() {
 fn owners_child_commands_report_nothing() {
     for shell in SHELLS {
         for strict in ["0", "1"] {
-            let scene = TestDir::new();
+            let dir = TestDir::new();
             let script = "/bin/true; (/bin/true); /bin/ls / | /bin/cat >/dev/null; x=$(/bin/echo 1); \
                           /bin/true & wait; \"$1\" 7; echo \"status $?\"; exit 4";
-            let ended = scene
+            let ended = dir
                 .shell(shell)
                 .args(["-c", script, "sh"])
-                .arg(scene.host_path("returns_status"))
+                .arg(dir.host_path("returns_status"))
                 .env("PIDFILE_STRICT", strict)
                 .run();
             assert_eq!(ended.status, exited(4), "{shell:?}");
             assert_eq!(ended.stdout, "status 7\n", "{shell:?}");
             assert_eq!(ended.stderr, "", "{shell:?}");
-            assert_eq!(scene.leftovers(), NOTHING, "{shell:?}");
+            assert_eq!(dir.leftovers(), NOTHING, "{shell:?}");
         }
     }
 }
@@ -93,14 +90,14 @@ fn owners_child_commands_report_nothing() {
 #[test]
 fn refused_program_reports_once_with_children() {
     for shell in SHELLS {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let script = "/bin/true; (/bin/true); x=$(/bin/echo 1); /bin/true & wait; \
                       mkdir \"${PIDFILE%/*}\"; /bin/true; \"$1\" 7; echo \"status $?\"; exit 4";
-        let ended = scene
+        let ended = dir
             .shell(shell)
             .args(["-c", script, "sh"])
-            .arg(scene.host_path("returns_status"))
-            .env("PIDFILE", scene.path("run/missing/a.pid"))
+            .arg(dir.host_path("returns_status"))
+            .env("PIDFILE", dir.path("run/missing/a.pid"))
             .run();
         assert_eq!(ended.status, exited(4), "{shell:?}");
         assert_eq!(ended.stdout, "status 7\n", "{shell:?}");
@@ -112,11 +109,11 @@ fn refused_program_reports_once_with_children() {
 
 #[test]
 fn refused_programs_child_never_becomes_owner() {
-    let scene = TestDir::new();
-    let pidfile = scene.path("run/missing/a.pid");
+    let dir = TestDir::new();
+    let pidfile = dir.path("run/missing/a.pid");
     let script = "mkdir \"${PIDFILE%/*}\"; \"$0\"; exit $?";
-    let host = scene.program("sh").args(["-c", script]);
-    let host = host.arg(scene.host_path("waits_for_eof"));
+    let host = dir.program("sh").args(["-c", script]);
+    let host = host.arg(dir.host_path("waits_for_eof"));
     let mut shell = host.env("PIDFILE", &pidfile).spawn_ready();
     assert!(pidfile.parent().unwrap().exists() && !pidfile.exists());
     shell.close_stdin();
@@ -125,11 +122,11 @@ fn refused_programs_child_never_becomes_owner() {
 
 #[test]
 fn refused_program_may_own_file_after_exec() {
-    let scene = TestDir::new();
-    let pidfile = scene.path("run/missing/a.pid");
+    let dir = TestDir::new();
+    let pidfile = dir.path("run/missing/a.pid");
     let script = "mkdir \"${PIDFILE%/*}\"; exec \"$0\"";
-    let host = scene.program("sh").args(["-c", script]);
-    let host = host.arg(scene.host_path("waits_for_eof"));
+    let host = dir.program("sh").args(["-c", script]);
+    let host = host.arg(dir.host_path("waits_for_eof"));
     let mut host = host.env("PIDFILE", &pidfile).spawn_ready();
     let content = std::fs::read_to_string(&pidfile);
     assert_eq!(content.unwrap_or_default(), host.pid_line());
@@ -141,29 +138,29 @@ fn refused_program_may_own_file_after_exec() {
 
 #[test]
 fn second_instance_never_becomes_owner_later() {
-    let scene = TestDir::new();
-    let mut first = owner(&scene);
-    let mut second = scene.host("waits_for_eof").spawn_ready();
+    let dir = TestDir::new();
+    let mut first = owner(&dir);
+    let mut second = dir.host("waits_for_eof").spawn_ready();
     first.close_stdin();
     assert_eq!(first.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 
-    let mut third = owner(&scene);
-    let before = scene.identity();
+    let mut third = owner(&dir);
+    let before = dir.identity();
     second.close_stdin();
     assert_eq!(second.wait().status, exited(0));
-    assert_eq!(scene.identity(), before);
+    assert_eq!(dir.identity(), before);
     third.close_stdin();
     assert_eq!(third.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn second_instance_ignores_deletion() {
-    let scene = TestDir::new();
-    let first = owner(&scene);
-    let mut second = scene.host("waits_for_eof").spawn_ready();
-    scene.remove_pidfile();
+    let dir = TestDir::new();
+    let first = owner(&dir);
+    let mut second = dir.host("waits_for_eof").spawn_ready();
+    dir.remove_pidfile();
     first.wait();
     assert!(second.is_running());
     second.close_stdin();
@@ -172,32 +169,32 @@ fn second_instance_ignores_deletion() {
 
 #[test]
 fn strict_second_instance_does_not_run() {
-    let scene = TestDir::new();
-    let mut first = owner(&scene);
-    let before = scene.identity();
-    let second = scene
+    let dir = TestDir::new();
+    let mut first = owner(&dir);
+    let before = dir.identity();
+    let second = dir
         .host("exits_with_status")
         .arg("3")
         .env("PIDFILE_STRICT", "1")
         .run();
     assert_eq!(second.status, exited(1));
     assert_eq!(second.stdout, "");
-    names_the_owner(&second, &scene, first.pid());
-    assert_eq!(scene.identity(), before);
+    names_the_owner(&second, &dir, first.pid());
+    assert_eq!(dir.identity(), before);
     first.close_stdin();
     assert_eq!(first.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn strict_program_without_file_does_not_run() {
-    let scene = TestDir::new();
-    fs::create_dir(scene.path("run/directory")).unwrap();
+    let dir = TestDir::new();
+    fs::create_dir(dir.path("run/directory")).unwrap();
     let long = "x".repeat(5000);
     for path in ["run/missing/a.pid", "run/directory", &long] {
-        let ended = scene
+        let ended = dir
             .host("exits_with_status")
-            .env("PIDFILE", scene.path(path))
+            .env("PIDFILE", dir.path(path))
             .env("PIDFILE_STRICT", "1")
             .run();
         assert_eq!(
@@ -217,27 +214,27 @@ fn strict_program_without_file_does_not_run() {
 
 #[test]
 fn strict_program_with_file_runs() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     // A stale file is no obstacle.
-    let first = owner(&scene);
+    let first = owner(&dir);
     first.signal(libc::SIGKILL);
     first.wait();
-    let ended = scene
+    let ended = dir
         .host("exits_with_status")
         .arg("3")
         .env("PIDFILE_STRICT", "1")
         .run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(3), ""));
     assert_eq!(ended.stdout, "leaving\natexit\n");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn strict_is_off_by_default_and_for_bad_value() {
     for (value, complaints) in [("0", 0), ("", 0), ("no", 0), ("2", 1)] {
-        let scene = TestDir::new();
-        let _first = owner(&scene);
-        let second = scene
+        let dir = TestDir::new();
+        let _first = owner(&dir);
+        let second = dir
             .host("returns_status")
             .arg("3")
             .env("PIDFILE_STRICT", value)
@@ -254,10 +251,10 @@ fn strict_is_off_by_default_and_for_bad_value() {
 /// Where the setting comes from is no matter of who is second: the file is.
 #[test]
 fn second_instance_with_other_file_owns_it() {
-    let scene = TestDir::new();
-    let _first = owner(&scene);
-    let other: &Path = &scene.path("run/other.pid");
-    let mut second = scene
+    let dir = TestDir::new();
+    let _first = owner(&dir);
+    let other: &Path = &dir.path("run/other.pid");
+    let mut second = dir
         .host("waits_for_eof")
         .env("PIDFILE", other)
         .spawn_ready();
@@ -265,33 +262,33 @@ fn second_instance_with_other_file_owns_it() {
     second.close_stdin();
     let ended = second.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(scene.leftovers(), ["a.pid"]);
+    assert_eq!(dir.leftovers(), ["a.pid"]);
 }
 
 /// It has no lock that would tell. But its own settings do, and that it runs since before the file was written.
 #[test]
 fn owner_without_lock_is_left_alone() {
-    let scene = TestDir::new();
-    let first = scene.host("waits_for_eof").env("PIDFILE_WATCH", "off");
+    let dir = TestDir::new();
+    let first = dir.host("waits_for_eof").env("PIDFILE_WATCH", "off");
     let mut first = first.spawn_ready();
-    let before = scene.identity();
+    let before = dir.identity();
     for watch in ["auto", "poll", "off"] {
-        let second = scene.host("exits_with_status").env("PIDFILE_WATCH", watch);
+        let second = dir.host("exits_with_status").env("PIDFILE_WATCH", watch);
         let second = second.arg("3").run();
         assert_eq!(second.status, exited(3), "{watch}");
-        names_the_owner(&second, &scene, first.pid());
-        assert_eq!(scene.identity(), before, "{watch}");
+        names_the_owner(&second, &dir, first.pid());
+        assert_eq!(dir.identity(), before, "{watch}");
     }
     first.close_stdin();
     assert_eq!(first.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// Whether a second program leaves the file to the process that it names, or takes it for a stale one.
 #[track_caller]
-fn second_leaves_it_to(owner: Option<&Process>, scene: &TestDir, what: &str) {
-    let second = scene.host("prints_pidfile_then_exits");
-    let second = second.arg(scene.pidfile()).spawn();
+fn second_leaves_it_to(owner: Option<&Process>, dir: &TestDir, what: &str) {
+    let second = dir.host("prints_pidfile_then_exits");
+    let second = second.arg(dir.pidfile()).spawn();
     let pid_line = owner.unwrap_or(&second).pid_line();
     let ended = second.wait();
     assert_eq!(ended.stdout, pid_line, "{what}: {ended:?}");
@@ -301,14 +298,14 @@ fn second_leaves_it_to(owner: Option<&Process>, scene: &TestDir, what: &str) {
 #[test]
 fn process_started_after_file_is_no_owner() {
     for (written, is_owner) in [(Duration::from_secs(3600), false), (Duration::ZERO, true)] {
-        let scene = TestDir::new();
-        let other = scene.host("waits_for_signal").inert();
+        let dir = TestDir::new();
+        let other = dir.host("waits_for_signal").inert();
         let other = other.env("PIDFILE_WATCH", "off").spawn_ready();
-        fs::write(scene.pidfile(), other.pid_line()).unwrap();
-        let file = fs::File::options().append(true).open(scene.pidfile());
+        fs::write(dir.pidfile(), other.pid_line()).unwrap();
+        let file = fs::File::options().append(true).open(dir.pidfile());
         let when = SystemTime::now() - written;
         file.unwrap().set_modified(when).unwrap();
-        second_leaves_it_to(is_owner.then_some(&other), &scene, &format!("{written:?}"));
+        second_leaves_it_to(is_owner.then_some(&other), &dir, &format!("{written:?}"));
     }
 }
 
@@ -316,8 +313,8 @@ fn process_started_after_file_is_no_owner() {
 #[test]
 fn owner_with_large_environment_is_left_alone() {
     for is_owner in [false, true] {
-        let scene = TestDir::new();
-        let mut other = scene.host("waits_for_signal").inert();
+        let dir = TestDir::new();
+        let mut other = dir.host("waits_for_signal").inert();
         for number in 0..10 {
             other = other.env(&format!("LARGE_{number}"), "x".repeat(100_000));
         }
@@ -325,8 +322,8 @@ fn owner_with_large_environment_is_left_alone() {
             other = other.env("PIDFILE_WATCH", "off");
         }
         let other = other.spawn_ready();
-        fs::write(scene.pidfile(), other.pid_line()).unwrap();
-        second_leaves_it_to(is_owner.then_some(&other), &scene, &format!("{is_owner}"));
+        fs::write(dir.pidfile(), other.pid_line()).unwrap();
+        second_leaves_it_to(is_owner.then_some(&other), &dir, &format!("{is_owner}"));
     }
 }
 
@@ -335,15 +332,15 @@ fn owner_with_large_environment_is_left_alone() {
 #[test]
 fn host_locking_its_file_excludes_second_instance() {
     for watch in ["auto", "off"] {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let start = || {
-            let host = scene.host("writes_pidfile_by_libbsd");
-            host.env("PIDFILE_WATCH", watch).arg(scene.pidfile())
+            let host = dir.host("writes_pidfile_by_libbsd");
+            host.env("PIDFILE_WATCH", watch).arg(dir.pidfile())
         };
         let mut first = start().spawn_ready();
         assert_eq!(start().run().status, exited(2), "{watch}");
         first.close_stdin();
         assert_eq!(first.wait().status, exited(0), "{watch}");
-        assert_eq!(scene.leftovers(), NOTHING, "{watch}");
+        assert_eq!(dir.leftovers(), NOTHING, "{watch}");
     }
 }

@@ -13,15 +13,15 @@ type Deletion = (&'static str, fn(&TestDir));
 
 /// The ways in which an operator may delete the file.
 const DELETIONS: [Deletion; 4] = [
-    ("unlink", |scene| scene.remove_pidfile()),
-    ("rename away", |scene| {
-        fs::rename(scene.pidfile(), scene.path("data/a.pid")).unwrap();
+    ("unlink", |dir| dir.remove_pidfile()),
+    ("rename away", |dir| {
+        fs::rename(dir.pidfile(), dir.path("data/a.pid")).unwrap();
     }),
-    ("rename in the directory", |scene| {
-        fs::rename(scene.pidfile(), scene.path("run/old.pid")).unwrap();
+    ("rename in the directory", |dir| {
+        fs::rename(dir.pidfile(), dir.path("run/old.pid")).unwrap();
     }),
-    ("removal of the directory", |scene| {
-        fs::remove_dir_all(scene.path("run")).unwrap();
+    ("removal of the directory", |dir| {
+        fs::remove_dir_all(dir.path("run")).unwrap();
     }),
 ];
 
@@ -32,10 +32,10 @@ fn wait_until_watching(host: &Process) {
 #[test]
 fn deletion_ends_program_by_sigterm() {
     for (what, delete) in DELETIONS {
-        let scene = TestDir::new();
-        let host = scene.host("waits_for_signal").spawn_ready();
+        let dir = TestDir::new();
+        let host = dir.host("waits_for_signal").spawn_ready();
         wait_until_watching(&host);
-        delete(&scene);
+        delete(&dir);
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{what}");
     }
 }
@@ -45,10 +45,10 @@ fn deletion_ends_program_by_sigterm() {
 fn deletion_right_after_creation_ends_program() {
     for round in 0..25 {
         for (what, delete) in DELETIONS {
-            let scene = TestDir::new();
-            let host = scene.host("waits_for_signal").spawn();
-            host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
-            delete(&scene);
+            let dir = TestDir::new();
+            let host = dir.host("waits_for_signal").spawn();
+            host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
+            delete(&dir);
             assert_eq!(
                 host.wait().status,
                 killed_by(libc::SIGTERM),
@@ -61,64 +61,64 @@ fn deletion_right_after_creation_ends_program() {
 /// Renaming the directory moves the file away like everything else in it, but nothing happens to the file itself.
 #[test]
 fn deletion_in_renamed_directory_ends_program() {
-    let scene = TestDir::new();
-    let host = scene.host("waits_for_signal").spawn_ready();
+    let dir = TestDir::new();
+    let host = dir.host("waits_for_signal").spawn_ready();
     wait_until_watching(&host);
-    fs::rename(scene.path("run"), scene.path("moved")).unwrap();
-    fs::remove_file(scene.path("moved/a.pid")).unwrap();
+    fs::rename(dir.path("run"), dir.path("moved")).unwrap();
+    fs::remove_file(dir.path("moved/a.pid")).unwrap();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
 #[test]
 fn deletion_ends_busy_program() {
-    let scene = TestDir::new();
-    let host = scene.host("spins").spawn_ready();
-    scene.remove_pidfile();
+    let dir = TestDir::new();
+    let host = dir.host("spins").spawn_ready();
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn reading_or_chmod_of_file_ends_nothing() {
-    let scene = TestDir::new();
-    let mut host = scene.host("waits_for_eof").spawn_ready();
+    let dir = TestDir::new();
+    let mut host = dir.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     for round in 0..200_u32 {
-        assert_eq!(scene.content(), host.pid_line());
-        let file = fs::File::open(scene.pidfile()).unwrap();
+        assert_eq!(dir.content(), host.pid_line());
+        let file = fs::File::open(dir.pidfile()).unwrap();
         file.set_modified(SystemTime::now()).unwrap();
         let mode = fs::Permissions::from_mode(if round % 2 == 0 { 0o600 } else { 0o644 });
-        fs::set_permissions(scene.pidfile(), mode).unwrap();
-        fs::write(scene.path("run/other"), "a neighbour").unwrap();
-        fs::remove_file(scene.path("run/other")).unwrap();
+        fs::set_permissions(dir.pidfile(), mode).unwrap();
+        fs::write(dir.path("run/other"), "a neighbour").unwrap();
+        fs::remove_file(dir.path("run/other")).unwrap();
         assert!(host.is_running(), "{}", host.stderr());
     }
     host.close_stdin();
     let ended = host.wait();
     assert_eq!(ended.status, exited(0));
     assert_eq!(ended.stderr, "");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn second_link_to_file_ends_nothing() {
-    let scene = TestDir::new();
-    let mut host = scene.host("waits_for_eof").spawn_ready();
+    let dir = TestDir::new();
+    let mut host = dir.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     for _ in 0..200 {
-        fs::hard_link(scene.pidfile(), scene.path("run/second")).unwrap();
-        fs::remove_file(scene.path("run/second")).unwrap();
+        fs::hard_link(dir.pidfile(), dir.path("run/second")).unwrap();
+        fs::remove_file(dir.path("run/second")).unwrap();
         assert!(host.is_running(), "{}", host.stderr());
     }
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// Puts a file with this content in the place of the PID file, as one step.
-fn replace_by(scene: &TestDir, content: &str) {
-    fs::write(scene.path("data/new.pid"), content).unwrap();
-    fs::rename(scene.path("data/new.pid"), scene.pidfile()).unwrap();
+fn replace_by(dir: &TestDir, content: &str) {
+    fs::write(dir.path("data/new.pid"), content).unwrap();
+    fs::rename(dir.path("data/new.pid"), dir.pidfile()).unwrap();
 }
 
 /// Does something to the file of which the library hears, and waits until it has done what it does about that.
@@ -134,30 +134,30 @@ fn and_it_looks(host: &Process, what_happens: impl FnOnce()) {
 
 #[test]
 fn replaced_by_foreign_pid_keeps_host_and_file() {
-    let scene = TestDir::new();
-    let mut host = scene.host("waits_for_eof").spawn_ready();
+    let dir = TestDir::new();
+    let mut host = dir.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     let another = format!("{}\n", process::id());
-    and_it_looks(&host, || replace_by(&scene, &another));
+    and_it_looks(&host, || replace_by(&dir, &another));
     assert!(host.is_running(), "{}", host.stderr());
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.content(), another);
+    assert_eq!(dir.content(), another);
 }
 
 #[test]
 fn file_replaced_by_host_stays_its_file() {
-    let scene = TestDir::new();
-    let mut host = scene.host("waits_for_eof").spawn_ready();
-    and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
+    let dir = TestDir::new();
+    let mut host = dir.host("waits_for_eof").spawn_ready();
+    and_it_looks(&host, || replace_by(&dir, &host.pid_line()));
     assert!(host.is_running(), "{}", host.stderr());
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 
-    let host = scene.host("waits_for_signal").spawn_ready();
-    and_it_looks(&host, || replace_by(&scene, &host.pid_line()));
-    scene.remove_pidfile();
+    let host = dir.host("waits_for_signal").spawn_ready();
+    and_it_looks(&host, || replace_by(&dir, &host.pid_line()));
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
@@ -165,41 +165,41 @@ fn file_replaced_by_host_stays_its_file() {
 #[test]
 fn file_replaced_by_host_at_its_end_is_removed() {
     for round in 0..50 {
-        let scene = TestDir::new();
-        let mut host = scene.host("waits_for_eof").spawn_ready();
+        let dir = TestDir::new();
+        let mut host = dir.host("waits_for_eof").spawn_ready();
         wait_until_watching(&host);
-        replace_by(&scene, &host.pid_line());
+        replace_by(&dir, &host.pid_line());
         host.close_stdin();
         assert_eq!(host.wait().status, exited(0), "round {round}");
-        assert_eq!(scene.leftovers(), NOTHING, "round {round}");
+        assert_eq!(dir.leftovers(), NOTHING, "round {round}");
     }
 }
 
 #[test]
 fn own_exit_is_never_taken_for_a_deletion() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for round in 0..200 {
-        let mut host = scene.host("waits_for_eof").spawn_ready();
+        let mut host = dir.host("waits_for_eof").spawn_ready();
         wait_until_watching(&host);
         host.close_stdin();
         let ended = host.wait();
         assert_eq!(ended.status, exited(0), "round {round}");
         assert_eq!(ended.stderr, "", "round {round}");
-        assert_eq!(scene.leftovers(), NOTHING, "round {round}");
+        assert_eq!(dir.leftovers(), NOTHING, "round {round}");
     }
 }
 
 #[test]
 fn busy_directory_wakes_no_thread() {
-    let scene = TestDir::new();
-    let host = scene.host("waits_for_signal").spawn_ready();
+    let dir = TestDir::new();
+    let host = dir.host("waits_for_signal").spawn_ready();
     wait_until_watching(&host);
     wait_until_idle(&host);
     let tasks = tasks_of(host.pid());
     let before = context_switches(&tasks);
     for _ in 0..1000 {
-        fs::write(scene.path("run/other"), "a neighbour").unwrap();
-        fs::remove_file(scene.path("run/other")).unwrap();
+        fs::write(dir.path("run/other"), "a neighbour").unwrap();
+        fs::remove_file(dir.path("run/other")).unwrap();
     }
     assert_eq!(context_switches(&tasks), before);
 }
@@ -208,35 +208,33 @@ fn busy_directory_wakes_no_thread() {
 #[test]
 fn new_instance_right_after_deletion_ends_old_one() {
     for watch in ["inotify", "poll:1"] {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let start = || {
-            let host = scene.host("waits_for_signal").env("PIDFILE_WATCH", watch);
+            let host = dir.host("waits_for_signal").env("PIDFILE_WATCH", watch);
             host.spawn_owner()
         };
         let old = start();
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         let new = start();
         assert_eq!(old.wait().status, killed_by(libc::SIGTERM), "{watch}");
         assert!(new.is_running(), "{watch}: {}", new.stderr());
-        assert_eq!(scene.content(), new.pid_line(), "{watch}");
+        assert_eq!(dir.content(), new.pid_line(), "{watch}");
     }
 }
 
 /// A file that was made after the deletion is no answer to who deleted, whoever it names.
 #[test]
 fn foreign_file_made_after_deletion_ends_host() {
-    let scene = TestDir::new();
-    let host = scene
-        .host("waits_for_signal")
-        .env("PIDFILE_WATCH", "poll:1");
+    let dir = TestDir::new();
+    let host = dir.host("waits_for_signal").env("PIDFILE_WATCH", "poll:1");
     let host = host.spawn_owner();
-    let ours = fs::File::open(scene.pidfile()).unwrap();
-    scene.remove_pidfile();
+    let ours = fs::File::open(dir.pidfile()).unwrap();
+    dir.remove_pidfile();
     let deleted = ours.metadata().unwrap();
     let deleted = Duration::new(deleted.ctime() as u64, deleted.ctime_nsec() as u32);
     let deleted = SystemTime::UNIX_EPOCH + deleted;
     // Until the clock of the file system has gone on.
-    let path = scene.path("run/new");
+    let path = dir.path("run/new");
     while fs::File::create_new(&path)
         .unwrap()
         .metadata()
@@ -248,26 +246,26 @@ fn foreign_file_made_after_deletion_ends_host() {
         fs::remove_file(&path).unwrap();
     }
     fs::write(&path, format!("{}\n", process::id())).unwrap();
-    fs::rename(&path, scene.pidfile()).unwrap();
+    fs::rename(&path, dir.pidfile()).unwrap();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(scene.content(), format!("{}\n", process::id()));
+    assert_eq!(dir.content(), format!("{}\n", process::id()));
 }
 
 /// Any user may read the file, as often as he likes.
 #[test]
 fn reader_of_file_wakes_no_thread() {
-    let scene = TestDir::new();
-    let mut host = scene.host("waits_for_eof").spawn_ready();
+    let dir = TestDir::new();
+    let mut host = dir.host("waits_for_eof").spawn_ready();
     wait_until_watching(&host);
     wait_until_idle(&host);
     let switches = || context_switches(&extra_tasks_of(host.pid()));
     let before = switches();
     for _ in 0..200 {
-        assert_eq!(scene.content(), host.pid_line());
+        assert_eq!(dir.content(), host.pid_line());
     }
     // All that was to be heard of is heard of before this.
     let mode = fs::Permissions::from_mode(0o600);
-    fs::set_permissions(scene.pidfile(), mode).unwrap();
+    fs::set_permissions(dir.pidfile(), mode).unwrap();
     host.wait_until(|_| switches() > before, "looking");
     wait_until_idle(&host);
     assert!(switches() - before < 20, "{} switches", switches() - before);

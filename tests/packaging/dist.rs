@@ -33,8 +33,8 @@ fn says(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn unpack(scene: &TestDir) -> [PathBuf; 2] {
-    let [tarball, deb] = ["tarball", "deb"].map(|name| scene.path("data").join(name));
+fn unpack(dir: &TestDir) -> [PathBuf; 2] {
+    let [tarball, deb] = ["tarball", "deb"].map(|name| dir.path("data").join(name));
     fs::create_dir(&tarball).unwrap();
     says(
         Command::new("tar")
@@ -112,8 +112,8 @@ fn portable_library_is_readable_by_old_loader() {
 
 #[test]
 fn portable_library_serves_program_of_oldest_glibc() {
-    let scene = TestDir::new();
-    let program = scene.path("bin/linked_on_the_oldest");
+    let dir = TestDir::new();
+    let program = dir.path("bin/linked_on_the_oldest");
     let machine = std::env::consts::ARCH;
     says(
         Command::new(tree().join("target/portable/tools/bin/python"))
@@ -130,16 +130,16 @@ fn portable_library_serves_program_of_oldest_glibc() {
             ),
     );
     runs_on_the_oldest(&program);
-    let host = scene.program(&program).spawn_owner();
-    scene.remove_pidfile();
+    let host = dir.program(&program).spawn_owner();
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn packages_hold_what_make_install_installs() {
-    let scene = TestDir::new();
-    let installed = scene.path("data/installed");
+    let dir = TestDir::new();
+    let installed = dir.path("data/installed");
     says(
         without_make(&mut Command::new("make"))
             .arg("install")
@@ -149,7 +149,7 @@ fn packages_hold_what_make_install_installs() {
             .arg(format!("DESTDIR={}", installed.display()))
             .current_dir(tree()),
     );
-    let [tarball, deb] = unpack(&scene);
+    let [tarball, deb] = unpack(&dir);
     let files = |root: &Path| -> Vec<String> {
         let found = says(
             Command::new("find")
@@ -181,13 +181,13 @@ fn packages_hold_what_make_install_installs() {
     }
     for root in [tarball, deb] {
         let copy = root.join("lib/libpidfile.so");
-        let host = scene
+        let host = dir
             .host("waits_for_eof")
             .env("LD_PRELOAD", &copy)
-            .env("PIDFILE", scene.pidfile())
+            .env("PIDFILE", dir.pidfile())
             .spawn_ready();
-        assert_eq!(scene.content(), host.pid_line(), "{}", copy.display());
-        scene.remove_pidfile();
+        assert_eq!(dir.content(), host.pid_line(), "{}", copy.display());
+        dir.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
     }
 }
@@ -203,8 +203,8 @@ fn in_usr(page: &[u8]) -> Vec<u8> {
 /// Somebody follows the page literally.
 #[test]
 fn package_names_its_files_where_they_are() {
-    let scene = TestDir::new();
-    let [_, deb] = unpack(&scene);
+    let dir = TestDir::new();
+    let [_, deb] = unpack(&dir);
     let grep = Command::new("grep")
         .args(["-rlE", "/usr/local/(lib/libpidfile.so|bin/pidfile-run)"])
         .arg(deb.join("share"))
@@ -233,8 +233,8 @@ fn packages_name_every_licence_in_the_library() {
     crates.push("\nLLVM libunwind\n".into());
     assert!(crates.len() > 10, "{crates:?}");
 
-    let scene = TestDir::new();
-    let [tarball, deb] = unpack(&scene);
+    let dir = TestDir::new();
+    let [tarball, deb] = unpack(&dir);
     for file in [
         tarball.join("share/doc/libpidfile/THIRD-PARTY-LICENCES"),
         deb.join("share/doc/libpidfile/copyright"),
@@ -288,8 +288,8 @@ fn rpmlint_finds_nothing_new_in_the_package() {
 #[test]
 #[ignore = "needs root"]
 fn rpm_is_installed_and_removed_without_a_trace() {
-    let scene = TestDir::new();
-    let root = scene.path("data/root");
+    let dir = TestDir::new();
+    let root = dir.path("data/root");
     fs::create_dir(&root).unwrap();
     let rpm = |arguments: &[&str]| {
         let mut rpm = Command::new("rpm");
@@ -324,16 +324,16 @@ fn rpm_is_installed_and_removed_without_a_trace() {
     assert!(!page.contains("/usr/lib/libpidfile.so"), "{page}");
     // The command of the package finds the library of the package.
     let command = root.join("usr/bin/pidfile-run");
-    let host = scene
+    let host = dir
         .program(&command)
         .plain()
         .arg("-p")
-        .arg(scene.pidfile())
+        .arg(dir.pidfile())
         .arg("--")
-        .arg(scene.host_path("waits_for_eof"))
+        .arg(dir.host_path("waits_for_eof"))
         .spawn_ready();
-    assert_eq!(scene.content(), host.pid_line(), "{}", host.stderr());
-    scene.remove_pidfile();
+    assert_eq!(dir.content(), host.pid_line(), "{}", host.stderr());
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
     rpm(&["--erase", "libpidfile"]);
     let left = files();
@@ -364,8 +364,8 @@ fn without_make(command: &mut Command) -> &mut Command {
 /// Another directory, another place for cargo's sources, another umask, language and time zone.
 #[test]
 fn second_build_makes_the_same_bytes() {
-    let scene = TestDir::new();
-    let elsewhere = scene.path("data/somewhere else/entirely");
+    let dir = TestDir::new();
+    let elsewhere = dir.path("data/somewhere else/entirely");
     fs::create_dir_all(elsewhere.join("target/portable")).unwrap();
     says(
         Command::new("sh")
@@ -383,7 +383,7 @@ fn second_build_makes_the_same_bytes() {
         elsewhere.join("target/portable/tools"),
     )
     .unwrap();
-    let cargo_home = scene.path("data/another cargo home");
+    let cargo_home = dir.path("data/another cargo home");
     fs::create_dir(&cargo_home).unwrap();
     symlink(
         real_cargo_home().join("registry"),

@@ -7,24 +7,23 @@ use std::os::unix::fs::PermissionsExt;
 const TEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test");
 const SETUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/setup");
 
-/// One of our scripts, with the commands of the scene before all others.
-fn script<'dir>(scene: &'dir TestDir, script: &str) -> HostCommand<'dir> {
-    let bin = scene.path("bin");
-    scene
-        .program(script)
+/// One of our scripts, with the commands of the test directory before all others.
+fn script<'dir>(dir: &'dir TestDir, script: &str) -> HostCommand<'dir> {
+    let bin = dir.path("bin");
+    dir.program(script)
         .plain()
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
-        .env("HOME", scene.path("data"))
+        .env("HOME", dir.path("data"))
 }
 
 /// Runs `scripts/test` as this user, with a cargo that prints this and ends with this status.
 fn run_tests(user: u32, output: &str, status: i32, ci: &str) -> Ended {
-    let scene = TestDir::new();
-    scene.executable("id", format!("#!/bin/sh\necho {user}\n"));
+    let dir = TestDir::new();
+    dir.executable("id", format!("#!/bin/sh\necho {user}\n"));
     let cargo =
         format!("#!/bin/sh\necho \"arguments: $*\"\ncat <<'END'\n{output}\nEND\nexit {status}\n");
-    scene.executable("cargo", cargo);
-    script(&scene, TEST).env("CI", ci).run()
+    dir.executable("cargo", cargo);
+    script(&dir, TEST).env("CI", ci).run()
 }
 
 const PASSED: &str = "     Running tests/a/main.rs (target/debug/deps/a-1)
@@ -110,16 +109,16 @@ fn test_script_skips_only_for_ordinary_users() {
 #[test]
 fn test_script_copies_what_others_cannot_reach() {
     for (mode, is_copied) in [(0o755, false), (0o700, true)] {
-        let scene = TestDir::new();
-        let private = scene.path("data/private");
+        let dir = TestDir::new();
+        let private = dir.path("data/private");
         fs::create_dir_all(private.join("hosts")).unwrap();
         fs::write(private.join("lib.so"), "library").unwrap();
         fs::write(private.join("hosts/a"), "host").unwrap();
         fs::set_permissions(&private, fs::Permissions::from_mode(mode)).unwrap();
         let shown = "#!/bin/sh\necho \"$LIBPIDFILE\"; cat \"$LIBPIDFILE\" \"$C_TESTS/a\"\n\
                      find \"$LIBPIDFILE\" \"$C_TESTS\" ! -perm -o=r\n";
-        scene.executable("cargo", shown);
-        let ended = script(&scene, TEST)
+        dir.executable("cargo", shown);
+        let ended = script(&dir, TEST)
             .env("LIBPIDFILE", private.join("lib.so"))
             .env("C_TESTS", private.join("hosts"))
             .run();
@@ -133,8 +132,8 @@ fn test_script_copies_what_others_cannot_reach() {
 
 /// `scripts/setup --packages` with package sources that hold these, none of which can be installed.
 fn install(sources: &str, packages: &[&str]) -> Ended {
-    let scene = TestDir::new();
-    scene.executable(
+    let dir = TestDir::new();
+    dir.executable(
         "apt-cache",
         format!(
             "#!/bin/sh\n\
@@ -144,11 +143,11 @@ fn install(sources: &str, packages: &[&str]) -> Ended {
              esac\n"
         ),
     );
-    scene.executable(
+    dir.executable(
         "apt-get",
         "#!/bin/sh\ncase $* in *update) ;; *) exit 1 ;; esac\n",
     );
-    script(&scene, SETUP).arg("--packages").args(packages).run()
+    script(&dir, SETUP).arg("--packages").args(packages).run()
 }
 
 #[test]
@@ -182,14 +181,14 @@ fn setup_takes_the_rust_that_is_new_enough() {
 
 #[test]
 fn setup_help_lists_the_purposes() {
-    let scene = TestDir::new();
-    let ended = script(&scene, SETUP).arg("--help").run();
+    let dir = TestDir::new();
+    let ended = script(&dir, SETUP).arg("--help").run();
     assert_eq!(ended.status, exited(0), "{ended:?}");
     assert!(
         ended.stdout.contains("\nPurposes: build run lint test "),
         "{ended:?}"
     );
-    let wrong = script(&scene, SETUP).args(["build", "nonsense"]).run();
+    let wrong = script(&dir, SETUP).args(["build", "nonsense"]).run();
     assert_eq!(wrong.status, exited(2), "{wrong:?}");
     assert_eq!(wrong.stderr, ended.stdout);
 }

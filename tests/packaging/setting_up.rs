@@ -7,12 +7,12 @@ const SETUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/setup");
 
 #[test]
 fn setup_check_names_missing_tools_and_sources() {
-    let scene = TestDir::new();
-    let setup = scene.program("/bin/bash").plain();
-    let path = base_system(&scene, &[]);
+    let dir = TestDir::new();
+    let setup = dir.program("/bin/bash").plain();
+    let path = base_system(&dir, &[]);
     let ended = setup
         .env("PATH", path)
-        .env("HOME", scene.path("data"))
+        .env("HOME", dir.path("data"))
         .args([SETUP, "--check", "build"])
         .run();
     assert_eq!(ended.status, exited(1), "{ended:?}");

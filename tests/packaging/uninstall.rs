@@ -37,8 +37,8 @@ fn all_below(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// The directories that others share with us, each with a file of theirs.
-fn place_of_others(scene: &TestDir) -> PathBuf {
-    let root = scene.path("data/root");
+fn place_of_others(dir: &TestDir) -> PathBuf {
+    let root = dir.path("data/root");
     for place in [
         "bin/pidfile-running",
         "lib/libpidfile.so.old",
@@ -58,8 +58,8 @@ fn place_of_others(scene: &TestDir) -> PathBuf {
 
 #[test]
 fn uninstall_removes_exactly_what_install_added() {
-    let scene = TestDir::new();
-    let root = place_of_others(&scene);
+    let dir = TestDir::new();
+    let root = place_of_others(&dir);
     let before = all_below(&root);
     for _ in 0..2 {
         make("install", &root);
@@ -74,8 +74,8 @@ fn uninstall_removes_exactly_what_install_added() {
 
 #[test]
 fn uninstall_keeps_files_that_others_added() {
-    let scene = TestDir::new();
-    let root = place_of_others(&scene);
+    let dir = TestDir::new();
+    let root = place_of_others(&dir);
     make("install", &root);
     let added = root.join("opt/x/share/doc/libpidfile/scripts/ours.sh");
     fs::write(&added, "theirs").unwrap();

@@ -189,16 +189,16 @@ fn one_line_about(variable: &str, stderr: &str, value: &OsStr) {
 fn bad_value_is_reported_in_one_line() {
     let mut count = 0;
     for variable in VARIABLES {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         for value in variable.bad_values() {
-            let host = scene.host("returns_status").arg("3");
+            let host = dir.host("returns_status").arg("3");
             let ended = host.env(variable.name, &value).run();
             one_line_about(variable.name, &ended.stderr, &value);
             let what = shown(&value);
             assert_eq!(ended.status, exited(3), "{}={what}", variable.name);
             assert_eq!(ended.stdout, "", "{}={what}", variable.name);
-            assert_eq!(scene.leftovers(), NOTHING, "{}={what}", variable.name);
-            assert!(scene.directory_has_changed(), "{}={what}", variable.name);
+            assert_eq!(dir.leftovers(), NOTHING, "{}={what}", variable.name);
+            assert!(dir.directory_has_changed(), "{}={what}", variable.name);
             count += 1;
         }
     }
@@ -209,8 +209,8 @@ fn bad_value_is_reported_in_one_line() {
 #[test]
 fn each_of_many_bad_values_is_reported() {
     for value in ["?", "\n", &"x".repeat(ENORMOUS)] {
-        let scene = TestDir::new();
-        let mut host = scene.host("returns_status").arg("3");
+        let dir = TestDir::new();
+        let mut host = dir.host("returns_status").arg("3");
         let mut wanted = BTreeSet::new();
         for variable in VARIABLES {
             host = host.env(variable.name, value);
@@ -242,11 +242,11 @@ fn empty_value_counts_as_unset() {
     for name in names.chain(["PIDFILE_EXE", "PIDFILE_PATH"]) {
         // An empty path is a path: none.
         let is_path = name == "PIDFILE_PATH";
-        let scene = TestDir::new();
-        let host = scene.host("returns_status").arg("3").env(name, "");
+        let dir = TestDir::new();
+        let host = dir.host("returns_status").arg("3").env(name, "");
         let ended = host.run();
         assert_eq!((ended.status, &*ended.stderr), (exited(3), ""), "{name}");
-        assert_eq!(scene.directory_has_changed(), !is_path, "{name}");
+        assert_eq!(dir.directory_has_changed(), !is_path, "{name}");
     }
 }
 
@@ -263,9 +263,9 @@ fn strict_in_any_spelling_refuses_to_run() {
         ("off", 3),
     ] {
         for pidfile in ["missing/a.pid", &"x".repeat(5000)] {
-            let scene = TestDir::new();
-            let host = scene.host("returns_status").arg("3");
-            let host = host.env("PIDFILE", scene.path(pidfile));
+            let dir = TestDir::new();
+            let host = dir.host("returns_status").arg("3");
+            let host = host.env("PIDFILE", dir.path(pidfile));
             let ended = host.env("PIDFILE_STRICT", value).run();
             assert_eq!(ended.status, exited(status), "{value}: {}", ended.stderr);
             assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
@@ -287,16 +287,13 @@ fn some() -> [OsString; 4] {
 fn bad_value_uses_default_watch_signal_and_log() {
     for name in ["PIDFILE_WATCH", "PIDFILE_SIGNAL", "PIDFILE_LOG"] {
         for value in some() {
-            let scene = TestDir::new();
-            let host = scene
-                .host("waits_for_signal")
-                .env(name, &value)
-                .spawn_owner();
-            assert!(!scene.an_outsider_can_lock());
+            let dir = TestDir::new();
+            let host = dir.host("waits_for_signal").env(name, &value).spawn_owner();
+            assert!(!dir.an_outsider_can_lock());
             host.wait_until(|host| is_watching(host.pid()), "watching by inotify");
             let complaint = host.stderr();
             one_line_about(name, &complaint, &value);
-            scene.remove_pidfile();
+            dir.remove_pidfile();
             let ended = host.wait();
             assert_eq!(ended.status, killed_by(libc::SIGTERM), "{name}");
             let more = ended.stderr.strip_prefix(&complaint).unwrap_or_default();
@@ -309,10 +306,10 @@ fn bad_value_uses_default_watch_signal_and_log() {
 #[test]
 fn bad_kill_after_sends_no_sigkill() {
     for value in ["-1", "1e-9", "."] {
-        let scene = TestDir::new();
-        let host = scene.host("survives_sigterm");
+        let dir = TestDir::new();
+        let host = dir.host("survives_sigterm");
         let mut host = host.env("PIDFILE_KILL_AFTER", value).spawn_ready();
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         host.wait_until(|host| host.stderr().contains("was deleted"), "told");
         host.signal(libc::SIGUSR1);
         let heard = format!("signal {}\n", libc::SIGUSR1);
@@ -325,9 +322,9 @@ fn bad_kill_after_sends_no_sigkill() {
 #[test]
 fn bad_strict_runs_beside_an_owner() {
     for value in some() {
-        let scene = TestDir::new();
-        let owner = scene.host("waits_for_signal").spawn_ready();
-        let host = scene.host("returns_status").arg("3");
+        let dir = TestDir::new();
+        let owner = dir.host("waits_for_signal").spawn_ready();
+        let host = dir.host("returns_status").arg("3");
         let Ended { status, stderr, .. } = host.env("PIDFILE_STRICT", &value).run();
         assert_eq!(status, exited(3), "{stderr}");
         let (complaint, held) = stderr.split_at(stderr.find('\n').unwrap() + 1);
@@ -336,7 +333,7 @@ fn bad_strict_runs_beside_an_owner() {
             held.contains("runs beside it") && held.lines().count() == 1,
             "{held}"
         );
-        assert_eq!(scene.content(), owner.pid_line());
+        assert_eq!(dir.content(), owner.pid_line());
     }
 }
 
@@ -344,19 +341,19 @@ fn bad_strict_runs_beside_an_owner() {
 fn bad_follow_lets_only_session_leader_inherit() {
     for value in ["?", "FORK", "off "] {
         let settings = [("PIDFILE_FOLLOW", value)];
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let daemon = daemonize_with(&scene, &["fork", "setsid"], &settings);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let daemon = daemonize_with(&dir, &["fork", "setsid"], &settings);
         daemon.signal(libc::SIGKILL);
         daemon.wait();
 
-        let scene = TestDir::new();
-        let _orphans = Descendants::of(&scene);
-        let launcher = scene.host("daemonizes").args(["fork"]);
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let launcher = dir.host("daemonizes").args(["fork"]);
         let launcher = launcher.env("PIDFILE_FOLLOW", value).run();
         assert_eq!(launcher.status, exited(0), "{launcher:?}");
         one_line_about("PIDFILE_FOLLOW", &launcher.stderr, OsStr::new(value));
-        assert_eq!(scene.leftovers(), NOTHING, "{value}");
+        assert_eq!(dir.leftovers(), NOTHING, "{value}");
     }
 }
 
@@ -365,8 +362,8 @@ fn bad_follow_lets_only_session_leader_inherit() {
 fn enormous_path_is_one_message() {
     for name in ["PIDFILE", "PIDFILE_PATH"] {
         for value in ["/x", "x", "/", "\n", "\u{e4}/"] {
-            let scene = TestDir::new();
-            let host = scene.host("returns_status").arg("3");
+            let dir = TestDir::new();
+            let host = dir.host("returns_status").arg("3");
             let value = value.repeat(ENORMOUS / value.len());
             let ended = host.env(name, &value).run();
             assert_eq!(ended.status, exited(3));
@@ -374,7 +371,7 @@ fn enormous_path_is_one_message() {
             assert!(ended.stderr.starts_with("libpidfile: "), "{}", ended.stderr);
             assert!(ended.stderr.contains("too long"), "{}", ended.stderr);
             assert!(ended.stderr.len() < 2000, "{} bytes", ended.stderr.len());
-            assert_eq!(scene.leftovers(), NOTHING);
+            assert_eq!(dir.leftovers(), NOTHING);
         }
     }
 }
@@ -383,24 +380,24 @@ fn enormous_path_is_one_message() {
 #[test]
 fn exe_naming_no_program_does_nothing() {
     let variable = &VARIABLES[0];
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for value in variable.bad_values() {
         if value.is_empty() {
             continue;
         }
-        let host = scene.host("returns_status").arg("3");
+        let host = dir.host("returns_status").arg("3");
         let ended = host.env("PIDFILE_EXE", &value).run();
         let what = shown(&value);
         assert_eq!((ended.status, &*ended.stderr), (exited(3), ""), "{what}");
-        assert!(!scene.directory_has_changed(), "{what}");
+        assert!(!dir.directory_has_changed(), "{what}");
     }
 }
 
 /// What another one than we has left there is no mark.
 #[test]
 fn foreign_mark_is_ignored() {
-    let scene = TestDir::new();
-    let path = fs::canonicalize(scene.path("run")).unwrap().join("a.pid");
+    let dir = TestDir::new();
+    let path = fs::canonicalize(dir.path("run")).unwrap().join("a.pid");
     let path = path.to_str().unwrap();
     let mut values = VARIABLES[0].bad_values();
     let zeros = ":0:0:0:0:0:";
@@ -415,30 +412,30 @@ fn foreign_mark_is_ignored() {
         format!("aside:1:{}:0:0:0:0:{path}", "f".repeat(17)).into(),
     ]);
     for value in values {
-        let host = scene.host("returns_status").arg("3");
+        let host = dir.host("returns_status").arg("3");
         let ended = host.env("LIBPIDFILE_MARK", &value).run();
         let what = shown(&value);
         assert_eq!((ended.status, &*ended.stderr), (exited(3), ""), "{what}");
-        assert!(scene.directory_has_changed(), "no file: {what}");
-        assert_eq!(scene.leftovers(), NOTHING, "{what}");
+        assert!(dir.directory_has_changed(), "no file: {what}");
+        assert_eq!(dir.leftovers(), NOTHING, "{what}");
     }
 }
 
 /// On the command line of anything but Erlang it may mean anything: it is passed over without a word.
 #[test]
 fn command_line_without_path_is_passed_over() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     for value in VARIABLES[0].bad_values() {
         for [flag, name] in [
             ["-kernel", "pidfile"],
             ["-kernel", ""],
             ["pidfile", "-kernel"],
         ] {
-            let host = scene.host("returns_status").args(["3", flag, name]);
+            let host = dir.host("returns_status").args(["3", flag, name]);
             let ended = host.arg(&value).run();
             let what = shown(&value);
             assert_eq!((ended.status, &*ended.stderr), (exited(3), ""), "{what}");
-            assert!(scene.directory_has_changed(), "no file: {what}");
+            assert!(dir.directory_has_changed(), "no file: {what}");
         }
     }
 }

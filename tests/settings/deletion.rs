@@ -4,12 +4,12 @@ use crate::common::{NOTHING, TestDir, exited, killed_by, tasks_of, wait_until_id
 
 /// The host goes on after the signal that it was sent, and the file is no longer its own.
 fn gets(value: &str, signal: i32) {
-    let scene = TestDir::new();
-    let mut host = scene
+    let dir = TestDir::new();
+    let mut host = dir
         .host("survives_sigterm")
         .env("PIDFILE_SIGNAL", value)
         .spawn_ready();
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     let line = format!("signal {signal}\n");
     host.wait_until(
         |host| host.stdout().contains(&line),
@@ -22,7 +22,7 @@ fn gets(value: &str, signal: i32) {
     assert_eq!(ended.stdout, format!("ready\n{line}"));
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("was deleted"), "{}", ended.stderr);
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
@@ -42,12 +42,12 @@ fn sigkill_and_sigquit_are_sent_on_deletion() {
         ("QUIT", libc::SIGQUIT),
         ("9", libc::SIGKILL),
     ] {
-        let scene = TestDir::new();
-        let host = scene
+        let dir = TestDir::new();
+        let host = dir
             .host("survives_sigterm")
             .env("PIDFILE_SIGNAL", value)
             .spawn_ready();
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(signal), "{value}");
     }
 }
@@ -66,12 +66,12 @@ fn unknown_signal_uses_sigterm() {
         "sigterm?",
         "32000000000",
     ] {
-        let scene = TestDir::new();
-        let host = scene
+        let dir = TestDir::new();
+        let host = dir
             .host("waits_for_signal")
             .env("PIDFILE_SIGNAL", value)
             .spawn_owner();
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{value:?}");
         let about_it = ended
@@ -91,15 +91,13 @@ fn unknown_signal_uses_sigterm() {
 #[test]
 fn host_ignoring_signal_is_killed_after_timeout() {
     for (watch, signal) in [("auto", "TERM"), ("poll", "TERM"), ("auto", "USR1")] {
-        let scene = TestDir::new();
-        let host = scene
-            .host("survives_sigterm")
-            .env("PIDFILE_KILL_AFTER", "1");
+        let dir = TestDir::new();
+        let host = dir.host("survives_sigterm").env("PIDFILE_KILL_AFTER", "1");
         let host = host
             .env("PIDFILE_WATCH", watch)
             .env("PIDFILE_SIGNAL", signal)
             .spawn_ready();
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         assert_eq!(
             host.wait().status,
             killed_by(libc::SIGKILL),
@@ -110,12 +108,12 @@ fn host_ignoring_signal_is_killed_after_timeout() {
 
 #[test]
 fn host_ending_in_time_is_not_killed() {
-    let scene = TestDir::new();
-    let mut host = scene
+    let dir = TestDir::new();
+    let mut host = dir
         .host("survives_sigterm")
         .env("PIDFILE_KILL_AFTER", "600")
         .spawn_ready();
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     host.wait_until(|host| host.stderr().contains("was deleted"), "told");
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
@@ -124,14 +122,14 @@ fn host_ending_in_time_is_not_killed() {
 /// Written and removed, and nothing in between: no thread, no lock, and nobody who would notice a deletion.
 #[test]
 fn watch_off_has_no_thread_and_no_lock() {
-    let scene = TestDir::new();
-    let mut host = scene
+    let dir = TestDir::new();
+    let mut host = dir
         .host("waits_for_eof")
         .env("PIDFILE_WATCH", "off")
         .spawn_owner();
     assert_eq!(tasks_of(host.pid()), [host.pid()]);
-    assert!(scene.an_outsider_can_lock());
-    scene.remove_pidfile();
+    assert!(dir.an_outsider_can_lock());
+    dir.remove_pidfile();
     wait_until_idle(&host);
     assert!(host.is_running());
     host.close_stdin();

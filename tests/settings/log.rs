@@ -11,8 +11,8 @@ use std::process::ExitStatus;
 
 /// What is said about the file: the lines without what all of them begin with.
 #[track_caller]
-fn events(scene: &TestDir, stderr: &str) -> Vec<String> {
-    let head = format!("libpidfile: {}: ", scene.pidfile().display());
+fn events(dir: &TestDir, stderr: &str) -> Vec<String> {
+    let head = format!("libpidfile: {}: ", dir.pidfile().display());
     let event = |line: &str| match line.strip_prefix(&head) {
         Some(event) => event.to_owned(),
         None => panic!("what line is this? {line:?}"),
@@ -20,8 +20,8 @@ fn events(scene: &TestDir, stderr: &str) -> Vec<String> {
     stderr.lines().map(event).collect()
 }
 
-fn logged<'scene>(scene: &'scene TestDir, host: &str) -> HostCommand<'scene> {
-    scene.host(host).env("PIDFILE_LOG", "stderr")
+fn logged<'dir>(dir: &'dir TestDir, host: &str) -> HostCommand<'dir> {
+    dir.host(host).env("PIDFILE_LOG", "stderr")
 }
 
 /// What comes to an end, and how.
@@ -29,7 +29,7 @@ type End = fn(&TestDir, &mut Process);
 
 const END_OF_INPUT: End = |_, host| host.close_stdin();
 const SIGINT: End = |_, host| host.signal(libc::SIGINT);
-const DELETION: End = |scene, _| scene.remove_pidfile();
+const DELETION: End = |dir, _| dir.remove_pidfile();
 
 const CLAIMED: &str = "names PID N now";
 const DELETED: &str = "was deleted: terminating PID N with SIGTERM";
@@ -37,12 +37,12 @@ const REMOVED: &str = "removed: the program ends";
 
 /// Ends a host that has been started. What has been said of it, with N for its PID.
 #[track_caller]
-fn life(scene: &TestDir, mut host: Process, end: End, status: ExitStatus) -> Vec<String> {
-    end(scene, &mut host);
+fn life(dir: &TestDir, mut host: Process, end: End, status: ExitStatus) -> Vec<String> {
+    end(dir, &mut host);
     let pid = format!("PID {}", host.pid());
     let ended = host.wait();
     assert_eq!(ended.status, status);
-    events(scene, &ended.stderr.replace(&pid, "PID N"))
+    events(dir, &ended.stderr.replace(&pid, "PID N"))
 }
 
 #[track_caller]
@@ -53,9 +53,9 @@ fn started(host: HostCommand) -> Process {
 #[test]
 fn log_names_claim_and_removal_at_exit() {
     for watch in ["auto", "poll", "off"] {
-        let scene = TestDir::new();
-        let host = started(logged(&scene, "waits_for_eof").env("PIDFILE_WATCH", watch));
-        let said = life(&scene, host, END_OF_INPUT, exited(0));
+        let dir = TestDir::new();
+        let host = started(logged(&dir, "waits_for_eof").env("PIDFILE_WATCH", watch));
+        let said = life(&dir, host, END_OF_INPUT, exited(0));
         assert_eq!(said, [CLAIMED, REMOVED], "{watch}");
     }
 }
@@ -63,70 +63,70 @@ fn log_names_claim_and_removal_at_exit() {
 #[test]
 fn log_names_removal_at_a_signal() {
     for watch in ["auto", "off"] {
-        let scene = TestDir::new();
-        let host = started(logged(&scene, "waits_for_signal").env("PIDFILE_WATCH", watch));
-        let said = life(&scene, host, SIGINT, killed_by(libc::SIGINT));
+        let dir = TestDir::new();
+        let host = started(logged(&dir, "waits_for_signal").env("PIDFILE_WATCH", watch));
+        let said = life(&dir, host, SIGINT, killed_by(libc::SIGINT));
         assert_eq!(said, [CLAIMED, REMOVED], "{watch}");
     }
 }
 
 #[test]
 fn log_names_deletion_and_signal() {
-    let scene = TestDir::new();
-    let host = started(logged(&scene, "waits_for_signal"));
-    let said = life(&scene, host, DELETION, killed_by(libc::SIGTERM));
+    let dir = TestDir::new();
+    let host = started(logged(&dir, "waits_for_signal"));
+    let said = life(&dir, host, DELETION, killed_by(libc::SIGTERM));
     assert_eq!(said, [CLAIMED, DELETED]);
 }
 
 #[test]
 fn log_names_sigkill_after_ignored_signal() {
-    let scene = TestDir::new();
-    let host = started(logged(&scene, "survives_sigterm").env("PIDFILE_KILL_AFTER", "1"));
-    let said = life(&scene, host, DELETION, killed_by(libc::SIGKILL));
+    let dir = TestDir::new();
+    let host = started(logged(&dir, "survives_sigterm").env("PIDFILE_KILL_AFTER", "1"));
+    let said = life(&dir, host, DELETION, killed_by(libc::SIGKILL));
     let killed = "was deleted, and PID N has not ended by SIGTERM: killing it with SIGKILL";
     assert_eq!(said, [CLAIMED, DELETED, killed]);
 }
 
-fn shell_that_execs<'scene>(scene: &'scene TestDir, program: &str) -> HostCommand<'scene> {
-    let shell = scene.program("sh").env("PIDFILE_LOG", "stderr");
+fn shell_that_execs<'dir>(dir: &'dir TestDir, program: &str) -> HostCommand<'dir> {
+    let shell = dir.program("sh").env("PIDFILE_LOG", "stderr");
     let shell = shell.args(["-c", "exec \"$0\""]);
-    shell.arg(scene.host_path(program))
+    shell.arg(dir.host_path(program))
 }
 
 #[test]
 fn log_names_the_file_kept_through_exec() {
-    let scene = TestDir::new();
-    let host = started(shell_that_execs(&scene, "waits_for_eof"));
-    let said = life(&scene, host, END_OF_INPUT, exited(0));
+    let dir = TestDir::new();
+    let host = started(shell_that_execs(&dir, "waits_for_eof"));
+    let said = life(&dir, host, END_OF_INPUT, exited(0));
     assert_eq!(said, [CLAIMED, "names PID N as before exec", REMOVED]);
 }
 
 /// Then nobody says that it names anybody.
 #[test]
 fn log_of_deletion_during_exec_claims_nothing() {
-    let scene = TestDir::new();
-    let host = shell_that_execs(&scene, "stops_before_constructors").spawn();
+    let dir = TestDir::new();
+    let host = shell_that_execs(&dir, "stops_before_constructors").spawn();
     host.wait_until(
         |host| status_line(host.pid(), "State").starts_with('T'),
         "stopped",
     );
-    let deletion: End = |scene, host| {
-        scene.remove_pidfile();
+    let deletion: End = |dir, host| {
+        dir.remove_pidfile();
         host.signal(libc::SIGCONT);
     };
-    let said = life(&scene, host, deletion, killed_by(libc::SIGTERM));
+    let said = life(&dir, host, deletion, killed_by(libc::SIGTERM));
     assert_eq!(said, [CLAIMED, DELETED]);
 }
 
 /// From the launcher to the daemon, which calls exec, and up to its end: as the README shows it.
 #[test]
 fn log_of_a_daemon_matches_the_readme() {
-    let scene = TestDir::new();
-    let _orphans = Descendants::of(&scene);
-    let launcher = logged(&scene, "daemonizes")
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
+    let launcher = logged(&dir, "daemonizes")
         .args(["wait for", "pipe", "fork", "setsid"])
         .spawn();
-    let (first, log) = (launcher.pid(), scene.path("out/1.stderr"));
+    let (first, log) = (launcher.pid(), dir.path("out/1.stderr"));
     assert_eq!(launcher.wait().status, exited(0));
     let logged = || fs::read_to_string(&log).unwrap();
     let is_logged = |what: &str| {
@@ -137,7 +137,7 @@ fn log_of_a_daemon_matches_the_readme() {
     };
 
     is_logged("now: handed over\n");
-    let daemon = Descendant::new(output_pids(&scene, "process")[0]);
+    let daemon = Descendant::new(output_pids(&dir, "process")[0]);
     let pid = daemon.pid;
     daemon.signal(libc::SIGHUP);
     is_logged("exec\n");
@@ -145,7 +145,7 @@ fn log_of_a_daemon_matches_the_readme() {
     daemon.signal(libc::SIGINT);
     assert_eq!(daemon.wait(), exited(0));
 
-    let mut events = events(&scene, &logged());
+    let mut events = events(&dir, &logged());
     // Each of the two speaks for itself, and who is first is chance.
     events[2..4].sort();
     let promised = recipes("See it work")[1]
@@ -170,17 +170,17 @@ fn log_names_what_lost_rights_prevent() {
             "stays behind, since it can neither be removed nor emptied: the program ends",
         ),
     ] {
-        let scene = TestDir::new();
-        let host = started(logged(&scene, "changes_user").env("PIDFILE_WATCH", watch));
-        let said = life(&scene, host, END_OF_INPUT, exited(0));
+        let dir = TestDir::new();
+        let host = started(logged(&dir, "changes_user").env("PIDFILE_WATCH", watch));
+        let said = life(&dir, host, END_OF_INPUT, exited(0));
         assert_eq!(said, [CLAIMED, what]);
-        assert_eq!(scene.leftovers(), ["a.pid"]);
+        assert_eq!(dir.leftovers(), ["a.pid"]);
     }
 }
 
 /// A host whose messages go to a FIFO. It starts when it gets a line. Also the FIFO's other end.
-fn host_at_fifo(scene: &TestDir, host: &str, watch: &str) -> (Process, File) {
-    let fifo = scene.fifo("data/log");
+fn host_at_fifo(dir: &TestDir, host: &str, watch: &str) -> (Process, File) {
+    let fifo = dir.fifo("data/log");
     let reader = OpenOptions::new()
         .read(true)
         .write(true)
@@ -189,9 +189,9 @@ fn host_at_fifo(scene: &TestDir, host: &str, watch: &str) -> (Process, File) {
         .unwrap();
     let script = "exec 2>\"$1\"; echo open; read line; \
                   exec env LD_PRELOAD=\"$2\" PIDFILE=\"$3\" PIDFILE_LOG=stderr PIDFILE_WATCH=$4 \"$5\"";
-    let shell = scene.program("sh").plain().args(["-c", script, "sh"]);
-    let shell = shell.arg(fifo).arg(library()).arg(scene.pidfile());
-    let shell = shell.arg(watch).arg(scene.host_path(host)).spawn();
+    let shell = dir.program("sh").plain().args(["-c", script, "sh"]);
+    let shell = shell.arg(fifo).arg(library()).arg(dir.pidfile());
+    let shell = shell.arg(watch).arg(dir.host_path(host)).spawn();
     shell.wait_until(|shell| shell.stdout() == "open\n", "at its FIFO");
     (shell, reader)
 }
@@ -207,15 +207,15 @@ fn nobody_minds(readers_way: fn(File) -> Option<File>) {
             if watch == "off" && status == killed_by(libc::SIGTERM) {
                 continue;
             }
-            let scene = TestDir::new();
-            let (mut host, fifo) = host_at_fifo(&scene, host, watch);
+            let dir = TestDir::new();
+            let (mut host, fifo) = host_at_fifo(&dir, host, watch);
             let fifo = readers_way(fifo);
             host.write_stdin(b"\n");
             host.wait_until_ready();
-            assert_eq!(scene.content(), host.pid_line());
-            end(&scene, &mut host);
+            assert_eq!(dir.content(), host.pid_line());
+            end(&dir, &mut host);
             assert_eq!(host.wait().status, status, "PIDFILE_WATCH={watch}");
-            assert_eq!(scene.leftovers(), NOTHING);
+            assert_eq!(dir.leftovers(), NOTHING);
             if let Some(mut fifo) = fifo {
                 let mut unread = Vec::new();
                 // Until it is empty: it has no end, since we may write to it.

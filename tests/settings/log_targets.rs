@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 
-/// The system's log, as the programs of one scene see it.
+/// The system's log, as the programs of one test directory see it.
 struct SystemLog(UnixDatagram);
 
 /// Only they have it at /dev/log.
@@ -18,8 +18,8 @@ const HAS_LOG: &str = "mount -t tmpfs tmpfs /dev
                        ln -s \"${pidfile%/run/*}/out/log\" /dev/log";
 
 impl SystemLog {
-    fn of(scene: &TestDir) -> SystemLog {
-        let log = UnixDatagram::bind(scene.path("out/log")).unwrap();
+    fn of(dir: &TestDir) -> SystemLog {
+        let log = UnixDatagram::bind(dir.path("out/log")).unwrap();
         log.set_nonblocking(true).unwrap();
         SystemLog(log)
     }
@@ -34,32 +34,32 @@ impl SystemLog {
         lines
     }
 
-    fn fill(&self, scene: &TestDir) {
+    fn fill(&self, dir: &TestDir) {
         let sender = UnixDatagram::unbound().unwrap();
         sender.set_nonblocking(true).unwrap();
-        while sender.send_to(b"<13>busy", scene.path("out/log")).is_ok() {}
+        while sender.send_to(b"<13>busy", dir.path("out/log")).is_ok() {}
     }
 }
 
 /// A program that has a system log.
-fn host<'scene>(scene: &'scene TestDir, name: &str, setting: &str) -> HostCommand<'scene> {
-    scene.host_after(HAS_LOG, name).env("PIDFILE_LOG", setting)
+fn host<'dir>(dir: &'dir TestDir, name: &str, setting: &str) -> HostCommand<'dir> {
+    dir.host_after(HAS_LOG, name).env("PIDFILE_LOG", setting)
 }
 
-fn deleted(host: Process, scene: &TestDir) -> Ended {
+fn deleted(host: Process, dir: &TestDir) -> Ended {
     host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+    assert_eq!(dir.content(), host.pid_line());
     host.wait_until(|host| is_watching(host.pid()), "watching");
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     let ended = host.wait();
     assert_eq!(ended.status, killed_by(libc::SIGTERM), "{ended:?}");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     ended
 }
 
 /// The lines that stderr and the system's log get when these things happen.
-fn expected_lines(scene: &TestDir, pid: i32, what: &[&str]) -> (Vec<String>, Vec<String>) {
-    let path = scene.pidfile();
+fn expected_lines(dir: &TestDir, pid: i32, what: &[&str]) -> (Vec<String>, Vec<String>) {
+    let path = dir.pidfile();
     let [stderr, log] = [
         "libpidfile: ".to_owned(),
         format!("<28>libpidfile[{pid}]: "),
@@ -98,9 +98,9 @@ const SETTINGS: [&str; 4] = ["auto", "stderr", "syslog", "off"];
 #[ignore = "needs root"]
 fn undisturbed_life_is_reported_as_set() {
     for setting in SETTINGS {
-        let scene = TestDir::new();
-        let log = SystemLog::of(&scene);
-        let mut host = host(&scene, "waits_for_eof", setting).spawn_ready();
+        let dir = TestDir::new();
+        let log = SystemLog::of(&dir);
+        let mut host = host(&dir, "waits_for_eof", setting).spawn_ready();
         let pid = host.pid();
         host.close_stdin();
         let ended = host.wait();
@@ -108,7 +108,7 @@ fn undisturbed_life_is_reported_as_set() {
         let names = format!("names PID {pid} now");
         let all = [names.as_str(), "removed: the program ends"];
         let what = if setting == "auto" { &[] } else { &all[..] };
-        let what = expected_lines(&scene, pid, what);
+        let what = expected_lines(&dir, pid, what);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
@@ -117,16 +117,16 @@ fn undisturbed_life_is_reported_as_set() {
 #[ignore = "needs root"]
 fn deletion_is_reported_as_set() {
     for setting in SETTINGS {
-        let scene = TestDir::new();
-        let log = SystemLog::of(&scene);
-        let host = host(&scene, "waits_for_eof", setting).spawn();
+        let dir = TestDir::new();
+        let log = SystemLog::of(&dir);
+        let host = host(&dir, "waits_for_eof", setting).spawn();
         let pid = host.pid();
-        let ended = deleted(host, &scene);
+        let ended = deleted(host, &dir);
         let names = format!("names PID {pid} now");
         let end = format!("was deleted: terminating PID {pid} with SIGTERM");
         let all = [names.as_str(), end.as_str()];
         let what = if setting == "auto" { &all[1..] } else { &all };
-        let what = expected_lines(&scene, pid, what);
+        let what = expected_lines(&dir, pid, what);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
@@ -135,62 +135,62 @@ fn deletion_is_reported_as_set() {
 #[ignore = "needs root"]
 fn unusable_file_is_reported_as_set() {
     for setting in SETTINGS {
-        let scene = TestDir::new();
-        let log = SystemLog::of(&scene);
-        symlink("/", scene.pidfile()).unwrap();
-        let host = host(&scene, "returns_status", setting).arg("3").spawn();
+        let dir = TestDir::new();
+        let log = SystemLog::of(&dir);
+        symlink("/", dir.pidfile()).unwrap();
+        let host = host(&dir, "returns_status", setting).arg("3").spawn();
         let pid = host.pid();
         let ended = host.wait();
         assert_eq!(ended.status, exited(3));
         let what = "is a symbolic link; this program runs without a PID file";
-        let what = expected_lines(&scene, pid, &[what]);
+        let what = expected_lines(&dir, pid, &[what]);
         went_where_it_was_to_go(setting, &ended.stderr, log.lines(), what);
     }
 }
 
 /// The deletion of such a program is in the system's log.
 #[track_caller]
-fn is_in_the_log(scene: &TestDir, host: Process, log: &SystemLog) {
+fn is_in_the_log(dir: &TestDir, host: Process, log: &SystemLog) {
     let pid = host.pid();
-    let ended = deleted(host, scene);
+    let ended = deleted(host, dir);
     assert_eq!(ended.stderr, "");
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
-    assert_eq!(log.lines(), expected_lines(scene, pid, &[&what]).1);
+    assert_eq!(log.lines(), expected_lines(dir, pid, &[&what]).1);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn stderr_closed_at_start_uses_system_log() {
     for script in ["exec 2>&-", "exec 2>/dev/null"] {
-        let scene = TestDir::new();
-        let log = SystemLog::of(&scene);
+        let dir = TestDir::new();
+        let log = SystemLog::of(&dir);
         let script = format!("{HAS_LOG}\n{script}");
-        let host = scene.host_after(&script, "waits_for_eof").spawn();
-        is_in_the_log(&scene, host, &log);
+        let host = dir.host_after(&script, "waits_for_eof").spawn();
+        is_in_the_log(&dir, host, &log);
     }
 }
 
 #[test]
 #[ignore = "needs root"]
 fn stderr_closed_by_host_uses_system_log() {
-    let scene = TestDir::new();
-    let log = SystemLog::of(&scene);
-    let host = host(&scene, "changes_stderr", "auto").spawn();
-    is_in_the_log(&scene, host, &log);
+    let dir = TestDir::new();
+    let log = SystemLog::of(&dir);
+    let host = host(&dir, "changes_stderr", "auto").spawn();
+    is_in_the_log(&dir, host, &log);
 }
 
 /// Whether that is a log or the host's data, nobody can know.
 #[test]
 #[ignore = "needs root"]
 fn stderr_replaced_by_host_uses_system_log() {
-    let scene = TestDir::new();
-    let other = scene.path("data/other");
+    let dir = TestDir::new();
+    let other = dir.path("data/other");
     File::create(&other).unwrap();
     for path in ["/dev/null", other.to_str().unwrap()] {
-        let scene = TestDir::new();
-        let log = SystemLog::of(&scene);
-        let host = host(&scene, "changes_stderr", "auto").arg(path).spawn();
-        is_in_the_log(&scene, host, &log);
+        let dir = TestDir::new();
+        let log = SystemLog::of(&dir);
+        let host = host(&dir, "changes_stderr", "auto").arg(path).spawn();
+        is_in_the_log(&dir, host, &log);
     }
     assert_eq!(fs::read_to_string(&other).unwrap(), "");
 }
@@ -199,20 +199,18 @@ fn stderr_replaced_by_host_uses_system_log() {
 #[test]
 #[ignore = "needs root"]
 fn stderr_reopened_same_file_gets_messages() {
-    let scene = TestDir::new();
-    let log = SystemLog::of(&scene);
-    let path = scene.path("data/log");
+    let dir = TestDir::new();
+    let log = SystemLog::of(&dir);
+    let path = dir.path("data/log");
     let file = File::create(&path).unwrap();
-    let host = host(&scene, "changes_stderr", "auto")
-        .arg(&path)
-        .stderr(file);
+    let host = host(&dir, "changes_stderr", "auto").arg(&path).stderr(file);
     let host = host.spawn();
     let pid = host.pid();
-    deleted(host, &scene);
+    deleted(host, &dir);
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
     assert_eq!(
         lines_of(&fs::read_to_string(&path).unwrap()),
-        expected_lines(&scene, pid, &[&what]).0
+        expected_lines(&dir, pid, &[&what]).0
     );
     assert_eq!(log.lines(), [""; 0]);
 }
@@ -221,17 +219,17 @@ fn stderr_reopened_same_file_gets_messages() {
 #[test]
 #[ignore = "needs root"]
 fn stderr_socket_gets_messages() {
-    let scene = TestDir::new();
-    let log = SystemLog::of(&scene);
+    let dir = TestDir::new();
+    let log = SystemLog::of(&dir);
     let (mut reader, writer) = UnixStream::pair().unwrap();
-    let host = host(&scene, "waits_for_eof", "auto").stderr(OwnedFd::from(writer));
+    let host = host(&dir, "waits_for_eof", "auto").stderr(OwnedFd::from(writer));
     let host = host.spawn();
     let pid = host.pid();
-    deleted(host, &scene);
+    deleted(host, &dir);
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
-    assert_eq!(lines_of(&text), expected_lines(&scene, pid, &[&what]).0);
+    assert_eq!(lines_of(&text), expected_lines(&dir, pid, &[&what]).0);
     assert_eq!(log.lines(), [""; 0]);
 }
 
@@ -286,18 +284,16 @@ fn stopped_terminal() -> (OwnedFd, OwnedFd) {
 #[track_caller]
 fn waits_for_nobody(what: &str, stderr: fn() -> (OwnedFd, OwnedFd)) {
     for setting in SETTINGS {
-        let scene = TestDir::new();
-        let log = SystemLog::of(&scene);
-        log.fill(&scene);
+        let dir = TestDir::new();
+        let log = SystemLog::of(&dir);
+        log.fill(&dir);
         let (_reader, writer) = stderr();
-        let host = host(&scene, "waits_for_eof", setting)
-            .stderr(writer)
-            .spawn();
-        deleted(host, &scene);
+        let host = host(&dir, "waits_for_eof", setting).stderr(writer).spawn();
+        deleted(host, &dir);
 
-        symlink("/", scene.pidfile()).unwrap();
+        symlink("/", dir.pidfile()).unwrap();
         let (_reader, writer) = stderr();
-        let host = host_with(&scene, setting, writer);
+        let host = host_with(&dir, setting, writer);
         assert_eq!(host.run().status, exited(3), "{what}, {setting}");
         let lines = log.lines();
         assert!(lines.len() > 1, "{what}: the log was full");
@@ -305,12 +301,8 @@ fn waits_for_nobody(what: &str, stderr: fn() -> (OwnedFd, OwnedFd)) {
     }
 }
 
-fn host_with<'scene>(
-    scene: &'scene TestDir,
-    setting: &str,
-    stderr: OwnedFd,
-) -> HostCommand<'scene> {
-    let host = host(scene, "returns_status", setting).arg("3");
+fn host_with<'dir>(dir: &'dir TestDir, setting: &str, stderr: OwnedFd) -> HostCommand<'dir> {
+    let host = host(dir, "returns_status", setting).arg("3");
     host.stderr(stderr)
 }
 
@@ -336,11 +328,11 @@ fn stopped_terminal_never_blocks_the_host() {
 #[test]
 #[ignore = "needs root"]
 fn full_pipe_sends_messages_to_system_log() {
-    let scene = TestDir::new();
-    let log = SystemLog::of(&scene);
+    let dir = TestDir::new();
+    let log = SystemLog::of(&dir);
     let (_reader, writer) = full_pipe();
-    let host = host(&scene, "waits_for_eof", "auto").stderr(writer);
-    is_in_the_log(&scene, host.spawn(), &log);
+    let host = host(&dir, "waits_for_eof", "auto").stderr(writer);
+    is_in_the_log(&dir, host.spawn(), &log);
 }
 
 /// Writing there costs a signal too, SIGPIPE.
@@ -348,20 +340,16 @@ fn full_pipe_sends_messages_to_system_log() {
 #[ignore = "needs root"]
 fn pipe_without_reader_uses_system_log() {
     for watch in ["auto", "off"] {
-        let scene = TestDir::new();
-        let log = SystemLog::of(&scene);
+        let dir = TestDir::new();
+        let log = SystemLog::of(&dir);
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         if watch == "auto" {
-            let host = host(&scene, "waits_for_eof", "auto");
-            is_in_the_log(
-                &scene,
-                host.stderr(writer.try_clone().unwrap()).spawn(),
-                &log,
-            );
+            let host = host(&dir, "waits_for_eof", "auto");
+            is_in_the_log(&dir, host.stderr(writer.try_clone().unwrap()).spawn(), &log);
         }
-        symlink("/", scene.pidfile()).unwrap();
-        let host = host_with(&scene, "auto", writer.into()).env("PIDFILE_WATCH", watch);
+        symlink("/", dir.pidfile()).unwrap();
+        let host = host_with(&dir, "auto", writer.into()).env("PIDFILE_WATCH", watch);
         assert_eq!(host.run().status, exited(3));
         assert_eq!(log.lines().len(), 1);
     }
@@ -373,16 +361,14 @@ fn pipe_without_reader_uses_system_log() {
 fn missing_system_log_is_harmless() {
     for exists in [true, false] {
         for setting in ["auto", "syslog"] {
-            let scene = TestDir::new();
-            drop(SystemLog::of(&scene));
+            let dir = TestDir::new();
+            drop(SystemLog::of(&dir));
             if !exists {
-                fs::remove_file(scene.path("out/log")).unwrap();
+                fs::remove_file(dir.path("out/log")).unwrap();
             }
             let (_reader, writer) = full_pipe();
-            let host = host(&scene, "waits_for_eof", setting)
-                .stderr(writer)
-                .spawn();
-            deleted(host, &scene);
+            let host = host(&dir, "waits_for_eof", setting).stderr(writer).spawn();
+            deleted(host, &dir);
         }
     }
 }

@@ -11,21 +11,21 @@ use std::path::PathBuf;
 const NOBODY: u32 = 65534;
 const LEGACY: &str = "waits_for_eof";
 
-/// A scene in which nobody may write a PID file, and read the library and the program.
+/// A test directory in which nobody may write a PID file, and read the library and the program.
 struct Place {
-    scene: TestDir,
+    dir: TestDir,
     legacy: PathBuf,
     library: PathBuf,
 }
 
 impl Place {
     fn new() -> Place {
-        let scene = TestDir::new();
-        chown(scene.path("run"), Some(NOBODY), None).unwrap();
-        let legacy = scene.copy(&scene.host_path(LEGACY), "755");
-        let library = scene.copy(&library(), "755");
+        let dir = TestDir::new();
+        chown(dir.path("run"), Some(NOBODY), None).unwrap();
+        let legacy = dir.copy(&dir.host_path(LEGACY), "755");
+        let library = dir.copy(&library(), "755");
         Place {
-            scene,
+            dir,
             legacy,
             library,
         }
@@ -33,7 +33,7 @@ impl Place {
 
     /// A launcher that gets the path of the program as its last argument.
     fn launcher(&self, words: &[&str]) -> HostCommand<'_> {
-        self.scene
+        self.dir
             .program(words[0])
             .args(&words[1..])
             .arg(&self.legacy)
@@ -71,8 +71,8 @@ fn wrappers_around(program: i32, root: i32) -> Vec<i32> {
 fn starts_the_owner(place: &Place, launcher: HostCommand, what: &str) -> (Process, i32) {
     let process = launcher.spawn_ready();
     let program = find(process.pid(), &place.legacy).expect("the program runs");
-    assert_eq!(place.scene.content(), format!("{program}\n"), "{what}");
-    assert!(!place.scene.an_outsider_can_lock(), "{what}");
+    assert_eq!(place.dir.content(), format!("{program}\n"), "{what}");
+    assert!(!place.dir.an_outsider_can_lock(), "{what}");
     for wrapper in wrappers_around(program, process.pid()) {
         let comm = status_line(wrapper, "Name");
         let wrapper_tasks = tasks_of(wrapper);
@@ -92,18 +92,18 @@ fn works_below(words: &[&str]) {
     let ended = process.wait();
     assert_eq!(ended.status, exited(0), "{what}");
     assert_eq!(ended.stderr, "", "{what}");
-    assert_eq!(place.scene.leftovers(), NOTHING, "{what}");
+    assert_eq!(place.dir.leftovers(), NOTHING, "{what}");
 
     let place = Place::new();
     let (process, program) = starts_the_owner(&place, place.launcher(words), &what);
     wait_for(|| is_watching(program), "the program is watching");
-    place.scene.remove_pidfile();
+    place.dir.remove_pidfile();
     wait_for(
         || find(process.pid(), &place.legacy).is_none(),
         "the program has ended",
     );
     process.wait();
-    assert_eq!(place.scene.leftovers(), NOTHING, "{what}");
+    assert_eq!(place.dir.leftovers(), NOTHING, "{what}");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn exe_by_path_owns_file() {
     process.close_stdin();
     let ended = process.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(place.scene.leftovers(), NOTHING);
+    assert_eq!(place.dir.leftovers(), NOTHING);
 }
 
 #[test]
@@ -225,13 +225,13 @@ fn exe_other_program_makes_no_system_call() {
         "/",
     ] {
         for strict in ["0", "1"] {
-            let scene = TestDir::new();
-            let mut host = scene
+            let dir = TestDir::new();
+            let mut host = dir
                 .host(LEGACY)
                 .env("PIDFILE_EXE", other)
                 .env("PIDFILE_STRICT", strict)
                 .spawn_ready();
-            assert_eq!(scene.leftovers(), NOTHING, "{other}");
+            assert_eq!(dir.leftovers(), NOTHING, "{other}");
             assert_eq!(tasks_of(host.pid()), [host.pid()], "{other}");
             assert_eq!(
                 status_line(host.pid(), "SigCgt"),
@@ -251,20 +251,19 @@ fn exe_other_program_makes_no_system_call() {
 
 #[test]
 fn exe_other_program_leaves_any_file_alone() {
-    let scene = TestDir::new();
-    fs::write(scene.pidfile(), "1\n").unwrap();
-    let before = scene.identity();
+    let dir = TestDir::new();
+    fs::write(dir.pidfile(), "1\n").unwrap();
+    let before = dir.identity();
     let start = || {
-        scene
-            .host("returns_status")
+        dir.host("returns_status")
             .env("PIDFILE_EXE", "legacy")
             .arg("3")
     };
     let ended = start().run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(3), ""));
-    assert_eq!(scene.identity(), before);
+    assert_eq!(dir.identity(), before);
     let ended = start()
-        .env("PIDFILE", scene.path("run/missing/a.pid"))
+        .env("PIDFILE", dir.path("run/missing/a.pid"))
         .env("PIDFILE_SIGNAL", "nonsense")
         .run();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(3), ""));
@@ -273,20 +272,20 @@ fn exe_other_program_leaves_any_file_alone() {
 #[test]
 fn exe_other_program_is_named_when_asked() {
     for (log, lines) in [("auto", 0), ("off", 0), ("stderr", 1)] {
-        let scene = TestDir::new();
-        let host = scene.host("returns_status").arg("3");
+        let dir = TestDir::new();
+        let host = dir.host("returns_status").arg("3");
         let host = host.env("PIDFILE_EXE", "legacyy").env("PIDFILE_LOG", log);
         let ended = host.run();
         assert_eq!(ended.status, exited(3));
         let said = ended.stderr;
         assert_eq!(said.lines().count(), lines, "{said}");
-        let program = scene.host_path("returns_status");
+        let program = dir.host_path("returns_status");
         let what = format!(
             "run/a.pid: PIDFILE_EXE=legacyy is not this program, {}: it gets no PID file\n",
             program.display()
         );
         assert!(said.ends_with(&what) || lines == 0, "{said}");
-        assert!(!scene.directory_has_changed());
+        assert!(!dir.directory_has_changed());
     }
 }
 
@@ -294,17 +293,17 @@ fn exe_other_program_is_named_when_asked() {
 #[test]
 fn exe_owner_stays_owner_after_exec() {
     for by_deletion in [false, true] {
-        let scene = TestDir::new();
-        let mut host = scene
+        let dir = TestDir::new();
+        let mut host = dir
             .program("dash")
             .args(["-c", "exec \"$0\""])
-            .arg(scene.host_path(LEGACY))
+            .arg(dir.host_path(LEGACY))
             .env("PIDFILE_EXE", "dash")
             .spawn_owner();
-        wait_for(|| !scene.an_outsider_can_lock(), "it has the lock again");
+        wait_for(|| !dir.an_outsider_can_lock(), "it has the lock again");
         if by_deletion {
             wait_for(|| is_watching(host.pid()), "it is watching");
-            scene.remove_pidfile();
+            dir.remove_pidfile();
         } else {
             host.close_stdin();
         }
@@ -314,37 +313,37 @@ fn exe_owner_stays_owner_after_exec() {
             exited(0)
         };
         assert_eq!(host.wait().status, expected);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
 #[test]
 fn exe_empty_means_any_program() {
-    let scene = TestDir::new();
-    let mut host = scene.host(LEGACY).env("PIDFILE_EXE", "").spawn_owner();
+    let dir = TestDir::new();
+    let mut host = dir.host(LEGACY).env("PIDFILE_EXE", "").spawn_owner();
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// What it starts itself is its child, even if it is the same program.
 #[test]
 fn exe_child_of_same_name_owns_nothing() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let script = "read line; dash -c 'cat \"$PIDFILE\"; exit 7'; echo \"status $?\"; exit 5";
-    let mut host = scene
+    let mut host = dir
         .program("dash")
         .args(["-c", script])
         .env("PIDFILE_EXE", "dash")
         .spawn();
-    host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+    host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
     host.write_stdin(b"\n");
     let owner = host.pid_line();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(5), ""));
     assert_eq!(ended.stdout, format!("{owner}status 7\n"));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
@@ -353,16 +352,13 @@ fn exe_launcher_end_leaves_owner_and_file() {
     let place = Place::new();
     let launcher = place.launcher(&["dash", "-c", "\"$0\"; exit $?"]);
     let (mut process, program) = starts_the_owner(&place, launcher, "dash");
-    let before = place.scene.identity();
+    let before = place.dir.identity();
     let stdin = process.take_stdin();
     process.signal(libc::SIGTERM);
     assert_eq!(process.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(place.scene.identity(), before);
-    assert_eq!(place.scene.content(), format!("{program}\n"));
-    assert!(!place.scene.an_outsider_can_lock());
+    assert_eq!(place.dir.identity(), before);
+    assert_eq!(place.dir.content(), format!("{program}\n"));
+    assert!(!place.dir.an_outsider_can_lock());
     drop(stdin);
-    wait_for(
-        || place.scene.leftovers() == NOTHING,
-        "the program has ended",
-    );
+    wait_for(|| place.dir.leftovers() == NOTHING, "the program has ended");
 }

@@ -16,74 +16,71 @@ fn owned_by(host: &Process, candidates: &[&Path]) -> Vec<PathBuf> {
 
 #[test]
 fn pidfile_path_wins_over_pidfile() {
-    let scene = TestDir::new();
-    let other = scene.path("run/other.pid");
-    let mut host = scene
+    let dir = TestDir::new();
+    let other = dir.path("run/other.pid");
+    let mut host = dir
         .host("waits_for_eof")
         .env("PIDFILE_PATH", &other)
         .spawn();
-    assert_eq!(owned_by(&host, &[&scene.pidfile(), &other]), [other]);
-    assert_eq!(scene.leftovers(), ["other.pid"]);
+    assert_eq!(owned_by(&host, &[&dir.pidfile(), &other]), [other]);
+    assert_eq!(dir.leftovers(), ["other.pid"]);
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn pidfile_path_alone_is_enough() {
-    let scene = TestDir::new();
-    let host = scene
+    let dir = TestDir::new();
+    let host = dir
         .host("waits_for_eof")
         .without("PIDFILE")
-        .env("PIDFILE_PATH", scene.pidfile())
+        .env("PIDFILE_PATH", dir.pidfile())
         .spawn();
-    assert_eq!(owned_by(&host, &[&scene.pidfile()]), [scene.pidfile()]);
+    assert_eq!(owned_by(&host, &[&dir.pidfile()]), [dir.pidfile()]);
 }
 
 #[test]
 fn command_line_wins_over_environment() {
-    let scene = TestDir::new();
-    let other = scene.path("run/other.pid");
-    let third = scene.path("run/third.pid");
-    let mut host = scene
+    let dir = TestDir::new();
+    let other = dir.path("run/other.pid");
+    let third = dir.path("run/third.pid");
+    let mut host = dir
         .host("waits_for_eof")
         .env("PIDFILE_PATH", &other)
         .args(["-noshell", "-kernel", "pidfile"])
         .arg(format!("{third:?}"))
         .arg("-extra")
         .spawn();
-    assert_eq!(
-        owned_by(&host, &[&scene.pidfile(), &other, &third]),
-        [third]
-    );
-    assert_eq!(scene.leftovers(), ["third.pid"]);
+    assert_eq!(owned_by(&host, &[&dir.pidfile(), &other, &third]), [third]);
+    assert_eq!(dir.leftovers(), ["third.pid"]);
     host.close_stdin();
     assert_eq!(host.wait().status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
 fn command_line_alone_is_enough() {
-    let scene = TestDir::new();
-    let host = scene
+    let dir = TestDir::new();
+    let host = dir
         .host("waits_for_eof")
         .inert()
         .args(["-kernel", "pidfile"])
-        .arg(format!("{:?}", scene.pidfile()))
+        .arg(format!("{:?}", dir.pidfile()))
         .spawn();
-    assert_eq!(owned_by(&host, &[&scene.pidfile()]), [scene.pidfile()]);
+    assert_eq!(owned_by(&host, &[&dir.pidfile()]), [dir.pidfile()]);
 }
 
 #[test]
 fn no_setting_no_file_and_no_thread() {
-    let nothing_set = |scene: &TestDir| scene.host("waits_for_eof").inert().spawn();
-    let set_to_nothing = |scene: &TestDir| scene.host("waits_for_eof").env("PIDFILE", "").spawn();
+    let nothing_set = |dir: &TestDir| dir.host("waits_for_eof").inert().spawn();
+    let set_to_nothing = |dir: &TestDir| dir.host("waits_for_eof").env("PIDFILE", "").spawn();
     for start in [nothing_set, set_to_nothing] {
-        let scene = TestDir::new();
-        let mut host = start(&scene);
+        let dir = TestDir::new();
+        let mut host = start(&dir);
         host.wait_until_ready();
         assert_eq!(tasks_of(host.pid()), [host.pid()]);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
         host.close_stdin();
         let ended = host.wait();
         assert_eq!(ended.status, exited(0));
@@ -102,9 +99,9 @@ fn no_setting_not_one_system_call() {
 
 /// The names of the system calls from the first constructor on.
 fn calls_after_loading(mode: Mode) -> Vec<String> {
-    let scene = TestDir::new();
-    let host = scene.host("stops_before_constructors").mode(mode);
-    let (ended, log) = trace(&scene, host, &[], Process::close_stdin);
+    let dir = TestDir::new();
+    let host = dir.host("stops_before_constructors").mode(mode);
+    let (ended, log) = trace(&dir, host, &[], Process::close_stdin);
     assert_eq!(ended.status, exited(7));
     let calls = calls_in(&log).into_iter();
     calls.map(|(_, name)| name.to_owned()).collect()
@@ -114,11 +111,11 @@ fn calls_after_loading(mode: Mode) -> Vec<String> {
 #[test]
 #[ignore = "needs root"]
 fn setuid_program_ignores_settings() {
-    let scene = TestDir::new();
-    let host = scene.copy(&scene.host_path("shows_secure_mode"), "4755");
+    let dir = TestDir::new();
+    let host = dir.copy(&dir.host_path("shows_secure_mode"), "4755");
     // In secure execution the loader preloads only what lies in a system directory and is setuid itself. So the library
     // takes the place of one that belongs to libc and that nobody needs, in a mount namespace that ends with the host.
-    let library = scene.copy(&library(), "4755");
+    let library = dir.copy(&library(), "4755");
     let place = fs::read_dir("/usr/lib")
         .unwrap()
         .map(|entry| entry.unwrap().path().join("libpcprofile.so"))
@@ -126,16 +123,16 @@ fn setuid_program_ignores_settings() {
         .expect("libpcprofile.so, which is part of Debian's libc6");
     let script = "mount --bind \"$1\" \"$2\" && exec setpriv --reuid=65534 --regid=65534 --clear-groups \
                   env LD_PRELOAD=libpcprofile.so PIDFILE=\"$3\" \"$4\" libpcprofile.so";
-    let ended = scene
+    let ended = dir
         .program("unshare")
         .plain()
         .args(["--mount", "sh", "-c", script, "sh"])
-        .args([&library, &place, &scene.pidfile(), &host])
+        .args([&library, &place, &dir.pidfile(), &host])
         .run();
     assert_eq!(
         (ended.stdout.as_str(), ended.stderr.as_str()),
         ("secure 1, euid 0, loaded 1, threads 1\n", "")
     );
     assert_eq!(ended.status, exited(0));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }

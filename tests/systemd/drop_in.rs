@@ -177,10 +177,10 @@ fn drop_in_for_unknown_service_is_refused() {
 /// On a machine that builds images, say.
 #[test]
 fn drop_in_without_systemd_names_the_type() {
-    let scene = TestDir::new();
-    let path = base_system(&scene, &[]);
+    let dir = TestDir::new();
+    let path = base_system(&dir, &[]);
     let run = |words: &[&str]| {
-        launcher(&scene)
+        launcher(&dir)
             .env("PATH", &path)
             .env("PIDFILE_LOG", "off")
             .arg("systemd")

@@ -36,11 +36,11 @@ struct Remains {
     log: String,
 }
 
-fn live(scene: &TestDir, life: &Life, fault: Option<&str>) -> Remains {
+fn live(dir: &TestDir, life: &Life, fault: Option<&str>) -> Remains {
     if life.finds_a_stale_file {
-        fs::write(scene.pidfile(), stale()).unwrap();
+        fs::write(dir.pidfile(), stale()).unwrap();
     }
-    let mut host = scene.host("stops_before_constructors");
+    let mut host = dir.host("stops_before_constructors");
     for (name, value) in life.settings {
         host = host.env(name, value);
     }
@@ -49,12 +49,12 @@ fn live(scene: &TestDir, life: &Life, fault: Option<&str>) -> Remains {
         options.extend(["--inject", fault]);
     }
     let mut should_be = exited(7);
-    let (ended, log) = trace(scene, host, &options, |host| {
+    let (ended, log) = trace(dir, host, &options, |host| {
         wait_for(
             || !host.stdout().is_empty() || !host.is_running(),
             "the host is in its main function",
         );
-        match (life.plot)(scene, host) {
+        match (life.plot)(dir, host) {
             End::EndOfInput => host.close_stdin(),
             End::Signal(signal) => should_be = killed_by(signal),
         }
@@ -70,8 +70,8 @@ fn live(scene: &TestDir, life: &Life, fault: Option<&str>) -> Remains {
 
 /// How often each system call is made by the thread that makes it most often: strace counts per thread.
 fn calls_of(life: &Life) -> BTreeMap<String, usize> {
-    let scene = TestDir::new();
-    let log = live(&scene, life, None).log;
+    let dir = TestDir::new();
+    let log = live(&dir, life, None).log;
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for call in calls_in(&log) {
         *counts.entry(call).or_default() += 1;
@@ -112,19 +112,19 @@ fn kills_in(counts: &BTreeMap<String, usize>) -> Vec<String> {
 /// The harm that a fault has done, if it did any. From run to run a thread may make more or fewer calls; without harm the
 /// result says whether the one that was to fail was made.
 fn harm_by(fault: &str, life: &Life) -> Result<bool, String> {
-    let scene = TestDir::new();
-    let run = catch_unwind(AssertUnwindSafe(|| live(&scene, life, Some(fault))));
+    let dir = TestDir::new();
+    let run = catch_unwind(AssertUnwindSafe(|| live(&dir, life, Some(fault))));
     let Ok(remains) = run else {
-        let log = fs::read_to_string(scene.path("out/strace")).unwrap_or_default();
+        let log = fs::read_to_string(dir.path("out/strace")).unwrap_or_default();
         return Err(format!("see the panic above\n{log}"));
     };
     let was_killed = fault.contains("KILL") && remains.status == killed_by(libc::SIGKILL);
     let harm = if was_killed {
-        harm_of_a_kill(&scene, life)
+        harm_of_a_kill(&dir, life)
     } else {
-        harm_of_an_error(&scene, life, fault, &remains)
+        harm_of_an_error(&dir, life, fault, &remains)
     };
-    match harm.or_else(|| harm_to_the_next(&scene)) {
+    match harm.or_else(|| harm_to_the_next(&dir)) {
         Some(harm) => Err(format!(
             "{harm}\n{} instead of {}: {}{}",
             remains.status, remains.should_be, remains.stderr, remains.log
@@ -134,23 +134,23 @@ fn harm_by(fault: &str, life: &Life) -> Result<bool, String> {
 }
 
 fn harm_of_an_error(
-    scene: &TestDir,
+    dir: &TestDir,
     life: &Life,
     fault: &str,
     remains: &Remains,
 ) -> Option<&'static str> {
-    let said = format!("libpidfile: {}: ", scene.pidfile().display());
+    let said = format!("libpidfile: {}: ", dir.pidfile().display());
     let lines = remains.stderr.lines().count();
     // A deletion is worth a line of its own.
     let lines_allowed = 1 + usize::from(remains.should_be == killed_by(libc::SIGTERM));
-    let other_files = scene.leftovers().iter().any(|name| name != "a.pid");
+    let other_files = dir.leftovers().iter().any(|name| name != "a.pid");
     // What cannot be read is not known to be ours, and what was not ours is not touched.
     let is_unknown = match life.settings {
         // It has nothing open.
         [("PIDFILE_WATCH", "off")] => ["openat:", "pread64:"].as_slice(),
         _ => &["pread64:"],
     };
-    let may_stay = scene.content() == stale() || is_unknown.iter().any(|it| fault.starts_with(it));
+    let may_stay = dir.content() == stale() || is_unknown.iter().any(|it| fault.starts_with(it));
 
     if remains.status != remains.should_be || remains.stdout != "hello\n" {
         Some("the host came to another end")
@@ -158,7 +158,7 @@ fn harm_of_an_error(
         Some("there is more to read than one line of ours")
     } else if other_files {
         Some("a temporary file stayed behind")
-    } else if !scene.content().is_empty() && !may_stay {
+    } else if !dir.content().is_empty() && !may_stay {
         // Where the file cannot be removed it can be emptied.
         Some("the PID of a dead process stayed behind")
     } else {
@@ -166,8 +166,8 @@ fn harm_of_an_error(
     }
 }
 
-fn harm_of_a_kill(scene: &TestDir, life: &Life) -> Option<&'static str> {
-    let (drafts, others): (Vec<String>, Vec<String>) = scene
+fn harm_of_a_kill(dir: &TestDir, life: &Life) -> Option<&'static str> {
+    let (drafts, others): (Vec<String>, Vec<String>) = dir
         .leftovers()
         .into_iter()
         .filter(|name| name != "a.pid")
@@ -177,22 +177,22 @@ fn harm_of_a_kill(scene: &TestDir, life: &Life) -> Option<&'static str> {
         return Some("a temporary file stayed behind");
     }
     for draft in drafts {
-        fs::remove_file(scene.path("run").join(draft)).unwrap();
+        fs::remove_file(dir.path("run").join(draft)).unwrap();
     }
-    let file = File::open(scene.pidfile()).ok()?;
+    let file = File::open(dir.pidfile()).ok()?;
     // SAFETY: the descriptor is open; the lock goes with it.
     let is_free = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
     (!is_free).then_some("the file that stayed behind is locked")
 }
 
-fn harm_to_the_next(scene: &TestDir) -> Option<&'static str> {
-    let mut next = scene.host("waits_for_eof").spawn_ready();
-    let is_owner = scene.content() == next.pid_line();
+fn harm_to_the_next(dir: &TestDir) -> Option<&'static str> {
+    let mut next = dir.host("waits_for_eof").spawn_ready();
+    let is_owner = dir.content() == next.pid_line();
     next.close_stdin();
     let ended = next.wait();
     if !is_owner || ended.status != exited(0) || !ended.stderr.is_empty() {
         Some("the next start was harmed")
-    } else if scene.leftovers() != NOTHING {
+    } else if dir.leftovers() != NOTHING {
         Some("the next start left something behind")
     } else {
         None

@@ -29,22 +29,22 @@ enum Sight {
     Free,
 }
 
-fn look(scene: &TestDir) -> Sight {
+fn look(dir: &TestDir) -> Sight {
     // Not by flock(1), which creates what is not there.
-    let Ok(file) = File::open(scene.pidfile()) else {
+    let Ok(file) = File::open(dir.pidfile()) else {
         return Sight::Absent;
     };
     // SAFETY: the descriptor is open; the lock goes with it.
     let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
-    match (locked, scene.content()) {
+    match (locked, dir.content()) {
         (true, _) => Sight::Free,
-        (false, content) if content.is_empty() && !scene.pidfile().exists() => Sight::Absent,
+        (false, content) if content.is_empty() && !dir.pidfile().exists() => Sight::Absent,
         (false, content) => Sight::Held(content),
     }
 }
 
-fn held_by(scene: &TestDir) -> Option<i32> {
-    match look(scene) {
+fn held_by(dir: &TestDir) -> Option<i32> {
+    match look(dir) {
         Sight::Held(content) => content.trim().parse().ok().filter(|pid| is_alive(*pid)),
         _ => None,
     }
@@ -52,15 +52,15 @@ fn held_by(scene: &TestDir) -> Option<i32> {
 
 /// After the launcher has ended, however it did: waits until nothing moves any more, ends the owner, if there is one, and
 /// starts another host.
-fn aftermath(scene: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: IsDaemon) {
+fn aftermath(dir: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: IsDaemon) {
     let mut owner = None;
     wait_for(
         || {
             let children = orphans.children();
-            owner = held_by(scene).filter(|owner| children.contains(owner));
+            owner = held_by(dir).filter(|owner| children.contains(owner));
             let has_given_up = |pid: &i32| at_once || extra_tasks_of(*pid).is_empty();
             let is_right = owner.is_some()
-                || !matches!(look(scene), Sight::Held(_)) && children.iter().all(has_given_up);
+                || !matches!(look(dir), Sight::Held(_)) && children.iter().all(has_given_up);
             is_right && children.into_iter().all(&is_daemon)
         },
         "the file is right, and nothing moves",
@@ -69,7 +69,7 @@ fn aftermath(scene: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: I
         let owner = Descendant::new(owner);
         owner.signal(libc::SIGTERM);
         let status = owner.wait();
-        let then = look(scene);
+        let then = look(dir);
         if status == killed_by(libc::SIGTERM) {
             assert_eq!(then, Sight::Absent);
         } else {
@@ -79,14 +79,14 @@ fn aftermath(scene: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: I
     }
     let others = orphans.children();
     let others: Vec<Descendant> = others.into_iter().map(Descendant::new).collect();
-    let mut next = scene.host("waits_for_eof").spawn_ready();
+    let mut next = dir.host("waits_for_eof").spawn_ready();
     if at_once && next.stderr().contains("is held by a live owner") {
         // An heir that had not noticed yet was faster.
         drop(next);
-        return aftermath(scene, orphans, false, is_daemon);
+        return aftermath(dir, orphans, false, is_daemon);
     }
     assert_eq!(
-        scene.content(),
+        dir.content(),
         next.pid_line(),
         "beside {} others",
         others.len()
@@ -97,11 +97,11 @@ fn aftermath(scene: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: I
         .lines()
         .all(|line| line.ends_with("is not known to own it: taken over"));
     assert!(is_silent, "{said}");
-    assert!(matches!(look(scene), Sight::Held(_)));
+    assert!(matches!(look(dir), Sight::Held(_)));
     next.close_stdin();
     let ended = next.wait();
     assert_eq!((ended.status, &*ended.stderr), (exited(0), &*said));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     for other in others {
         wait_for(
             || extra_tasks_of(other.pid).is_empty(),
@@ -113,7 +113,7 @@ fn aftermath(scene: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: I
             assert_eq!(other.wait(), killed_by(libc::SIGKILL), "{pid}");
         }
     }
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// Has this happen to every process of the host, and what it forks, at the `when`th of these system calls of one of its
@@ -141,16 +141,16 @@ const KILLED: &str = "signal=KILL";
 
 /// Whether somebody was killed.
 fn one_injection(call: &str, what: &str, when: usize, steps: &[&str]) -> bool {
-    let scene = TestDir::new();
-    let orphans = Descendants::of(&scene);
+    let dir = TestDir::new();
+    let orphans = Descendants::of(&dir);
     let steps = [&["be told"], steps].concat();
-    let mut host = scene.host("daemonizes").args(&steps).spawn();
+    let mut host = dir.host("daemonizes").args(&steps).spawn();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     let mut strace = inject(&host, call, what, when);
     host.close_stdin();
     let launcher = host.wait();
     let before = orphans.children().len();
-    aftermath(&scene, &orphans, when.is_multiple_of(2), is_at_work);
+    aftermath(&dir, &orphans, when.is_multiple_of(2), is_at_work);
     let hit = what == KILLED && (launcher.status == killed_by(libc::SIGKILL) || before == 0);
     assert!(hit || launcher.status == exited(0), "{launcher:?}");
     drop(orphans);
@@ -243,9 +243,9 @@ fn failing_hand_over_call_misleads_nobody() {
 fn slow_looks_still_find_the_second() {
     let rounds = if cfg!(feature = "torture") { 200 } else { 12 };
     for delay in [300, 1000].repeat(rounds / 2) {
-        let scene = TestDir::new();
-        let orphans = Descendants::of(&scene);
-        let mut host = scene.host("daemonizes");
+        let dir = TestDir::new();
+        let orphans = Descendants::of(&dir);
+        let mut host = dir.host("daemonizes");
         host = host.args(["be told", "fork", "setsid", "fork"]);
         let mut host = host.spawn();
         host.wait_until(|host| is_watching(host.pid()), "watching");
@@ -254,7 +254,7 @@ fn slow_looks_still_find_the_second() {
         let launcher = host.wait();
         assert_eq!(launcher.status, exited(0), "{launcher:?}");
         wait_for(
-            || held_by(&scene).is_some_and(is_at_work),
+            || held_by(&dir).is_some_and(is_at_work),
             "the second owns the file",
         );
         drop(orphans);
@@ -266,9 +266,9 @@ fn slow_looks_still_find_the_second() {
 }
 
 /// Lets a launcher become a daemon by these steps, which keep the daemon from taking over.
-fn cannot_take_over(scene: &TestDir, steps: &[&str], at_once: bool, is_daemon: IsDaemon) {
-    let orphans = Descendants::of(scene);
-    let mut host = scene.host("daemonizes").args(steps).spawn();
+fn cannot_take_over(dir: &TestDir, steps: &[&str], at_once: bool, is_daemon: IsDaemon) {
+    let orphans = Descendants::of(dir);
+    let mut host = dir.host("daemonizes").args(steps).spawn();
     let _input = host.take_stdin();
     let ended = host.wait();
     assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
@@ -276,26 +276,26 @@ fn cannot_take_over(scene: &TestDir, steps: &[&str], at_once: bool, is_daemon: I
         || orphans.children().len() == 1,
         &format!("it goes on: {steps:?}"),
     );
-    aftermath(scene, &orphans, at_once, is_daemon);
+    aftermath(dir, &orphans, at_once, is_daemon);
 }
 
 #[test]
 fn successor_turned_other_program_gets_nothing() {
     for shape in SHAPES {
-        let scene = TestDir::new();
-        let still = scene.host_path("waits_for_eof_static");
+        let dir = TestDir::new();
+        let still = dir.host_path("waits_for_eof_static");
         let steps = [shape, &["exec", still.to_str().unwrap()]].concat();
         let steps = [&["wait for", "pipe"], &steps[..]].concat();
-        cannot_take_over(&scene, &steps, shape.len() == 2, |pid| {
+        cannot_take_over(&dir, &steps, shape.len() == 2, |pid| {
             status_line(pid, "Name") == "waits_for_eof_s"
         });
 
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         // It keeps nothing but what the test knows it by.
-        let mark = format!("SCENE={}", scene.path("").display());
+        let mark = format!("TEST_DIR={}", dir.path("").display());
         let exec = ["exec", "/usr/bin/env", "-i", &mark, "sleep", "1000"];
         let steps = [&["wait for", "pipe"], shape, &exec].concat();
-        cannot_take_over(&scene, &steps, shape.len() == 2, |pid| {
+        cannot_take_over(&dir, &steps, shape.len() == 2, |pid| {
             status_line(pid, "Name") == "sleep"
         });
     }
@@ -307,7 +307,7 @@ fn successor_turned_other_program_gets_nothing() {
 fn successor_without_keeper_gets_nothing() {
     for at_once in [false, true] {
         for way in ["thread", "memory", "descriptor"] {
-            let scene = TestDir::new();
+            let dir = TestDir::new();
             let way: &[&str] = match way {
                 // Root may have as many as it likes.
                 "thread" => &["drop root", "no more processes"],
@@ -315,7 +315,7 @@ fn successor_without_keeper_gets_nothing() {
                 _ => &["no more descriptors"],
             };
             let steps = [&["wait for", "pipe", "fork"], way, &["setsid"]].concat();
-            cannot_take_over(&scene, &steps, at_once, is_at_work);
+            cannot_take_over(&dir, &steps, at_once, is_at_work);
         }
     }
 }

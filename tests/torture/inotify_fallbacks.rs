@@ -16,26 +16,25 @@ use std::process;
 const OWNERS: usize = if cfg!(feature = "torture") { 1000 } else { 150 };
 
 /// A host whose user may have no more of these, in a user namespace of its own.
-fn without<'scene>(scene: &'scene TestDir, what: &str) -> HostCommand<'scene> {
+fn without<'dir>(dir: &'dir TestDir, what: &str) -> HostCommand<'dir> {
     let script = format!("echo 0 >/proc/sys/user/{what}; exec env \"$@\"");
-    scene
-        .program("unshare")
+    dir.program("unshare")
         .plain()
         .args(["--user", "--map-root-user", "sh", "-e", "-c", &script, "sh"])
         .arg(format!("LD_PRELOAD={}", library().display()))
-        .arg(format!("PIDFILE={}", scene.pidfile().display()))
-        .arg(scene.host_path("waits_for_eof"))
+        .arg(format!("PIDFILE={}", dir.pidfile().display()))
+        .arg(dir.host_path("waits_for_eof"))
 }
 
-fn is_deleted(scene: &TestDir, host: Process) -> Ended {
+fn is_deleted(dir: &TestDir, host: Process) -> Ended {
     host.wait_until_ready();
-    assert_eq!(scene.content(), host.pid_line());
+    assert_eq!(dir.content(), host.pid_line());
     wait_until_idle(&host);
     assert!(!is_watching(host.pid()), "{}", host.stderr());
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     let ended = host.wait();
     assert_eq!(ended.status, killed_by(libc::SIGTERM), "{ended:?}");
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     ended
 }
 
@@ -46,9 +45,9 @@ const LIMITS: [&str; 2] = ["max_inotify_instances", "max_inotify_watches"];
 fn no_inotify_watch_left_polls() {
     for limit in LIMITS {
         for setting in ["auto", "stderr"] {
-            let scene = TestDir::new();
-            let host = without(&scene, limit).env("PIDFILE_LOG", setting);
-            let ended = is_deleted(&scene, host.spawn());
+            let dir = TestDir::new();
+            let host = without(&dir, limit).env("PIDFILE_LOG", setting);
+            let ended = is_deleted(&dir, host.spawn());
             let said = ended.stderr.matches("is watched by polling: ").count();
             assert_eq!(said, usize::from(setting == "stderr"), "{ended:?}");
             let lines = ended.stderr.lines().count();
@@ -61,19 +60,17 @@ fn no_inotify_watch_left_polls() {
 #[test]
 fn no_inotify_watch_and_no_polling_is_reported() {
     for limit in LIMITS {
-        let scene = TestDir::new();
-        let mut host = without(&scene, limit)
-            .env("PIDFILE_WATCH", "inotify")
-            .spawn();
+        let dir = TestDir::new();
+        let mut host = without(&dir, limit).env("PIDFILE_WATCH", "inotify").spawn();
         host.wait_until(|host| host.stderr().contains("is not watched: "), "told");
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         wait_until_idle(&host);
         assert!(host.is_running());
         host.close_stdin();
         let ended = host.wait();
         assert_eq!(ended.status, exited(0));
         assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -87,16 +84,16 @@ fn more_owners_than_inotify_instances_all_end() {
     let programs = TestDir::new();
     let host = programs.copy(&programs.host_path("waits_for_eof"), "755");
     let library = programs.copy(&library(), "755");
-    let scenes: Vec<TestDir> = (0..OWNERS).map(|_| TestDir::new()).collect();
-    let start = |scene: &TestDir| {
-        chown(scene.path("run"), Some(user), Some(user)).unwrap();
-        let host = scene.program(&host).env("LD_PRELOAD", &library);
+    let dirs: Vec<TestDir> = (0..OWNERS).map(|_| TestDir::new()).collect();
+    let start = |dir: &TestDir| {
+        chown(dir.path("run"), Some(user), Some(user)).unwrap();
+        let host = dir.program(&host).env("LD_PRELOAD", &library);
         host.run_by(user).spawn()
     };
-    let owners: Vec<Process> = scenes.iter().map(start).collect();
-    for (scene, owner) in scenes.iter().zip(&owners) {
+    let owners: Vec<Process> = dirs.iter().map(start).collect();
+    for (dir, owner) in dirs.iter().zip(&owners) {
         owner.wait_until_ready();
-        assert_eq!(scene.content(), owner.pid_line());
+        assert_eq!(dir.content(), owner.pid_line());
     }
     wait_until_idle(owners.last().unwrap());
     let watching = owners.iter().filter(|owner| is_watching(owner.pid()));
@@ -105,20 +102,20 @@ fn more_owners_than_inotify_instances_all_end() {
     assert!((1..=most).contains(&watching));
     // All at once: the kernel takes its time for the end of each instance.
     let mut ending = Vec::new();
-    for (number, (scene, mut owner)) in scenes.iter().zip(owners).enumerate() {
+    for (number, (dir, mut owner)) in dirs.iter().zip(owners).enumerate() {
         assert_eq!(owner.stderr(), "", "owner {number}");
         let expected = if number % 2 == 0 {
-            scene.remove_pidfile();
+            dir.remove_pidfile();
             killed_by(libc::SIGTERM)
         } else {
             owner.close_stdin();
             exited(0)
         };
-        ending.push((scene, owner, expected));
+        ending.push((dir, owner, expected));
     }
-    for (scene, owner, expected) in ending {
+    for (dir, owner, expected) in ending {
         assert_eq!(owner.wait().status, expected);
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -149,16 +146,16 @@ fn silent_inotify_deletion_still_ends() {
         "--inject=inotify_add_watch:retval=1",
     ];
     for (setting, lines) in [("auto", 1), ("stderr", 3)] {
-        let scene = TestDir::new();
-        let host = scene
+        let dir = TestDir::new();
+        let host = dir
             .host("stops_before_constructors")
             .env("PIDFILE_LOG", setting);
-        let (ended, _) = trace(&scene, host, &faults, |host| {
+        let (ended, _) = trace(&dir, host, &faults, |host| {
             host.wait_until(|host| !host.stdout().is_empty(), "in its main function");
             host.wait_until(|host| extra_tasks_of(host.pid()).len() == 2, "armed");
             wait_until_idle(host);
             assert!(!is_watching(host.pid()));
-            scene.remove_pidfile();
+            dir.remove_pidfile();
         });
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{ended:?}");
         assert_eq!(ended.stderr.lines().count(), lines, "{ended:?}");
@@ -171,8 +168,8 @@ fn silent_inotify_deletion_still_ends() {
 struct Rival(OwnedFd);
 
 impl Rival {
-    fn of(scene: &TestDir) -> Rival {
-        let path = CString::new(scene.pidfile().as_os_str().as_bytes()).unwrap();
+    fn of(dir: &TestDir) -> Rival {
+        let path = CString::new(dir.pidfile().as_os_str().as_bytes()).unwrap();
         // SAFETY: the descriptor is new, and the path lives through the call.
         unsafe {
             let fd = libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC);
@@ -214,20 +211,20 @@ fn is_stopped(host: &Process) -> bool {
 #[test]
 fn inotify_queue_overflow_deletion_still_ends() {
     for is_deleted in [false, true] {
-        let scene = TestDir::new();
-        let mut host = scene.host("waits_for_eof").spawn_ready();
+        let dir = TestDir::new();
+        let mut host = dir.host("waits_for_eof").spawn_ready();
         host.wait_until(|host| is_watching(host.pid()), "watching");
-        let rival = Rival::of(&scene);
+        let rival = Rival::of(&dir);
         host.signal(libc::SIGSTOP);
         host.wait_until(is_stopped, "stopped");
         // Of two equal events in a row the kernel keeps one.
         for _ in 0..limit("max_queued_events") {
-            let file = File::open(scene.pidfile()).unwrap();
+            let file = File::open(dir.pidfile()).unwrap();
             file.set_permissions(fs::Permissions::from_mode(0o644))
                 .unwrap();
         }
         if is_deleted {
-            scene.remove_pidfile();
+            dir.remove_pidfile();
         }
         assert!(rival.has_lost_some());
         host.signal(libc::SIGCONT);
@@ -240,31 +237,29 @@ fn inotify_queue_overflow_deletion_still_ends() {
         };
         let ended = host.wait();
         assert_eq!(ended.status, expected, "{ended:?}");
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
 /// The old file ends for good when the last one closes it, and `notify` then drops what it watches at that path.
 #[test]
 fn replaced_file_closed_late_stays_watched() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     // After exec it has opened the file by its name, as the reader has.
-    let host = scene
-        .program("env")
-        .arg(scene.host_path("waits_for_signal"));
+    let host = dir.program("env").arg(dir.host_path("waits_for_signal"));
     let host = host.spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
-    let reader = File::open(scene.pidfile()).unwrap();
+    let reader = File::open(dir.pidfile()).unwrap();
     // It finds the old file gone and the new one there.
     host.signal(libc::SIGSTOP);
     host.wait_until(is_stopped, "stopped");
-    scene.remove_pidfile();
-    fs::write(scene.pidfile(), host.pid_line()).unwrap();
+    dir.remove_pidfile();
+    fs::write(dir.pidfile(), host.pid_line()).unwrap();
     host.signal(libc::SIGCONT);
     wait_until_idle(&host);
     drop(reader);
     wait_until_idle(&host);
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
@@ -272,36 +267,36 @@ fn replaced_file_closed_late_stays_watched() {
 #[test]
 #[ignore = "needs root"]
 fn unlink_event_before_path_vanishes_still_ends() {
-    let scene = TestDir::new();
-    let file = scene.path("data/a.pid");
+    let dir = TestDir::new();
+    let file = dir.path("data/a.pid");
     let script = format!(
         "touch \"$pidfile\" '{0}'; mount --bind '{0}' \"$pidfile\"",
         file.display()
     );
-    let host = scene.host_after(&script, "waits_for_signal").spawn_ready();
+    let host = dir.host_after(&script, "waits_for_signal").spawn_ready();
     host.wait_until(|host| is_watching(host.pid()), "watching");
     assert_eq!(fs::read_to_string(&file).unwrap(), host.pid_line());
     fs::remove_file(&file).unwrap();
     wait_until_idle(&host);
     assert!(host.is_running(), "{}", host.stderr());
     // The kernel takes away what is mounted on it.
-    scene.remove_pidfile();
+    dir.remove_pidfile();
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
 #[test]
 fn host_stopped_meanwhile_notices_deletion() {
     for watch in ["auto", "poll:0.01"] {
-        let scene = TestDir::new();
-        let mut host = scene
+        let dir = TestDir::new();
+        let mut host = dir
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", watch)
             .spawn_ready();
         for _ in 0..20 {
             host.signal(libc::SIGSTOP);
             host.wait_until(is_stopped, "stopped");
-            assert_eq!(scene.content(), host.pid_line());
-            assert!(!scene.an_outsider_can_lock());
+            assert_eq!(dir.content(), host.pid_line());
+            assert!(!dir.an_outsider_can_lock());
             host.signal(libc::SIGCONT);
             host.wait_until(|host| !is_stopped(host), "running");
         }
@@ -311,15 +306,15 @@ fn host_stopped_meanwhile_notices_deletion() {
         host.signal(libc::SIGCONT);
         let ended = host.wait();
         assert_eq!((ended.status, &*ended.stderr), (exited(0), ""), "{watch}");
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
 
-        let host = scene
+        let host = dir
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", watch)
             .spawn_ready();
         host.signal(libc::SIGSTOP);
         host.wait_until(is_stopped, "stopped");
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         assert!(host.is_running());
         host.signal(libc::SIGCONT);
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{watch}");
@@ -346,8 +341,8 @@ fn every_watch_value_sees_the_deletion() {
         .into_iter()
         .chain(wrong.map(|it| (it, 1)))
     {
-        let scene = TestDir::new();
-        let host = scene
+        let dir = TestDir::new();
+        let host = dir
             .host("waits_for_eof")
             .env("PIDFILE_WATCH", value)
             .spawn_ready();
@@ -355,8 +350,8 @@ fn every_watch_value_sees_the_deletion() {
         if !polls {
             host.wait_until(|host| is_watching(host.pid()), "watching");
         }
-        assert!(!scene.an_outsider_can_lock(), "{value:?}");
-        scene.remove_pidfile();
+        assert!(!dir.an_outsider_can_lock(), "{value:?}");
+        dir.remove_pidfile();
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{value:?}");
         let about_it = ended.stderr.matches("PIDFILE_WATCH").count();

@@ -99,11 +99,11 @@ fn its_end(how: u32) -> ExitStatus {
 }
 
 #[track_caller]
-fn is_owner(scene: &TestDir, host: &Process) {
-    assert_eq!(scene.content(), host.pid_line(), "{}", host.stderr());
+fn is_owner(dir: &TestDir, host: &Process) {
+    assert_eq!(dir.content(), host.pid_line(), "{}", host.stderr());
     // The kernel's list is read in parts, and one lock may slip through while others come and go.
     wait_for(
-        || locked_by(&scene.pidfile()) == Some(host.pid()),
+        || locked_by(&dir.pidfile()) == Some(host.pid()),
         &format!("{} has the lock", host.pid()),
     );
 }
@@ -112,9 +112,9 @@ fn is_owner(scene: &TestDir, host: &Process) {
 fn thousand_starts_race_one_owner_at_a_time() {
     let starts = times(200, 1000) as usize;
     for stale in [false, true] {
-        let scene = TestDir::new();
-        let stale = stale.then(|| leave_stale(&scene));
-        let owners = race(&scene, starts, stale);
+        let dir = TestDir::new();
+        let stale = stale.then(|| leave_stale(&dir));
+        let owners = race(&dir, starts, stale);
         println!("{starts} starts racing, {owners} owners, 0 violations");
     }
 }
@@ -122,16 +122,16 @@ fn thousand_starts_race_one_owner_at_a_time() {
 #[test]
 fn starts_race_one_owner_at_a_time() {
     rounds("starts racing", times(60, 2000), |random| {
-        let scene = TestDir::new();
-        let stale = random.bool().then(|| leave_stale(&scene));
-        let log = scene.path("out/log");
+        let dir = TestDir::new();
+        let stale = random.bool().then(|| leave_stale(&dir));
+        let log = dir.path("out/log");
         File::create(&log).unwrap();
-        let probe = Probe::of(scene.pidfile());
+        let probe = Probe::of(dir.pidfile());
         let mut racers = Vec::new();
         for _ in 0..random.u32(2..6) {
             Soon::within(random, 3).comes();
-            let racer = scene.host("owns_for_a_while");
-            racers.push(racer.args([&scene.pidfile(), &log]).arg("3").spawn());
+            let racer = dir.host("owns_for_a_while");
+            racers.push(racer.args([&dir.pidfile(), &log]).arg("3").spawn());
         }
         let mut pids: Vec<i32> = racers.iter().map(Process::pid).collect();
         let ended = racers.into_iter().map(Process::wait);
@@ -147,7 +147,7 @@ fn starts_race_one_owner_at_a_time() {
         pids.extend(stale);
         let seen = probe.finish();
         assert!(seen.iter().all(|pid| pids.contains(pid)), "{seen:?}");
-        assert_eq!(scene.leftovers(), NOTHING);
+        assert_eq!(dir.leftovers(), NOTHING);
         let log = fs::read_to_string(log).unwrap();
         let owners = owners_in_log(&log).len() + beside + usize::from(stale.is_some());
         assert_eq!(owners, pids.len(), "each is an owner or says why not");
@@ -157,24 +157,24 @@ fn starts_race_one_owner_at_a_time() {
 #[test]
 fn start_racing_end_has_clear_owner() {
     rounds("start against end", times(120, 3000), |random| {
-        let scene = TestDir::new();
-        let first = scene.host("waits_for_eof").spawn_owner();
+        let dir = TestDir::new();
+        let first = dir.host("waits_for_eof").spawn_owner();
         let (pid, how) = (first.pid(), random.u32(0..3));
         let (to_start, to_end) = (Soon::within(random, 3), Soon::within(random, 8));
-        let probe = Probe::of(scene.pidfile());
+        let probe = Probe::of(dir.pidfile());
         let (second, ended) = thread::scope(|scope| {
             let ended = scope.spawn(|| {
                 to_end.comes();
                 end(first, how)
             });
             to_start.comes();
-            let second = scene.host("waits_for_eof").spawn_ready();
+            let second = dir.host("waits_for_eof").spawn_ready();
             (second, ended.join().unwrap())
         });
         assert_eq!((ended.status, &*ended.stderr), (its_end(how), ""));
         let is_second = second.stderr().is_empty();
         if is_second {
-            is_owner(&scene, &second);
+            is_owner(&dir, &second);
         } else {
             let held = format!("is held by a live owner, PID {pid};");
             assert!(second.stderr().contains(&held), "{}", second.stderr());
@@ -186,10 +186,10 @@ fn start_racing_end_has_clear_owner() {
         assert_eq!(again.status, exited(0));
         assert_eq!(again.stderr.lines().count(), usize::from(!is_second));
         if is_second || how < 2 {
-            assert_eq!(scene.leftovers(), NOTHING);
+            assert_eq!(dir.leftovers(), NOTHING);
         } else {
-            assert_eq!(scene.content(), format!("{pid}\n"));
-            assert_eq!(locked_by(&scene.pidfile()), None);
+            assert_eq!(dir.content(), format!("{pid}\n"));
+            assert_eq!(locked_by(&dir.pidfile()), None);
         }
     });
 }
@@ -197,20 +197,20 @@ fn start_racing_end_has_clear_owner() {
 #[test]
 fn end_racing_deletion_leaves_no_file() {
     rounds("end against deletion", times(120, 3000), |random| {
-        let scene = TestDir::new();
-        let host = scene.host("waits_for_eof").spawn_owner();
+        let dir = TestDir::new();
+        let host = dir.host("waits_for_eof").spawn_owner();
         let (pid, how) = (host.pid(), random.u32(0..3));
         // Sometimes the watch is not there yet.
         Soon::within(random, 30).comes();
         let (to_delete, to_end) = (Soon::within(random, 3), Soon::within(random, 3));
-        let probe = Probe::of(scene.pidfile());
+        let probe = Probe::of(dir.pidfile());
         let (ended, deleted) = thread::scope(|scope| {
             let ended = scope.spawn(|| {
                 to_end.comes();
                 end(host, how)
             });
             to_delete.comes();
-            let deleted = fs::remove_file(scene.pidfile());
+            let deleted = fs::remove_file(dir.pidfile());
             (ended.join().unwrap(), deleted.is_ok())
         });
         // It may be at its end already when it is told.
@@ -220,8 +220,8 @@ fn end_racing_deletion_leaves_no_file() {
         let by_deletion = told && ended.status == killed_by(libc::SIGTERM);
         assert!(ended.status == its_end(how) || by_deletion, "{ended:?}");
         let left = how == 2 && !deleted;
-        assert_eq!(scene.pidfile().exists(), left, "{ended:?}");
-        assert_eq!(scene.leftovers().len(), usize::from(left));
+        assert_eq!(dir.pidfile().exists(), left, "{ended:?}");
+        assert_eq!(dir.leftovers().len(), usize::from(left));
         let seen = probe.finish();
         assert!(seen.iter().all(|named| *named == pid), "{seen:?}");
     });
@@ -237,26 +237,26 @@ const SHAPES: [&[&str]; 4] = [
 #[test]
 fn deletion_racing_hand_over_ends_daemon() {
     rounds("deletion against hand-over", times(60, 2000), |random| {
-        let scene = TestDir::new();
-        let orphans = Descendants::of(&scene);
+        let dir = TestDir::new();
+        let orphans = Descendants::of(&dir);
         let steps = random.choice(SHAPES).unwrap();
         let waiting = random.choice([&[][..], &["wait for", "pipe"]]).unwrap();
         let steps = [&["be told"], waiting, steps].concat();
-        let mut launcher = scene.host("daemonizes").args(&steps).spawn();
+        let mut launcher = dir.host("daemonizes").args(&steps).spawn();
         let pid = launcher.pid();
-        launcher.wait_until(|_| scene.content() == format!("{pid}\n"), "an owner");
+        launcher.wait_until(|_| dir.content() == format!("{pid}\n"), "an owner");
         Soon::within(random, 30).comes();
         let (to_delete, to_hand_over) = (Soon::within(random, 8), Soon::within(random, 2));
-        let probe = Probe::of(scene.pidfile());
+        let probe = Probe::of(dir.pidfile());
         let deleted = thread::scope(|scope| {
             scope.spawn(|| {
                 to_hand_over.comes();
                 launcher.close_stdin();
             });
             to_delete.comes();
-            fs::remove_file(scene.pidfile())
+            fs::remove_file(dir.pidfile())
         });
-        let path = scene.pidfile();
+        let path = dir.pidfile();
         deleted.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let ended = launcher.wait();
         let by_deletion = ended.status == killed_by(libc::SIGTERM);
@@ -268,7 +268,7 @@ fn deletion_racing_hand_over_ends_daemon() {
                 &format!("nobody goes on after {steps:?}, {ended:?}"),
             );
         }
-        let chain = output_pids(&scene, "process");
+        let chain = output_pids(&dir, "process");
         let seen = probe.finish();
         let known = |named: &i32| *named == pid || chain.contains(named);
         assert!(seen.iter().all(known), "{seen:?}, of {pid}, {chain:?}");
@@ -281,27 +281,27 @@ fn deletion_racing_hand_over_ends_daemon() {
             },
             "nothing moves",
         );
-        assert_eq!(scene.leftovers(), NOTHING, "{ended:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{ended:?}");
     });
 }
 
 #[test]
 fn exec_racing_deletion_ends_program() {
     rounds("exec against deletion", times(80, 2000), |random| {
-        let scene = TestDir::new();
+        let dir = TestDir::new();
         let images = random.u32(0..6);
-        let host = scene.host("execs_itself").arg(images.to_string()).spawn();
+        let host = dir.host("execs_itself").arg(images.to_string()).spawn();
         let owner = host.pid_line();
-        host.wait_until(|_| scene.content() == owner, "an owner");
-        let probe = Probe::of(scene.pidfile());
+        host.wait_until(|_| dir.content() == owner, "an owner");
+        let probe = Probe::of(dir.pidfile());
         Soon::within(random, 1 + 6 * u64::from(images)).comes();
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         let pid = host.pid();
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{ended:?}");
         assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
         assert!(ended.stderr.contains("was deleted"), "{ended:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{ended:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{ended:?}");
         let seen = probe.finish();
         assert!(seen.iter().all(|named| *named == pid), "{seen:?}");
     });

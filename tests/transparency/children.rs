@@ -43,26 +43,26 @@ fn children() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Starts a host and lets it have its child. Returns once the host says that this has been.
-fn has_a_child(scene: &TestDir, mode: Mode, how: &str, end: &str) -> Process {
-    let mut host = scene
+fn has_a_child(dir: &TestDir, mode: Mode, how: &str, end: &str) -> Process {
+    let mut host = dir
         .host("starts_a_child")
         .mode(mode)
         .args([how, end])
         .spawn();
     let before = (mode == Mode::Active).then(|| {
-        host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+        host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
         // Arming the watch is not a change either, but a test that it disturbs would be hard to read.
         host.wait_until(|host| is_watching(host.pid()), "watching");
-        scene.identity()
+        dir.identity()
     });
     host.write_stdin(b"\n");
     host.wait_until_ready();
     if before.is_some() {
         let why = format!("{how}, {end}");
-        assert_eq!(Some(scene.identity()), before, "{why}");
-        assert_eq!(scene.content(), host.pid_line(), "{why}");
-        assert_eq!(scene.leftovers(), ["a.pid"], "{why}");
-        assert!(!scene.an_outsider_can_lock(), "{why}");
+        assert_eq!(Some(dir.identity()), before, "{why}");
+        assert_eq!(dir.content(), host.pid_line(), "{why}");
+        assert_eq!(dir.leftovers(), ["a.pid"], "{why}");
+        assert!(!dir.an_outsider_can_lock(), "{why}");
     }
     host
 }
@@ -71,11 +71,11 @@ fn has_a_child(scene: &TestDir, mode: Mode, how: &str, end: &str) -> Process {
 fn ending_child_leaves_owners_file() {
     for (how, end) in children() {
         let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
-            let scene = TestDir::new();
-            let mut host = has_a_child(&scene, mode, how, end);
+            let dir = TestDir::new();
+            let mut host = has_a_child(&dir, mode, how, end);
             host.close_stdin();
             let ended = host.wait();
-            assert_eq!(scene.leftovers(), NOTHING, "{how}, {end}, {mode:?}");
+            assert_eq!(dir.leftovers(), NOTHING, "{how}, {end}, {mode:?}");
             ended
         });
         assert_eq!(plain.status, exited(0), "{how}, {end}");
@@ -86,9 +86,9 @@ fn ending_child_leaves_owners_file() {
 #[test]
 fn deletion_after_child_ended_ends_owner() {
     for (how, end) in children() {
-        let scene = TestDir::new();
-        let host = has_a_child(&scene, Mode::Active, how, end);
-        scene.remove_pidfile();
+        let dir = TestDir::new();
+        let host = has_a_child(&dir, Mode::Active, how, end);
+        dir.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{how}, {end}");
     }
 }
@@ -98,15 +98,15 @@ fn deletion_after_child_ended_ends_owner() {
 #[test]
 fn child_without_mark_runs_silently() {
     let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
-        let scene = TestDir::new();
-        let host = scene.host("starts_a_child").mode(mode);
+        let dir = TestDir::new();
+        let host = dir.host("starts_a_child").mode(mode);
         let host = host.args(["posix_spawn as started", "exit"]);
         let mut host = host.env("PIDFILE_STRICT", "1").spawn();
         host.write_stdin(b"\n");
         host.wait_until_ready();
         host.close_stdin();
         let ended = host.wait();
-        assert_eq!(scene.leftovers(), NOTHING, "{mode:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{mode:?}");
         ended
     });
     assert_eq!(active, plain);
@@ -117,25 +117,25 @@ fn child_without_mark_runs_silently() {
 fn surviving_child_holds_no_file_and_no_lock() {
     for how in ["fork", "_Fork", "clone", "posix_spawn", "system"] {
         for signal in [libc::SIGTERM, libc::SIGKILL] {
-            let scene = TestDir::new();
-            let mut host = has_a_child(&scene, Mode::Active, how, "outlives us");
+            let dir = TestDir::new();
+            let mut host = has_a_child(&dir, Mode::Active, how, "outlives us");
             let owner = host.pid_line();
             let child = child_left_by(&host);
             // The end of this pipe is what the child waits for.
             let stdin = host.take_stdin();
             host.signal(signal);
             assert_eq!(host.wait().status, killed_by(signal), "{how}");
-            let left = scene.content();
+            let left = dir.content();
             if signal == libc::SIGKILL {
                 assert_eq!(left, owner, "{how}");
-                assert!(scene.an_outsider_can_lock(), "{how}");
+                assert!(dir.an_outsider_can_lock(), "{how}");
             } else {
-                assert_eq!(scene.leftovers(), NOTHING, "{how}");
+                assert_eq!(dir.leftovers(), NOTHING, "{how}");
             }
             assert!(is_alive(child), "{how}");
             drop(stdin);
             wait_for(|| !is_alive(child), "the child has ended too");
-            assert_eq!(scene.content(), left, "{how}");
+            assert_eq!(dir.content(), left, "{how}");
         }
     }
 }
@@ -150,14 +150,14 @@ fn child_left_by(host: &Process) -> i32 {
 
 #[test]
 fn owners_child_program_has_no_thread_of_ours() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let script = "read line; \"$1\"; exit 5";
-    let mut host = scene
+    let mut host = dir
         .program("dash")
         .args(["-c", script, "sh"])
-        .arg(scene.host_path("waits_for_eof"))
+        .arg(dir.host_path("waits_for_eof"))
         .spawn();
-    host.wait_until(|host| scene.content() == host.pid_line(), "an owner");
+    host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
     host.write_stdin(b"\n");
     host.wait_until_ready();
     let child = children_of(host.pid())[0];
@@ -166,24 +166,24 @@ fn owners_child_program_has_no_thread_of_ours() {
     host.close_stdin();
     let ended = host.wait();
     assert_eq!((ended.status, ended.stderr.as_str()), (exited(5), ""));
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 /// What such a program is slowed by is the loading, and the question who it is.
 #[test]
 fn owners_child_program_calls_getpid_only() {
     let [plain, active] = [Mode::Plain, Mode::Active].map(|mode| {
-        let scene = TestDir::new();
-        let log = scene.path("out/strace");
-        let ended = scene
+        let dir = TestDir::new();
+        let log = dir.path("out/strace");
+        let ended = dir
             .program("strace")
             .plain()
             .args(["--follow-forks", "--signal=none", "--quiet=all"])
             .arg("--output")
             .arg(&log)
-            .args(environment_of(&scene, mode))
+            .args(environment_of(&dir, mode))
             .args(["dash", "-c", "\"$1\" 4; exit $?", "sh"])
-            .arg(scene.host_path("returns_status"))
+            .arg(dir.host_path("returns_status"))
             .run();
         assert_eq!((ended.status, ended.stderr.as_str()), (exited(4), ""));
         calls_of_the_child(&fs::read_to_string(log).unwrap())
@@ -198,15 +198,15 @@ fn owners_child_program_calls_getpid_only() {
 fn owners_child_forks_touch_no_more_pages() {
     let fewest_pages = |library: &Path, is_active: bool| {
         let pages = (0..20).map(|_| -> i32 {
-            let scene = TestDir::new();
-            let mut host = scene
+            let dir = TestDir::new();
+            let mut host = dir
                 .program("dash")
                 .inert()
                 .args(["-c", "\"$1\"; exit $?", "sh"])
-                .arg(scene.host_path("counts_pages_of_children"))
+                .arg(dir.host_path("counts_pages_of_children"))
                 .env("LD_PRELOAD", library);
             if is_active {
-                host = host.env("PIDFILE", scene.pidfile());
+                host = host.env("PIDFILE", dir.pidfile());
             }
             let ended = host.run();
             assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
@@ -220,11 +220,11 @@ fn owners_child_forks_touch_no_more_pages() {
 }
 
 /// strace is to run as ever, only what it traces is to have the library.
-fn environment_of(scene: &TestDir, mode: Mode) -> Vec<String> {
+fn environment_of(dir: &TestDir, mode: Mode) -> Vec<String> {
     match mode {
         Mode::Active => vec![
             format!("--env=LD_PRELOAD={}", library().display()),
-            format!("--env=PIDFILE={}", scene.pidfile().display()),
+            format!("--env=PIDFILE={}", dir.pidfile().display()),
         ],
         _ => Vec::new(),
     }

@@ -16,24 +16,24 @@ const WAYS: [&str; 6] = [
 ];
 
 /// What is in the files that the host has opened.
-fn files(scene: &TestDir) -> Vec<String> {
+fn files(dir: &TestDir) -> Vec<String> {
     let names = (0..64).map(|number| format!("data/file{number}"));
     names
-        .map(|name| fs::read_to_string(scene.path(name)).unwrap())
+        .map(|name| fs::read_to_string(dir.path(name)).unwrap())
         .collect()
 }
 
 #[track_caller]
-fn are_untouched(scene: &TestDir, expected: &[String], when: &str) {
-    for (number, content) in files(scene).iter().enumerate() {
+fn are_untouched(dir: &TestDir, expected: &[String], when: &str) {
+    for (number, content) in files(dir).iter().enumerate() {
         assert_eq!(*content, expected[number], "file {number}, {when}");
     }
 }
 
-fn start(scene: &TestDir, mode: Mode, watch: &str, arguments: &[&str]) -> Process {
-    let host = scene.host("reuses_descriptors").mode(mode);
+fn start(dir: &TestDir, mode: Mode, watch: &str, arguments: &[&str]) -> Process {
+    let host = dir.host("reuses_descriptors").mode(mode);
     let host = host.env("PIDFILE_WATCH", watch).args(arguments).spawn();
-    host.wait_until(|_| scene.path("data/ready").exists(), "ready");
+    host.wait_until(|_| dir.path("data/ready").exists(), "ready");
     host
 }
 
@@ -48,21 +48,21 @@ fn its_files_stay_its_own(append: &str, watch: &str) {
         let numbers = fds_of(there.pid()).into_keys().collect::<Vec<_>>();
         drop(there);
 
-        let scene = TestDir::new();
-        let host = start(&scene, Mode::Active, watch, &arguments);
+        let dir = TestDir::new();
+        let host = start(&dir, Mode::Active, watch, &arguments);
         if watch == "auto" {
             host.wait_until(|host| is_watching(host.pid()), "watching");
         }
-        are_untouched(&scene, &expected, way);
+        are_untouched(&dir, &expected, way);
         assert_eq!(
             fds_of(host.pid()).into_keys().collect::<Vec<_>>(),
             numbers,
             "{way}"
         );
-        scene.remove_pidfile();
+        dir.remove_pidfile();
         assert_eq!(host.wait().status, killed_by(libc::SIGTERM), "{way}");
-        are_untouched(&scene, &expected, &format!("{way}, after the deletion"));
-        assert_eq!(scene.leftovers(), NOTHING);
+        are_untouched(&dir, &expected, &format!("{way}, after the deletion"));
+        assert_eq!(dir.leftovers(), NOTHING);
     }
 }
 
@@ -86,10 +86,10 @@ fn data_file_on_stderrs_number_gets_no_message() {
 #[test]
 fn inherited_pipe_reader_sees_its_end() {
     for watch in ["auto", "poll", "off"] {
-        let scene = TestDir::new();
-        let pipe = scene.fifo("data/pipe");
+        let dir = TestDir::new();
+        let pipe = dir.fifo("data/pipe");
         // The shell opens it, so that the host has it from its first instruction on.
-        let mut host = scene
+        let mut host = dir
             .program("/bin/sh")
             .plain()
             .args([
@@ -98,9 +98,9 @@ fn inherited_pipe_reader_sees_its_end() {
                 "sh",
             ])
             .arg(library())
-            .arg(scene.pidfile())
+            .arg(dir.pidfile())
             .arg(watch)
-            .arg(scene.host_path("closes_a_pipe"))
+            .arg(dir.host_path("closes_a_pipe"))
             .spawn();
         let mut reader = File::open(&pipe).unwrap();
         host.wait_until_ready();

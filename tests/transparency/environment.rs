@@ -22,20 +22,20 @@ const ROLES: [&str; 6] = [
     "no setting",
 ];
 
-fn host<'dir>(scene: &'dir TestDir, role: &str) -> HostCommand<'dir> {
-    let program = scene.host_path("sets_title");
+fn host<'dir>(dir: &'dir TestDir, role: &str) -> HostCommand<'dir> {
+    let program = dir.host_path("sets_title");
     match role {
-        "owner after exec" => scene
+        "owner after exec" => dir
             .program("dash")
             .args(["-c", "exec \"$@\"", "sh"])
             .arg(program),
-        "child of an owner" => scene
+        "child of an owner" => dir
             .program("dash")
             .args(["-c", "\"$@\"; exit $?", "sh"])
             .arg(program),
-        "owner without a thread" => scene.host("sets_title").env("PIDFILE_WATCH", "off"),
-        "no setting" => scene.host("sets_title").inert(),
-        _ => scene.host("sets_title"),
+        "owner without a thread" => dir.host("sets_title").env("PIDFILE_WATCH", "off"),
+        "no setting" => dir.host("sets_title").inert(),
+        _ => dir.host("sets_title"),
     }
 }
 
@@ -64,15 +64,15 @@ fn titles_find_environment_as_given() {
         for way in WAYS {
             for forks in [false, true] {
                 let what = format!("{role}, {way}, forks: {forks}");
-                let scene = TestDir::new();
-                let plain = scene.host("sets_title").plain().arg(way).run();
+                let dir = TestDir::new();
+                let plain = dir.host("sets_title").plain().arg(way).run();
                 assert_eq!(plain.status, exited(0), "{what}, without the library");
 
                 let mut first = None;
                 if role == "second instance" {
-                    first = Some(scene.host("waits_for_eof").spawn_owner());
+                    first = Some(dir.host("waits_for_eof").spawn_owner());
                 }
-                let mut program = host(&scene, role).arg(way);
+                let mut program = host(&dir, role).arg(way);
                 if forks {
                     program = program.arg("fork");
                 }
@@ -84,7 +84,7 @@ fn titles_find_environment_as_given() {
                 let variables = own_variables(&ended.stdout);
                 assert_eq!(variables, own_variables(&plain.stdout), "{what}");
                 if first.is_none() {
-                    assert_eq!(scene.leftovers(), NOTHING, "{what}");
+                    assert_eq!(dir.leftovers(), NOTHING, "{what}");
                 }
             }
         }

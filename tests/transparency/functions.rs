@@ -6,9 +6,9 @@ use std::process::Command;
 
 /// What the host prints for each call, in a directory of its own.
 fn table(mode: Mode, settings: &[(&str, &str)]) -> String {
-    let scene = TestDir::new();
-    let host = scene.host("calls_each_function").mode(mode);
-    let host = host.arg("table").arg(scene.path("data"));
+    let dir = TestDir::new();
+    let host = dir.host("calls_each_function").mode(mode);
+    let host = host.arg("table").arg(dir.path("data"));
     let host = settings
         .iter()
         .fold(host, |host, (name, value)| host.env(name, value));
@@ -41,19 +41,19 @@ fn results_and_errno_are_those_of_libc() {
 
 /// The system calls of each function in a forked child of the program that `words` start.
 fn calls_in_child(preload: bool, settings: &[&str], words: &[&str]) -> Vec<Vec<String>> {
-    let scene = TestDir::new();
-    let log = scene.path("out/strace");
+    let dir = TestDir::new();
+    let log = dir.path("out/strace");
     let mut strace = Command::new("strace");
     strace.args(["--follow-forks", "--quiet=all", "--signal=none", "--output"]);
     strace.arg(&log);
     if preload {
         strace.arg(format!("--env=LD_PRELOAD={}", library().display()));
-        strace.arg(format!("--env=PIDFILE={}", scene.pidfile().display()));
+        strace.arg(format!("--env=PIDFILE={}", dir.pidfile().display()));
         strace.args(settings.iter().map(|setting| format!("--env={setting}")));
     }
     strace.args(words);
-    strace.arg(scene.host_path("calls_each_function"));
-    strace.arg("calls").arg(scene.path("data"));
+    strace.arg(dir.host_path("calls_each_function"));
+    strace.arg("calls").arg(dir.path("data"));
     let output = strace.output().expect("strace");
     assert!(output.status.success(), "{output:?}");
     let log = fs::read_to_string(log).unwrap();

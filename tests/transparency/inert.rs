@@ -4,8 +4,8 @@ use crate::common::{TestDir, exited, library};
 use std::path::Path;
 
 fn memory(library: &Path) -> Vec<String> {
-    let scene = TestDir::new();
-    let host = scene.host("shows_its_memory").inert().arg(library);
+    let dir = TestDir::new();
+    let host = dir.host("shows_its_memory").inert().arg(library);
     let ended = host.env("LD_PRELOAD", library).run();
     assert_eq!(ended.status, exited(0), "{}", ended.stderr);
     // Where the kernel puts things decides which of them touch: the order says nothing.

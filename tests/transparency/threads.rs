@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-fn start(scene: &TestDir, mode: Mode) -> Process {
-    scene.host("waits_for_signal").mode(mode).spawn_ready()
+fn start(dir: &TestDir, mode: Mode) -> Process {
+    dir.host("waits_for_signal").mode(mode).spawn_ready()
 }
 
 /// An owner for which everything has happened that happens before a deletion.
-fn settled_owner(scene: &TestDir) -> Process {
-    let owner = start(scene, Mode::Active);
+fn settled_owner(dir: &TestDir) -> Process {
+    let owner = start(dir, Mode::Active);
     owner.wait_until(|owner| is_watching(owner.pid()), "watching");
     wait_until_idle(&owner);
     owner
@@ -22,11 +22,9 @@ fn settled_owner(scene: &TestDir) -> Process {
 
 #[test]
 fn host_has_no_descriptor_of_ours() {
-    let scene = TestDir::new();
-    let plain: Vec<i32> = fds_of(start(&scene, Mode::Plain).pid())
-        .into_keys()
-        .collect();
-    let owner = settled_owner(&scene);
+    let dir = TestDir::new();
+    let plain: Vec<i32> = fds_of(start(&dir, Mode::Plain).pid()).into_keys().collect();
+    let owner = settled_owner(&dir);
     let fds = fds_of(owner.pid());
     let numbers: Vec<i32> = fds.keys().copied().collect();
     assert_eq!(numbers, plain, "{fds:?}");
@@ -34,8 +32,8 @@ fn host_has_no_descriptor_of_ours() {
 
 #[test]
 fn our_threads_hold_no_descriptor_of_the_host() {
-    let scene = TestDir::new();
-    let owner = settled_owner(&scene);
+    let dir = TestDir::new();
+    let owner = settled_owner(&dir);
     let of_the_host: Vec<_> = fds_of(owner.pid()).into_values().collect();
     assert_eq!(of_the_host.len(), 3, "{of_the_host:?}");
     let ours: Vec<_> = extra_tasks_of(owner.pid())
@@ -52,8 +50,8 @@ fn our_threads_hold_no_descriptor_of_the_host() {
 
 #[test]
 fn owner_has_at_most_two_threads_of_ours() {
-    let scene = TestDir::new();
-    let owner = settled_owner(&scene);
+    let dir = TestDir::new();
+    let owner = settled_owner(&dir);
     let ours = extra_tasks_of(owner.pid());
     assert!((1..=2).contains(&ours.len()), "{ours:?}");
 }
@@ -64,8 +62,8 @@ fn our_threads_block_every_signal() {
     // every thread to change its user when the host calls setuid. SIGSYS is open for a sandbox of the host's that answers
     // system calls in a handler: with it blocked the kernel would end the process.
     let can_be_blocked = !(1_u64 << 8 | 1 << 18 | 1 << 30 | 1 << 31 | 1 << 32);
-    let scene = TestDir::new();
-    let owner = settled_owner(&scene);
+    let dir = TestDir::new();
+    let owner = settled_owner(&dir);
     let ours = extra_tasks_of(owner.pid());
     assert!(!ours.is_empty());
     for task in ours {
@@ -81,9 +79,9 @@ fn our_threads_block_every_signal() {
 
 #[test]
 fn owner_uses_little_address_space() {
-    let scene = TestDir::new();
-    let plain = address_space(start(&scene, Mode::Plain).pid());
-    let owner = settled_owner(&scene);
+    let dir = TestDir::new();
+    let plain = address_space(start(&dir, Mode::Plain).pid());
+    let owner = settled_owner(&dir);
     let active = address_space(owner.pid());
     assert!(
         0 < plain && plain < active && active <= plain + 8 * 1024,
@@ -94,10 +92,10 @@ fn owner_uses_little_address_space() {
 /// What a host under `mlockall` pays for, and one of a thousand.
 #[test]
 fn owner_uses_little_memory() {
-    let scene = TestDir::new();
-    let plain = start(&scene, Mode::Plain);
+    let dir = TestDir::new();
+    let plain = start(&dir, Mode::Plain);
     wait_until_idle(&plain);
-    let owner = settled_owner(&scene);
+    let owner = settled_owner(&dir);
     let [plain, active] = [plain, owner].map(|host| private_dirty(host.pid()));
     assert!(
         0 < plain && plain < active && active <= plain + 400,
@@ -107,8 +105,8 @@ fn owner_uses_little_memory() {
 
 #[test]
 fn idle_owner_never_wakes_up() {
-    let scene = TestDir::new();
-    let owner = settled_owner(&scene);
+    let dir = TestDir::new();
+    let owner = settled_owner(&dir);
     let tasks = tasks_of(owner.pid());
     let before = (context_switches(&tasks), processor_time(&tasks));
     // Not a wait for something: these seconds are what is measured.
@@ -122,8 +120,8 @@ fn idle_owner_never_wakes_up() {
 #[test]
 fn threads_with_small_stacks_start_as_without_us() {
     let stacks = |mode, watch: &str| {
-        let scene = TestDir::new();
-        let host = scene.host("asks_for_small_stacks").mode(mode);
+        let dir = TestDir::new();
+        let host = dir.host("asks_for_small_stacks").mode(mode);
         let mut host = host.env("PIDFILE_WATCH", watch).spawn_ready();
         if mode == Mode::Active && watch == "inotify" {
             host.wait_until(|host| is_watching(host.pid()), "watching");

@@ -3,8 +3,8 @@
 use crate::common::{Ended, Mode, NOTHING, TestDir, exited};
 
 /// The host that prints what it knows, in one and the same directory each time.
-fn what_it_sees(scene: &TestDir, mode: Mode, watch: &str) -> Ended {
-    let ended = scene
+fn what_it_sees(dir: &TestDir, mode: Mode, watch: &str) -> Ended {
+    let ended = dir
         .host("shows_itself")
         .mode(mode)
         .env("PIDFILE_WATCH", watch)
@@ -12,7 +12,7 @@ fn what_it_sees(scene: &TestDir, mode: Mode, watch: &str) -> Ended {
         .args(["some", "arguments"])
         .run();
     assert_eq!(ended.status, exited(0), "{}", ended.stderr);
-    assert_eq!(scene.leftovers(), NOTHING);
+    assert_eq!(dir.leftovers(), NOTHING);
     ended
 }
 
@@ -36,11 +36,11 @@ fn differences(plain: &str, other: &str) -> String {
 }
 
 fn sees_the_same(mode: Mode, watch: &str) {
-    let scene = TestDir::new();
-    let plain = what_it_sees(&scene, Mode::Plain, watch);
+    let dir = TestDir::new();
+    let plain = what_it_sees(&dir, Mode::Plain, watch);
     let enough = plain.stdout.lines().count();
     assert!(enough > 10_000, "only {enough} lines to compare");
-    let other = what_it_sees(&scene, mode, watch);
+    let other = what_it_sees(&dir, mode, watch);
     assert!(
         other == plain,
         "{mode:?}, PIDFILE_WATCH={watch}: {}\n{}",
@@ -72,12 +72,12 @@ fn host_without_us_prints_the_same_twice() {
 
 #[test]
 fn successful_calls_keep_errno_and_signal_mask() {
-    let scene = TestDir::new();
+    let dir = TestDir::new();
     let said = |mode, watch| {
-        let host = scene.host("keeps_errno").mode(mode);
-        let ended = host.env("PIDFILE_WATCH", watch).arg(scene.pidfile()).run();
+        let host = dir.host("keeps_errno").mode(mode);
+        let ended = host.env("PIDFILE_WATCH", watch).arg(dir.pidfile()).run();
         assert_eq!(ended.status, exited(0), "{mode:?} {watch}: {ended:?}");
-        assert_eq!(scene.leftovers(), NOTHING, "{mode:?} {watch}");
+        assert_eq!(dir.leftovers(), NOTHING, "{mode:?} {watch}");
         ended.stdout
     };
     let plain = said(Mode::Plain, "auto");

@@ -91,12 +91,12 @@ pub const LIVES: &[Life] = &[
 ];
 
 /// Either a deletion ends the program, or it was said at the start that it would not.
-fn is_deleted(scene: &TestDir, host: &Process) -> End {
+fn is_deleted(dir: &TestDir, host: &Process) -> End {
     wait_until_idle(host);
-    if has_been_told(scene, host) {
+    if has_been_told(dir, host) {
         return End::EndOfInput;
     }
-    match fs::remove_file(scene.pidfile()) {
+    match fs::remove_file(dir.pidfile()) {
         Err(error) if error.kind() != ErrorKind::NotFound => panic!("{error}"),
         _ => End::Signal(libc::SIGTERM),
     }
@@ -104,7 +104,7 @@ fn is_deleted(scene: &TestDir, host: &Process) -> End {
 
 /// Whether somebody can know that there is no PID file, or none that is watched. As strace lets a call fail in each thread,
 /// it may be that stderr cannot be used either; the system's log is the next place.
-fn has_been_told(scene: &TestDir, host: &Process) -> bool {
-    let calls = fs::read_to_string(scene.path("out/strace")).unwrap_or_default();
+fn has_been_told(dir: &TestDir, host: &Process) -> bool {
+    let calls = fs::read_to_string(dir.path("out/strace")).unwrap_or_default();
     !host.stderr().is_empty() || calls.contains("/dev/log")
 }
