@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use crate::sys::{Errno, arch, c_library};
+use crate::sys::{Errno, arch, c_library, libc_function::LibcFunction};
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -24,7 +24,8 @@ enum Stack {
 
 const PAGE: usize = 4096;
 
-/// Each stack grows down to a page that is taken away. The deepest call that was seen takes 16 KiB of the
+/// Each stack grows down to a page that nobody can write to, but read: leak checkers and garbage collectors look for
+/// pointers in all that is data of a library. The deepest call that was seen takes 16 KiB of the
 /// keeper's and 6 KiB of the watcher's; a handler of the host's for SIGSYS may come on top.
 #[repr(C, align(4096))]
 struct Memory {
@@ -47,7 +48,7 @@ static ROOM: Room = Room(UnsafeCell::new(Memory {
 }));
 
 impl Stack {
-    /// Returns the first address above the stack. Takes away the page below it, where pages are that small.
+    /// Returns the first address above the stack. Makes the page below it read-only, where pages are that small.
     fn prepare(self) -> *mut c_void {
         let room = ROOM.0.get();
         // SAFETY: addresses within the static, which is mapped for good. The page below is used by nobody.
@@ -70,12 +71,38 @@ impl Stack {
                     )
                 }
             };
-            libc::mprotect(below.cast(), PAGE, libc::PROT_NONE);
+            libc::mprotect(below.cast(), PAGE, libc::PROT_READ);
             let top = stack.add(size);
             arch::tell_valgrind(stack as usize, top as usize);
             top.cast()
         }
     }
+}
+
+/// libc's own pthread_create(3), whoever else has one.
+///
+/// # Safety
+///
+/// As for pthread_create(3).
+unsafe fn create_by_libc(
+    thread: *mut libc::pthread_t,
+    attributes: *const libc::pthread_attr_t,
+    entry: Start,
+    value: *mut c_void,
+) -> c_int {
+    type Create = unsafe extern "C" fn(
+        *mut libc::pthread_t,
+        *const libc::pthread_attr_t,
+        Start,
+        *mut c_void,
+    ) -> c_int;
+    static CREATE: LibcFunction = LibcFunction::new(c"pthread_create");
+    let create = CREATE.address();
+    if create.is_null() {
+        return libc::EAGAIN;
+    }
+    // SAFETY: libc's function of that name and type; the caller's promise.
+    unsafe { std::mem::transmute::<*mut c_void, Create>(create)(thread, attributes, entry, value) }
 }
 
 /// Bytes of stack that a thread gets from libc.
@@ -107,11 +134,11 @@ unsafe fn create(
         let attributes = attributes.assume_init_mut();
         libc::pthread_attr_setdetachstate(attributes, kind);
         libc::pthread_attr_setstacksize(attributes, SMALLEST);
-        let mut error = __real_pthread_create(thread, attributes, entry, value);
+        let mut error = create_by_libc(thread, attributes, entry, value);
         if error == libc::EINVAL {
             let enough = c_library::enough_stack(attributes).next_multiple_of(PAGE);
             libc::pthread_attr_setstacksize(attributes, enough);
-            error = __real_pthread_create(thread, attributes, entry, value);
+            error = create_by_libc(thread, attributes, entry, value);
         }
         libc::pthread_attr_destroy(attributes);
         error
@@ -241,7 +268,7 @@ unsafe extern "C" fn pthread_create(
     // SAFETY: the caller's arguments, or an entry of ours in the place of its.
     unsafe {
         if !WATCHER_IS_NEXT.swap(false, Ordering::SeqCst) {
-            return __real_pthread_create(thread, attributes, start, value);
+            return create_by_libc(thread, attributes, start, value);
         }
         WATCHER_START.store(start as *mut c_void, Ordering::SeqCst);
         WATCHER_VALUE.store(value, Ordering::SeqCst);
@@ -253,20 +280,6 @@ unsafe extern "C" fn pthread_create(
         )
     }
 }
-
-#[cfg(not(test))]
-unsafe extern "C" {
-    // The linker's name for what `pthread_create` would be without `--wrap`.
-    fn __real_pthread_create(
-        thread: *mut libc::pthread_t,
-        attributes: *const libc::pthread_attr_t,
-        start: Start,
-        value: *mut c_void,
-    ) -> c_int;
-}
-
-#[cfg(test)]
-use libc::pthread_create as __real_pthread_create;
 
 #[cfg(not(test))]
 super::wrap::wrap!(pthread_create);

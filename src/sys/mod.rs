@@ -13,6 +13,7 @@ pub mod entry;
 pub mod file_system;
 pub mod fs;
 pub mod futex;
+pub mod libc_function;
 pub mod next_symbol;
 pub mod objects;
 pub mod proc_stat;

@@ -9,6 +9,7 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::c_library::loader;
 
@@ -75,11 +76,25 @@ pub fn is_defined_before(name: &CStr) -> bool {
 
 /// Returns the C library's definition of a function; null if there is none.
 pub fn of_libc(name: &CStr) -> *const c_void {
-    let libc = all()
-        .filter_map(LinkMap::object)
-        .find(|object| loader::is_libc(object.base, object.soname()));
-    let found = libc.and_then(|libc| libc.find(name));
-    found.map_or(ptr::null(), |address| address as *const c_void)
+    /// The object that the last function was found in: most are in the same one, which stays.
+    static LAST: AtomicPtr<LinkMap> = AtomicPtr::new(ptr::null_mut());
+    // SAFETY: null, or an entry that was stored below. The C library is never unloaded.
+    let last = unsafe { LAST.load(Ordering::Relaxed).as_ref() };
+    let find = |map: &LinkMap| map.object()?.find(name);
+    let is_part = |map: &&LinkMap| {
+        let object = map.object();
+        object.is_some_and(|object| loader::is_libc(object.base, object.soname()))
+    };
+    if let Some(address) = last.and_then(find) {
+        return address as *const c_void;
+    }
+    for part in all().filter(is_part) {
+        if let Some(address) = find(part) {
+            LAST.store(ptr::from_ref(part).cast_mut(), Ordering::Relaxed);
+            return address as *const c_void;
+        }
+    }
+    ptr::null()
 }
 
 /// Iterates over the loader's list of objects.

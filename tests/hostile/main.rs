@@ -8,3 +8,4 @@ mod names;
 mod old_kernels;
 mod resource_limits;
 mod sandboxes;
+mod scanners;

@@ -6,8 +6,8 @@
 //! a descriptor table of their own. So the linker sends our calls of these names here (`--wrap`, see
 //! build.rs). The symbols are hidden; what the host calls is not concerned.
 //!
-//! What is left to libc has a name that is reserved to the implementation, or has to be libc's own:
-//! `pthread_*`. tests/transparency/imports.rs holds the list of them.
+//! What has to be libc's own is looked up in its table of symbols. What is left to the loader has a name that
+//! is reserved to the implementation: tests/transparency/imports.rs holds the list of them.
 //!
 //! Each function does what its manual page says, sets errno, and is no cancellation point.
 
@@ -19,6 +19,7 @@ mod processes;
 mod signals;
 mod sockets;
 mod strings;
+mod threads;
 mod time;
 
 crate::sys::c_library::of_musl! {

@@ -97,6 +97,21 @@ pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) 
 
 // ---- threads ----
 
+/// Creates a key of thread-specific data, as pthread_key_create(3). It is called by a name that is reserved to libc, since
+/// one reference is needed: before 2.34 threads are in libpthread, which the linker names only for that.
+///
+/// # Safety
+///
+/// As for pthread_key_create(3).
+#[cfg_attr(test, expect(dead_code))]
+pub unsafe fn create_thread_key(key: *mut c_void, destructor: *const c_void) -> c_int {
+    unsafe extern "C" {
+        fn __pthread_key_create(key: *mut c_void, destructor: *const c_void) -> c_int;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { __pthread_key_create(key, destructor) }
+}
+
 /// Whether libc keeps the stacks of threads that have ended for others.
 pub const KEEPS_STACKS: bool = true;
 

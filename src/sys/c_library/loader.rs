@@ -25,10 +25,10 @@ pub fn first() -> *const c_void {
     unsafe { _r_debug.first }
 }
 
-/// Returns whether an object is the C library.
+/// Returns whether an object is the C library, or the part of it that has the threads before glibc 2.34.
 #[cfg(target_env = "gnu")]
 pub fn is_libc(_: usize, soname: Option<&CStr>) -> bool {
-    soname == Some(c"libc.so.6")
+    soname == Some(c"libc.so.6") || soname == Some(c"libpthread.so.0")
 }
 
 #[cfg(target_env = "musl")]

@@ -6,12 +6,11 @@
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::mem::transmute;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::sigaction as Action;
 
 use super::daemon::DaemonStep;
-use crate::sys::{Vector, environment, objects};
+use crate::sys::{Vector, environment, libc_function::LibcFunction, objects};
 
 /// Defines what only glibc has, which is nothing here.
 macro_rules! of_glibc {
@@ -24,31 +23,6 @@ macro_rules! of_musl {
     ($($item:item)*) => { $($item)* };
 }
 pub(crate) use of_musl;
-
-/// A function of musl's.
-struct Function {
-    name: &'static CStr,
-    address: AtomicPtr<c_void>,
-}
-
-impl Function {
-    const fn new(name: &'static CStr) -> Self {
-        Self {
-            name,
-            address: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
-
-    /// Returns its address; null if there is none. Async-signal-safe: see [`objects`].
-    fn address(&self) -> *mut c_void {
-        let mut address = self.address.load(Ordering::Relaxed);
-        if address.is_null() {
-            address = objects::of_libc(self.name).cast_mut();
-            self.address.store(address, Ordering::Relaxed);
-        }
-        address
-    }
-}
 
 // ---- the start ----
 
@@ -88,7 +62,7 @@ pub fn arguments() -> Vector {
 
 /// getauxval(3).
 pub fn getauxval(kind: c_ulong) -> c_ulong {
-    static GETAUXVAL: Function = Function::new(c"getauxval");
+    static GETAUXVAL: LibcFunction = LibcFunction::new(c"getauxval");
     let function = GETAUXVAL.address();
     if function.is_null() {
         return 0;
@@ -144,7 +118,7 @@ pub const SIGNAL_IS_BARE: bool = true;
 /// As for sigaction(2).
 pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int {
     type Sigaction = unsafe extern "C" fn(c_int, *const Action, *mut Action) -> c_int;
-    static SIGACTION: Function = Function::new(c"sigaction");
+    static SIGACTION: LibcFunction = LibcFunction::new(c"sigaction");
     let function = SIGACTION.address();
     if function.is_null() {
         return -1;
@@ -154,6 +128,22 @@ pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) 
 }
 
 // ---- threads ----
+
+/// Creates a key of thread-specific data, as pthread_key_create(3).
+///
+/// # Safety
+///
+/// As for pthread_key_create(3).
+pub unsafe fn create_thread_key(key: *mut c_void, destructor: *const c_void) -> c_int {
+    type Create = unsafe extern "C" fn(*mut c_void, *const c_void) -> c_int;
+    static CREATE: LibcFunction = LibcFunction::new(c"pthread_key_create");
+    let function = CREATE.address();
+    if function.is_null() {
+        return libc::ENOSYS;
+    }
+    // SAFETY: libc's function of that name and type; the caller's promise.
+    unsafe { transmute::<*mut c_void, Create>(function)(key, destructor) }
+}
 
 /// Whether libc keeps the stacks of threads that have ended for others.
 pub const KEEPS_STACKS: bool = false;

@@ -1,0 +1,77 @@
+//! Threads. They have to be libc's own, so its functions are called, and nobody else's.
+//!
+//! A program may have threads of its own by these names (GNU Pth), or stand before libc's to know of each thread: a garbage
+//! collector would stop ours by a signal that they block, and ThreadSanitizer ends a forked child that starts one.
+//! `pthread_create` is in [`crate::isolation::stacks`].
+
+use std::ffi::{c_char, c_int, c_void};
+
+use crate::sys::c_library;
+use crate::sys::libc_function::LibcFunction;
+
+/// Functions that go on to libc's own.
+macro_rules! of_libc {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, or $missing:expr;)+) => { $(
+        unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            // SAFETY: the literal ends in a zero byte, and has no other.
+            static OF_LIBC: LibcFunction = LibcFunction::new(unsafe {
+                std::ffi::CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes())
+            });
+            let function = OF_LIBC.address();
+            if function.is_null() {
+                return $missing;
+            }
+            // SAFETY: libc's function of that name has that type; the caller's promise. One that is cancelled in it
+            // leaves a frame with nothing to clean up.
+            unsafe {
+                std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn($($type),*) -> $result>(function)($($argument),*)
+            }
+        }
+    )+ };
+}
+
+of_libc! {
+    pthread_attr_destroy(attributes: *mut c_void) -> c_int, or libc::ENOSYS;
+    pthread_attr_init(attributes: *mut c_void) -> c_int, or libc::ENOSYS;
+    pthread_attr_setdetachstate(attributes: *mut c_void, state: c_int) -> c_int, or libc::ENOSYS;
+    pthread_attr_setstacksize(attributes: *mut c_void, size: usize) -> c_int, or libc::ENOSYS;
+    pthread_detach(thread: usize) -> c_int, or libc::ENOSYS;
+    pthread_key_delete(key: libc::pthread_key_t) -> c_int, or libc::ENOSYS;
+    pthread_mutex_lock(mutex: *mut c_void) -> c_int, or libc::ENOSYS;
+    pthread_mutex_unlock(mutex: *mut c_void) -> c_int, or libc::ENOSYS;
+    pthread_once(control: *mut c_void, routine: *const c_void) -> c_int, or libc::ENOSYS;
+    pthread_rwlock_rdlock(lock: *mut c_void) -> c_int, or libc::ENOSYS;
+    pthread_rwlock_unlock(lock: *mut c_void) -> c_int, or libc::ENOSYS;
+    pthread_rwlock_wrlock(lock: *mut c_void) -> c_int, or libc::ENOSYS;
+    pthread_self() -> usize, or 0;
+    pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int, or libc::ENOSYS;
+    pthread_setcanceltype(kind: c_int, old: *mut c_int) -> c_int, or libc::ENOSYS;
+    pthread_setname_np(thread: usize, name: *const c_char) -> c_int, or libc::ENOSYS;
+    pthread_setspecific(key: libc::pthread_key_t, value: *const c_void) -> c_int, or libc::ENOSYS;
+}
+
+unsafe extern "C" fn pthread_key_create(key: *mut c_void, destructor: *const c_void) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { c_library::create_thread_key(key, destructor) }
+}
+
+crate::isolation::wrap::wrap!(
+    pthread_attr_destroy,
+    pthread_attr_init,
+    pthread_attr_setdetachstate,
+    pthread_attr_setstacksize,
+    pthread_detach,
+    pthread_key_create,
+    pthread_key_delete,
+    pthread_mutex_lock,
+    pthread_mutex_unlock,
+    pthread_once,
+    pthread_rwlock_rdlock,
+    pthread_rwlock_unlock,
+    pthread_rwlock_wrlock,
+    pthread_self,
+    pthread_setcancelstate,
+    pthread_setcanceltype,
+    pthread_setname_np,
+    pthread_setspecific
+);
