@@ -35,11 +35,4 @@ void (*__sysv_signal(int, void (*)(int)))(int);
 #define sysv_signal __sysv_signal
 #define ssignal bsd_signal
 
-static __attribute__((unused)) const char *strerrorname_np(int number)
-{
-    static char name[16];
-    snprintf(name, sizeof name, "errno %d", number);
-    return name;
-}
-
 #define __GLIBC_PREREQ(major, minor) 0

@@ -5,6 +5,10 @@
 
 #define SYS_close_range __NR_close_range
 #define SYS_pidfd_getfd __NR_pidfd_getfd
+#define SYS_faccessat2 __NR_faccessat2
+#define SYS_openat2 __NR_openat2
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_restrict_self 446
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2U
 #endif
@@ -19,3 +23,11 @@ __attribute__((unused)) static int close_range(unsigned first, unsigned last, in
 __attribute__((unused)) static void closefrom(int lowest) { close_range(lowest, ~0U, 0); }
 
 __attribute__((unused)) static int _Fork(void) { return syscall(SYS_clone, 17 /* SIGCHLD */, 0, 0, 0, 0); }
+
+/* Of a path in the current directory, as it is called here. */
+extern int execve(const char *, char *const *, char *const *);
+__attribute__((unused)) static int execveat(int from, const char *path, char *const *argv, char *const *vector, int flags)
+{
+    (void)from, (void)flags;
+    return execve(path, argv, vector);
+}

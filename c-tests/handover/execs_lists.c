@@ -72,7 +72,7 @@ static void fail(const char *what, const char *path)
     do {                                                                                                                     \
         errno = 0;                                                                                                           \
         result = call;                                                                                                       \
-        printf("%s: %s: %d %s\n", what, #call, result, strerrorname_np(errno));                                              \
+        printf("%s: %s: %d, errno %d\n", what, #call, result, errno);                                                        \
     } while (0)
     TRY(execve(path, argv, environ));
     TRY(execv(path, argv));
