@@ -44,7 +44,7 @@ pub fn run() {
             // Somebody else's child.
             Some(state) if !state.is_of_this_process() => {
                 exec_state::keep(
-                    variables.mark.unwrap_or_default(),
+                    variables.exec_state.unwrap_or_default(),
                     origin(setting, &variables),
                 );
                 false
@@ -126,15 +126,15 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     }
     let origin = origin(setting, variables);
     let path = config.path.to_bytes();
-    let begin_at = |home, pid| exec_state::begin(home, path, pid, origin);
+    let begin_at = |location, pid| exec_state::begin(location, path, pid, origin);
     let begin = |pid| begin_at(Location::of(&config.path).unwrap_or(Location::UNKNOWN), pid);
     let claim = match state {
         Some(state) if state.role != Role::Inert => {
-            begin_at(state.home, sys::getpid());
+            begin_at(state.location, sys::getpid());
             if state.role == Role::Standby {
                 return stand_by_again(config);
             }
-            Claim::Resume(state.home)
+            Claim::Resume(state.location)
         }
         None if descent::has_owner_as_parent(setting) => {
             return begin(sys::getppid());
@@ -188,7 +188,7 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
 /// This process stood by for the file of another one before it called exec(2).
 fn stand_by_again(config: &'static Config) {
     signals::hook(config.signal);
-    host_file::note_path(&config.path);
+    host_file::set_path(&config.path);
     at_the_end();
     exec_state::take(Role::Standby);
     fork::register(config);
@@ -199,7 +199,7 @@ fn stand_by_again(config: &'static Config) {
 fn at_the_end() {
     endings::register();
     last_thread::register();
-    main_thread::note();
+    main_thread::record();
 }
 
 /// Goes on without the file: the program runs without one, or not at all.

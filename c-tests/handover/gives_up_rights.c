@@ -1,7 +1,7 @@
 /* CFLAGS: -D_GNU_SOURCE */
 /* Gives up rights: gives_up_rights ROLE WAY [JAIL]. Says of each thread of the process that has more of them than the first
  * one; then waits for the end of its input. ROLE: owner; candidate: a child in a session of its own, while its parent waits;
- * heir: the same child, once its parent has ended. */
+ * successor: the same child, once its parent has ended. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -135,7 +135,7 @@ int main(int argc, char **argv)
             close(to_child[1]);
             if (read(to_child[0], &is_there, 1) != 1)
                 return 98;
-            if (strcmp(role, "heir") == 0)
+            if (strcmp(role, "successor") == 0)
                 return 0;
             waitpid(child, &status, 0);
             return WEXITSTATUS(status);
@@ -143,9 +143,9 @@ int main(int argc, char **argv)
         setsid();
         if (write(to_child[1], "", 1) != 1)
             return 98;
-        while (strcmp(role, "heir") == 0 && getppid() == parent)
+        while (strcmp(role, "successor") == 0 && getppid() == parent)
             usleep(1000);
-        while (strcmp(role, "heir") == 0) {
+        while (strcmp(role, "successor") == 0) {
             FILE *stream = fopen(file, "r");
             int pid = 0;
 

@@ -21,7 +21,7 @@ static IS_OVER: AtomicBool = AtomicBool::new(true);
 /// Records where libc keeps the ID of the main thread.
 ///
 /// Context: host thread before main.
-pub fn note() {
+pub fn record() {
     /// linux/prctl.h.
     const PR_GET_TID_ADDRESS: libc::c_int = 40;
     let mut word: *mut AtomicU32 = std::ptr::null_mut();

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::handover;
 use crate::ownership::state::{self, Phase, Requests};
-use crate::ownership::{removal, unattended};
+use crate::ownership::{removal, unmonitored};
 use crate::sys::{c_library, entry::guarded};
 
 /// How long an end waits for the keeper to begin. It sleeps, and so is given a processor within some milliseconds on a
@@ -37,7 +37,7 @@ const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(2);
 /// timeouts are shorter.
 const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a process that ends waits for a file that is being passed on to it.
-const TAKING: Duration = Duration::from_secs(2);
+const TAKE_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Registers the handlers of exit(3) and quick_exit(3).
 ///
@@ -91,7 +91,7 @@ pub fn has_something_to_release() -> bool {
 /// Context: signal handler, exit path. Async-signal-safe, and without thread-local storage.
 pub fn release(exit: Exit) {
     if state::phase() == Phase::Standby && handover::receive::withdraw() {
-        state::wait_beyond(Phase::Standby, TAKING);
+        state::wait_beyond(Phase::Standby, TAKE_OVER_TIMEOUT);
     }
     if !state::is_owner() {
         return;
@@ -101,15 +101,15 @@ pub fn release(exit: Exit) {
         Phase::Starting | Phase::Kept | Phase::Releasing if !state::is_keeper() => {
             release_by_keeper(exit);
         }
-        Phase::Unattended | Phase::Removing => unattended::remove(),
+        Phase::Unmonitored | Phase::Removing => unmonitored::remove(),
         _ => {}
     }
 }
 
 /// Asks the keeper to give up the file, and does it in its stead where it cannot.
 fn release_by_keeper(exit: Exit) {
-    let may_pass_on = exit == Exit::Voluntary && handover::give::may_pass_on();
-    let (beginning, finishing, rounds) = if may_pass_on {
+    let may_hand_over = exit == Exit::Voluntary && handover::give::may_hand_over();
+    let (beginning, finishing, rounds) = if may_hand_over {
         (CANDIDATE_TIMEOUT, HANDOVER_TIMEOUT, 1)
     } else {
         (BEGINNING, FINISHING, ROUNDS)

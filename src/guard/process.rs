@@ -17,7 +17,7 @@ use crate::sys::fs::{FileId, is_regular};
 use crate::sys::raw::call;
 
 /// Bytes of stack. What is called here needs some hundred.
-const STACK: usize = 8 * 1024;
+const STACK_SIZE: usize = 8 * 1024;
 /// How often the guard looks again while another process holds the lock of the file that it has to remove, and the
 /// pause between two looks in milliseconds. A process that takes over a stale file holds it for an instant.
 const LOOKS: usize = 200;
@@ -25,7 +25,7 @@ const PAUSE: usize = 5;
 
 #[repr(C, align(4096))]
 struct Place {
-    stack: UnsafeCell<[u8; STACK]>,
+    stack: UnsafeCell<[u8; STACK_SIZE]>,
     orders: UnsafeCell<MaybeUninit<Orders>>,
 }
 
@@ -33,7 +33,7 @@ struct Place {
 unsafe impl Sync for Place {}
 
 static PLACE: Place = Place {
-    stack: UnsafeCell::new([0; STACK]),
+    stack: UnsafeCell::new([0; STACK_SIZE]),
     orders: UnsafeCell::new(MaybeUninit::uninit()),
 };
 
@@ -46,7 +46,7 @@ pub fn start(orders: Orders) -> isize {
     // memory. The stack is 16-byte aligned at its end, and in use only until the process in between has ended.
     unsafe {
         (*PLACE.orders.get()).write(orders);
-        let stack = PLACE.stack.get().cast::<u8>().add(STACK);
+        let stack = PLACE.stack.get().cast::<u8>().add(STACK_SIZE);
         clone_on(flags, stack, between)
     }
 }

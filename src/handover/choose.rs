@@ -18,12 +18,14 @@ use crate::pidfile::instance;
 use crate::sys::fs::FileId;
 use crate::sys::{self, clock, procfs};
 
-/// Within this time of forking its second a leader leaves. In the life of a daemon there is more between its first child and
-/// its end. Where the leader has no handler for a signal it is not a service yet, and has [`LAUNCH`]: it may have been frozen.
+/// How long a session leader lives at most after it has forked the child that takes its place (double fork). A daemon lives
+/// longer after its first child. A leader without a handler for a signal is no service yet, and has [`LAUNCH`]: it may have
+/// been frozen.
 pub const AT_ONCE: Duration = Duration::from_secs(1);
-/// A leader that was made just now gets so long to fork a second, and then so long to leave: the file
-/// shall not name a process that is about to end, if that can be helped. If not, that one hands it on.
+/// How long a new session leader may take to fork the child that takes its place. Until then the file does not pass to the
+/// leader, which may be about to end. If it does all the same, the leader hands it over to its child.
 const FORKING_ON: Duration = Duration::from_millis(1);
+/// How long that leader may then take to end.
 const LEAVING: Duration = Duration::from_millis(50);
 
 /// What there is to do.
@@ -61,7 +63,7 @@ pub fn successor(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> Cho
         return Choice::Wait;
     }
     match among_claimants(shared, looks, owner) {
-        // Between the two looks a leader may have forked its second and left, and the second has not said so then.
+        // Between the two looks a leader may have forked its child and ended, and the child has not said so then.
         Choice::Nobody if shared.children.news() != news || looks.are_pending(shared) => {
             Choice::Wait
         }
@@ -78,7 +80,7 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
             .claimants()
             .filter(move |claimant| claimant.kind == kind)
     };
-    // A grandchild inherits from the one between, if that one lives: a worker of a daemon does not.
+    // A grandchild inherits from the process between, if that one lives: a worker of a daemon does not.
     let mut children: Vec<Claimant> = Vec::new();
     for child in of_kind(Kind::AnyChild) {
         match procfs::parent(child.pid).filter(|parent| is_child(*parent)) {
@@ -94,11 +96,11 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
         return settle(shared, looks, owner, last);
     }
     let mut leaders: Vec<Claimant> = Vec::new();
-    let both = of_kind(Kind::Leader).chain(of_kind(Kind::GrandchildLeader));
-    for leader in both.chain(of_kind(Kind::ExtraLeader)) {
-        if leader.kind == Kind::GrandchildLeader {
+    let both = of_kind(Kind::SessionLeader).chain(of_kind(Kind::GrandchildSessionLeader));
+    for leader in both.chain(of_kind(Kind::ExtraSessionLeader)) {
+        if leader.kind == Kind::GrandchildSessionLeader {
             match procfs::parent(leader.pid) {
-                // The one between, if it is still there.
+                // The process between, if it is still there.
                 Some(between) if is_child(between) && looks.may_leave(between) => {
                     return Choice::Wait;
                 }
@@ -107,7 +109,7 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
             }
         }
         // One whose parent was the owner before this one is none of its children.
-        if leader.kind == Kind::Leader
+        if leader.kind == Kind::SessionLeader
             && procfs::parent(leader.pid).is_some_and(|parent| parent != sys::getpid())
         {
             continue;
@@ -134,8 +136,8 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
         _ if ending == Ending::Plain && !looks.are_settled(&leaders) => return Choice::Wait,
         _ => return Choice::Unclear,
     }
-    // A leader leaves the file to its second only at once, and forks no other child; a launcher
-    // may have waited until the second was ready.
+    // A leader leaves the file to its child only at once, and forks no other child. A launcher may have waited until that
+    // child was ready.
     let as_leader = lineage::forked_as_leader();
     if as_leader.is_some_and(|forked| forked != 1) {
         return Choice::Nobody;
@@ -145,13 +147,13 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
         Ending::Plain => LAUNCH,
         Ending::OfInteractive | Ending::OfService => AT_ONCE,
     };
-    let mut seconds =
-        of_kind(Kind::Second).filter(|second| as_leader.is_none() || age_of(second) <= leaving);
-    match (seconds.next(), seconds.next()) {
-        (Some(second), None) if is_another_program(second.pid) && !is_launcher(&second, ending) => {
+    let mut leaders_children =
+        of_kind(Kind::LeadersChild).filter(|child| as_leader.is_none() || age_of(child) <= leaving);
+    match (leaders_children.next(), leaders_children.next()) {
+        (Some(child), None) if is_another_program(child.pid) && !is_launcher(&child, ending) => {
             Choice::Unclear
         }
-        (Some(second), None) => settle(shared, looks, owner, second),
+        (Some(child), None) => settle(shared, looks, owner, child),
         (Some(_), Some(_)) => Choice::Unclear,
         (None, _) => Choice::Nobody,
     }
@@ -183,12 +185,12 @@ fn settle(shared: &SharedState, looks: &mut Looks, owner: Leaving, claimant: Cla
     Choice::Wait
 }
 
-/// Returns whether a leader may be about to leave its work to a second.
+/// Returns whether a session leader may be about to leave its work to a child (double fork).
 fn may_move_on(shared: &SharedState, leader: &Claimant) -> bool {
-    let seconds = shared.candidates.claimants();
-    let seconds = seconds.filter(|second| second.kind == Kind::Second);
+    let all = shared.candidates.claimants();
+    let children = all.filter(|claimant| claimant.kind == Kind::LeadersChild);
     let births = shared.children.undecided().map(|(_, _, born)| born);
-    let later = seconds.map(|second| second.since).chain(births);
+    let later = children.map(|child| child.since).chain(births);
     match later.filter(|born| *born > leader.since).max() {
         Some(born) => clock::age(born) < LEAVING,
         // One that sleeps has other things to do.

@@ -20,19 +20,19 @@ use crate::sys::{self, clock, futex, procfs};
 const LOOKS: u32 = 600;
 /// How long a successor may take to have the file. Only one that is stopped, or gets no processor, takes so
 /// long. The file names it by then, and stays.
-const TAKING: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether there is, or was, a child that may be a successor of this process, as far as it has said.
 ///
 /// Async-signal-safe: looks at memory.
-pub fn may_pass_on() -> bool {
+pub fn may_hand_over() -> bool {
     shared_state().is_some_and(SharedState::has_children)
 }
 
 /// Passes the file on, if there is a successor, and returns who that is.
 ///
 /// Context: keeper of an owner that ends of its own accord.
-pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
+pub fn hand_over(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
     let shared = shared_state()?;
     let owner = Leaving {
         file: file.id(),
@@ -62,7 +62,7 @@ pub fn pass_on(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
                     continue;
                 }
                 if give(file, successor.pid, &gift) {
-                    wait_for_the_one_between(successor.pid);
+                    wait_for_process_between(successor.pid);
                     return Some(successor.pid);
                 }
                 shared.candidates.withdraw_offer();
@@ -93,7 +93,7 @@ fn give(file: &PidFile, successor: libc::pid_t, gift: &Gift) -> bool {
         return true;
     };
     if connection.offer(fd, file.parent()).is_ok() {
-        match connection.answer(TAKING) {
+        match connection.answer(ANSWER_TIMEOUT) {
             Answer::Taken => return true,
             // It has the lock, and finds what is in the file when it comes round.
             Answer::None if procfs::is_running(successor) => return true,
@@ -110,10 +110,10 @@ fn give(file: &PidFile, successor: libc::pid_t, gift: &Gift) -> bool {
 }
 
 /// Returns whether a successor that has closed its end without an answer has called exec(2): then its new image has a
-/// keeper soon, and finds its name in the file. One that ends has none. Gives up after [`TAKING`]; it lives, and the
+/// keeper soon, and finds its name in the file. One that ends has none. Gives up after [`ANSWER_TIMEOUT`]; it lives, and the
 /// file names it.
 fn comes_back(successor: libc::pid_t) -> bool {
-    let end = clock::now() + TAKING;
+    let end = clock::now() + ANSWER_TIMEOUT;
     while procfs::is_running(successor) && clock::now() < end {
         let has_called_exec = !procfs::is_as_forked(successor);
         if has_called_exec && instance::keeper_in(successor) == Some(true) {
@@ -127,7 +127,7 @@ fn comes_back(successor: libc::pid_t) -> bool {
 /// Waits for the leader that has forked this successor of ours, and has begun to end too:
 /// only then the successor has the parent that it will keep. systemd asks for it when the launcher is gone, and
 /// would not learn how a child of somebody else's ends (systemd.service(5), PIDFile=). Gives up after [`AT_ONCE`].
-fn wait_for_the_one_between(successor: libc::pid_t) {
+fn wait_for_process_between(successor: libc::pid_t) {
     /// One that ends sleeps now and then, too.
     const STAYS: u32 = 20;
     let end = clock::now() + AT_ONCE;

@@ -89,8 +89,8 @@ pub fn begin_session() -> Option<Kind> {
     SESSION.store(clock::nanoseconds(), Ordering::SeqCst);
     FORKED.store(0, Ordering::SeqCst);
     match Birth::of(BIRTH.load(Ordering::SeqCst)) {
-        Birth::OfOwner => Some(Kind::Leader),
-        Birth::OfChild => Some(Kind::GrandchildLeader),
+        Birth::OfOwner => Some(Kind::SessionLeader),
+        Birth::OfChild => Some(Kind::GrandchildSessionLeader),
         Birth::OfLeader | Birth::Bystander => None,
     }
 }

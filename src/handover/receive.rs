@@ -27,7 +27,7 @@ use crate::pidfile::PidFile;
 use crate::pidfile::acquire::Lock;
 use crate::pidfile::content::names_us_at;
 use crate::pidfile::fd_passing::{Connection, Listener, Message};
-use crate::pidfile::standby::{Found, StandbyFile};
+use crate::pidfile::standby::{StandbyFile, StandbyStatus};
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
 use crate::sys::{self, check, procfs};
@@ -40,7 +40,7 @@ static RESUMED: AtomicI32 = AtomicI32::new(0);
 /// Where the keeper listens; 0: where every process does that has called exec(2).
 static ADDRESS: AtomicU32 = AtomicU32::new(0);
 /// Set while the keeper takes the file over.
-static TAKING: AtomicBool = AtomicBool::new(false);
+static IS_TAKING_OVER: AtomicBool = AtomicBool::new(false);
 
 /// A file that has become this process's, and who waits to hear of that.
 pub struct Inheritance {
@@ -49,7 +49,7 @@ pub struct Inheritance {
 }
 
 /// After exec(2): this process was a candidate before.
-pub fn note_exec() {
+pub fn set_resumed() {
     RESUMED.store(sys::getpid(), Ordering::SeqCst);
 }
 
@@ -69,12 +69,12 @@ pub fn withdraw() -> bool {
     await_removal_seen(shared);
     shared.candidates.forget(sys::getpid());
     shared.candidates.is_offered()
-        || TAKING.load(Ordering::SeqCst)
+        || IS_TAKING_OVER.load(Ordering::SeqCst)
         || host_file::path().is_some_and(names_us_at)
 }
 
 /// The keeper of a successor that has the file, and acts for it from now on.
-pub fn taken(owner: Option<&Connection>) {
+pub fn acknowledge(owner: Option<&Connection>) {
     exec_state::take(Role::Owner);
     if let Some(shared) = shared_state() {
         shared.candidates.forget(sys::getpid());
@@ -95,7 +95,7 @@ impl Inheritance {
 ///
 /// Context: keeper of a candidate.
 pub fn wait(config: &Config) -> Option<Inheritance> {
-    TAKING.store(false, Ordering::SeqCst);
+    IS_TAKING_OVER.store(false, Ordering::SeqCst);
     ADDRESS.store(0, Ordering::SeqCst);
     fd_table::enter().ok()?;
     let standby = StandbyFile::open(&config.path);
@@ -120,7 +120,7 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
             _ => wait_for_end(&listener, owner),
         };
         if let Some((message, connection)) = sent {
-            TAKING.store(true, Ordering::SeqCst);
+            IS_TAKING_OVER.store(true, Ordering::SeqCst);
             return match message {
                 Message::Deleted => {
                     terminate::terminate(config);
@@ -135,17 +135,22 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
                 }
             };
         }
-        TAKING.store(true, Ordering::SeqCst);
+        IS_TAKING_OVER.store(true, Ordering::SeqCst);
         let ours = |file| Some(Inheritance { file, owner: None });
-        match standby.as_ref().map_or(Found::Unknown, StandbyFile::look) {
-            Found::Ours => return ours(standby?.take()?),
-            Found::Other(other) if other != owner && (was_named || may_own(other)) => owner = other,
-            Found::Other(_) => break,
-            Found::Stale => {
+        match standby
+            .as_ref()
+            .map_or(StandbyStatus::Unknown, StandbyFile::look)
+        {
+            StandbyStatus::Ours => return ours(standby?.into_owned()?),
+            StandbyStatus::Other(other) if other != owner && (was_named || may_own(other)) => {
+                owner = other
+            }
+            StandbyStatus::Other(_) => break,
+            StandbyStatus::Stale => {
                 standby?.remove_stale();
                 break;
             }
-            Found::Removed | Found::Unknown => {
+            StandbyStatus::Removed | StandbyStatus::Unknown => {
                 // The host may have put one of its own in its place.
                 if names_us_at(&config.path) || may_come_late() {
                     return ours(PidFile::claim(&config.path, Lock::Kept, &|_| ()).ok()?);
@@ -153,7 +158,7 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
                 break;
             }
         }
-        TAKING.store(false, Ordering::SeqCst);
+        IS_TAKING_OVER.store(false, Ordering::SeqCst);
     }
     if let Some(shared) = shared_state() {
         shared.candidates.forget(sys::getpid());
@@ -186,7 +191,7 @@ fn wait_for_sender(listener: &Listener, file: &StandbyFile) -> Option<(Message, 
     None
 }
 
-/// Whether a process is one from which this one may get the file: the one between, or another candidate.
+/// Whether a process is one from which this one may get the file: the process between, or another candidate.
 fn may_own(pid: libc::pid_t) -> bool {
     pid == lineage::parent() || shared_state().is_some_and(|shared| shared.candidates.knows(pid))
 }

@@ -59,7 +59,7 @@ pub fn begin_session() {
         // Where there are more than two the case is unclear: the backends of a database must not each pay for
         // a thread.
         if shared.candidates.leaders() >= 2 {
-            shared.candidates.add(Kind::ExtraLeader, 0);
+            shared.candidates.add(Kind::ExtraSessionLeader, 0);
         } else {
             become_candidate(shared, config, kind);
         }
@@ -73,7 +73,7 @@ pub fn become_candidate(shared: &'static SharedState, config: &'static Config, k
     shared.children.set_deciding();
     signals::hook(config.signal);
     let stands_by = keeper::stand_by(config).is_ok();
-    // Also one for which there is no file any more: its second must learn of the deletion, too.
+    // Also one for which there is no file any more: its own child must learn of the deletion, too.
     state::set_candidate(true);
     if stands_by {
         exec_state::take(Role::Standby);
@@ -84,7 +84,7 @@ pub fn become_candidate(shared: &'static SharedState, config: &'static Config, k
 
 /// Makes this process a candidate again, as it was one before exec(2).
 pub fn resume(config: &'static Config) {
-    receive::note_exec();
+    receive::set_resumed();
     if keeper::stand_by(config).is_ok() {
         state::set_candidate(true);
     }

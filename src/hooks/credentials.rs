@@ -17,19 +17,19 @@ macro_rules! change {
         /// As in the manual page.
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name($($argument: $type),+) -> c_int {
-            static REAL: NextFunction = NextFunction::new(
+            static NEXT: NextFunction = NextFunction::new(
                 // SAFETY: the literal ends in a zero byte, and has no other.
                 unsafe { CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes()) }
             );
             let by_libc = || {
-                let real = REAL.address();
-                if real.is_null() {
+                let next = NEXT.address();
+                if next.is_null() {
                     return refuse(-1);
                 }
                 // SAFETY: libc's function of that name and type; the caller's promise.
                 unsafe {
-                    let real: unsafe extern "C" fn($($type),+) -> c_int = std::mem::transmute(real);
-                    real($($argument),+)
+                    let next: unsafe extern "C" fn($($type),+) -> c_int = std::mem::transmute(next);
+                    next($($argument),+)
                 }
             };
             let arguments = [$first as usize, $second as usize, $third as usize];
@@ -51,15 +51,15 @@ change! {
     /// setegid(2).
     setegid(id: libc::gid_t) => SYS_setresgid[SAME, id, SAME];
     /// setreuid(2).
-    setreuid(real: libc::uid_t, effective: libc::uid_t) => SYS_setreuid[real, effective, 0];
+    setreuid(next: libc::uid_t, effective: libc::uid_t) => SYS_setreuid[next, effective, 0];
     /// setregid(2).
-    setregid(real: libc::gid_t, effective: libc::gid_t) => SYS_setregid[real, effective, 0];
+    setregid(next: libc::gid_t, effective: libc::gid_t) => SYS_setregid[next, effective, 0];
     /// setresuid(2).
-    setresuid(real: libc::uid_t, effective: libc::uid_t, saved: libc::uid_t)
-        => SYS_setresuid[real, effective, saved];
+    setresuid(next: libc::uid_t, effective: libc::uid_t, saved: libc::uid_t)
+        => SYS_setresuid[next, effective, saved];
     /// setresgid(2).
-    setresgid(real: libc::gid_t, effective: libc::gid_t, saved: libc::gid_t)
-        => SYS_setresgid[real, effective, saved];
+    setresgid(next: libc::gid_t, effective: libc::gid_t, saved: libc::gid_t)
+        => SYS_setresgid[next, effective, saved];
     /// setgroups(2).
     setgroups(size: libc::size_t, list: *const libc::gid_t) => SYS_setgroups[size, list, 0];
 }
@@ -94,7 +94,7 @@ pub unsafe extern "C-unwind" fn capset(header: *mut c_void, data: *const c_void)
 /// As for initgroups(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid_t) -> c_int {
-    static REAL: NextFunction = NextFunction::new(c"initgroups");
+    static NEXT: NextFunction = NextFunction::new(c"initgroups");
     if guarded(false, credentials::is_asked) {
         // SAFETY: the caller's promise.
         let groups = guarded(None, || unsafe { groups_of(user, group) });
@@ -103,15 +103,15 @@ pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid
             return unsafe { setgroups(groups.len(), groups.as_ptr()) };
         }
     }
-    let real = REAL.address();
-    if real.is_null() {
+    let next = NEXT.address();
+    if next.is_null() {
         return refuse(-1);
     }
     // SAFETY: libc's function of that name and type; the caller's promise.
     unsafe {
-        let real: unsafe extern "C" fn(*const c_char, libc::gid_t) -> c_int =
-            std::mem::transmute(real);
-        real(user, group)
+        let next: unsafe extern "C" fn(*const c_char, libc::gid_t) -> c_int =
+            std::mem::transmute(next);
+        next(user, group)
     }
 }
 

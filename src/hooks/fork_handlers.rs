@@ -116,7 +116,7 @@ pub unsafe extern "C" fn after_fork_child() {
         let kind = if config.follow == Follow::Fork {
             Some(Kind::AnyChild)
         } else {
-            (birth == Birth::OfLeader).then_some(Kind::Second)
+            (birth == Birth::OfLeader).then_some(Kind::LeadersChild)
         };
         if let Some(kind) = kind {
             shared.children.set_deciding();

@@ -24,14 +24,14 @@ pub(crate) use wrap;
 
 /// Bytes of stack for the thread that notify starts: PTHREAD_STACK_MIN, to which std adds what the host's static TLS
 /// needs (see [`super::stacks`]).
-const STACK: &CStr = c"16384";
+const NOTIFY_STACK: &CStr = c"16384";
 
 /// Returns what std asks the environment for: the size of stacks, and whether to print backtraces, which we never do. What
 /// a Rust host sets for itself is not meant for us.
 unsafe extern "C" fn getenv(name: *const c_char) -> *const c_char {
     // SAFETY: getenv(3) takes a C string.
     if unsafe { CStr::from_ptr(name) } == c"RUST_MIN_STACK" {
-        STACK.as_ptr()
+        NOTIFY_STACK.as_ptr()
     } else {
         ptr::null()
     }

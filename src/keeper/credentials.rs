@@ -63,7 +63,7 @@ static HAVE_LESS: AtomicBool = AtomicBool::new(false);
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// The process whose first thread has made a call without its keeper.
-static DIVERGED: AtomicI32 = AtomicI32::new(0);
+static CALLED_WITHOUT_KEEPER: AtomicI32 = AtomicI32::new(0);
 
 /// Makes the system call `number` in the host's thread, and has ours give up what it has given up; or does what
 /// libc does.
@@ -225,7 +225,8 @@ pub fn renew() {
 
 /// A host that has used a right alone, which its keeper has not, can be root again when its keeper is not.
 fn stands_by_without_root() -> bool {
-    state::is_candidate() && (DIVERGED.load(Ordering::SeqCst) == sys::getpid() || !may_be_root())
+    state::is_candidate()
+        && (CALLED_WITHOUT_KEEPER.load(Ordering::SeqCst) == sys::getpid() || !may_be_root())
 }
 
 fn change_beside_waiting_keeper(
@@ -244,17 +245,17 @@ fn change_beside_waiting_keeper(
     }
     // SAFETY: the host's own call.
     let result = unsafe { libc::syscall(number, arguments[0], arguments[1], arguments[2]) };
-    diverge();
+    record_rights();
     result as c_int
 }
 
 /// Notes the rights of a candidate's first thread, which its keeper is to take when it inherits.
-fn diverge() {
+fn record_rights() {
     // SAFETY: the keeper reads it only once the lock is its. Of a host that changes its rights in that moment it may
     // read half a change; it takes no more than it may.
     guarded((), || unsafe {
         (*HOSTS.0.get()).read();
-        DIVERGED.store(sys::getpid(), Ordering::SeqCst);
+        CALLED_WITHOUT_KEEPER.store(sys::getpid(), Ordering::SeqCst);
     });
 }
 
@@ -267,7 +268,7 @@ pub fn change_capabilities(arguments: [usize; 3], by_libc: impl FnOnce() -> c_in
     }
     let result = by_libc();
     if result == 0 && state::is_candidate() {
-        diverge();
+        record_rights();
         // The keeper may have inherited in between, before it could know.
         if is_kept() && Step::change(Step::Idle, Step::Changing) {
             guarded((), follow);
@@ -277,11 +278,12 @@ pub fn change_capabilities(arguments: [usize; 3], by_libc: impl FnOnce() -> c_in
     result
 }
 
-/// In the keeper of an heir whose host has given up rights while the keeper waited for the lock: gives them up too. Called
-/// when the host begins to tell the keeper of its calls.
+/// Gives up what the host of a successor has given up while its keeper waited for the file.
+///
+/// Context: keeper of a successor, when the host begins to tell it of its calls.
 pub fn inherit() {
-    if DIVERGED.load(Ordering::SeqCst) == sys::getpid() {
-        // SAFETY: see `diverge`.
+    if CALLED_WITHOUT_KEEPER.load(Ordering::SeqCst) == sys::getpid() {
+        // SAFETY: see `record_rights`.
         unsafe { (*HOSTS.0.get()).take() };
     }
 }

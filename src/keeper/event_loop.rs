@@ -12,7 +12,7 @@ use crate::handover::relation::Ending;
 use crate::ownership::owned_file::OWNED_FILE;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::terminate::kill_host;
-use crate::ownership::unattended;
+use crate::ownership::unmonitored;
 use crate::settings::config::Config;
 use crate::sys::{self, clock, procfs};
 use crate::{guard, handover, report};
@@ -120,7 +120,7 @@ impl EventLoop {
         }
         credentials::catch_up();
         if let Some(file) = OWNED_FILE.lock().take() {
-            if orderly && let Some(successor) = handover::give::pass_on(&file, Self::ending()) {
+            if orderly && let Some(successor) = handover::give::hand_over(&file, Self::ending()) {
                 report::detail(self.config, &format!("handed over to PID {successor}"));
                 return state::enter(Phase::Released);
             }
@@ -164,7 +164,7 @@ impl EventLoop {
     /// whoever ends the process; its lock goes, and nothing watches it.
     fn stop_threads(self) {
         match OWNED_FILE.lock().take() {
-            Some(file) => unattended::set(self.config, file.unattended()),
+            Some(file) => unmonitored::set(self.config, file.unmonitored()),
             None => state::enter(Phase::Released),
         }
         credentials::set_unwatched();

@@ -88,7 +88,7 @@ impl FileCheck {
             }
             FileStatus::Deleted | FileStatus::Replaced => match file.adopt() {
                 Ok(()) => {
-                    host_file::note(file);
+                    host_file::set_file(file);
                     self.settling = None;
                     return Outcome::Adopted;
                 }

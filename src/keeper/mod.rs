@@ -19,7 +19,7 @@ use crate::isolation::stacks;
 use crate::ownership::host_file;
 use crate::ownership::owned_file::{Claim, OWNED_FILE};
 use crate::ownership::state::{self, Phase};
-use crate::ownership::{terminate, unattended};
+use crate::ownership::{terminate, unmonitored};
 use crate::pidfile::Remark;
 use crate::pidfile::acquire::Lock;
 use crate::pidfile::refusal::Refusal;
@@ -41,13 +41,13 @@ static REFUSAL: Mutex<Option<Refusal>> = Mutex::new(None);
 /// Why the file is not ours.
 pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
     state::become_owner();
-    host_file::note_path(&config.path);
+    host_file::set_path(&config.path);
     let outcome = if config.watch == Watch::Off {
         let mut outcome = Err(Refusal::Lost);
         // SAFETY: before main, in a process that will have no keeper.
         unsafe {
             stacks::run_on_keepers_stack(|| {
-                outcome = guarded(Err(Refusal::Lost), || unattended::claim(config, claim));
+                outcome = guarded(Err(Refusal::Lost), || unmonitored::claim(config, claim));
             });
         }
         outcome
@@ -65,14 +65,14 @@ fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
     state::enter(Phase::Starting);
     if let Err(error) = spawn(config.watch, move || keep(config, claim)) {
         report::problem(config, &format!("is not watched: no thread: {error}"));
-        return unattended::claim(config, claim);
+        return unmonitored::claim(config, claim);
     }
     state::wait_beyond(Phase::Starting, START_TIMEOUT);
     match state::phase() {
         Phase::NoFdTable => {
             let why = "no private descriptor table: watched by polling, without a lock";
             report::problem(config, why);
-            unattended::claim(config, claim)
+            unmonitored::claim(config, claim)
         }
         Phase::Refused => Err(lock(&REFUSAL).take().unwrap_or(Refusal::Lost)),
         Phase::Starting => {
@@ -99,12 +99,12 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
     spawn(config.watch, move || {
         if let Some(inheritance) = handover::receive::wait(config) {
             let (file, owner) = inheritance.into_parts();
-            host_file::note(&file);
+            host_file::set_file(&file);
             *OWNED_FILE.lock() = Some(file);
             state::become_owner();
             state::enter(Phase::Kept);
             credentials::inherit();
-            handover::receive::taken(owner.as_ref());
+            handover::receive::acknowledge(owner.as_ref());
             drop(owner);
             report::detail(
                 config,
@@ -117,10 +117,10 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
     })?;
     state::wait_beyond(Phase::Starting, START_TIMEOUT);
     if state::phase() == Phase::Standby || state::phase() == Phase::Kept {
-        let heir = sys::getpid();
+        let successor = sys::getpid();
         report::detail(
             config,
-            &format!("may pass to PID {heir}, which waits for it"),
+            &format!("may pass to PID {successor}, which waits for it"),
         );
         Ok(())
     } else {
@@ -140,12 +140,12 @@ fn keep(config: &'static Config, claim: Claim) {
     if fd_table::enter().is_err() {
         state::enter(Phase::NoFdTable);
         state::wait_beyond(Phase::NoFdTable, START_TIMEOUT);
-        return unattended::poll(config);
+        return unmonitored::poll(config);
     }
     match claim.make(config, Lock::Kept) {
         Ok(mut file) => {
             let remark = file.remark.take();
-            host_file::note(&file);
+            host_file::set_file(&file);
             *OWNED_FILE.lock() = Some(file);
             match remark {
                 Some(Remark::TakenOver(pid)) => report::problem(

@@ -32,25 +32,25 @@ pub struct Claimant {
 #[repr(u32)]
 pub enum Kind {
     /// A child of the owner that has called setsid.
-    Leader = 1,
+    SessionLeader = 1,
     /// The first child that a leader has forked, at once.
-    Second,
+    LeadersChild,
     /// With `PIDFILE_FOLLOW=fork`: any forked child.
     AnyChild,
     /// A leader beside two others. It does not stand by, and makes the case unclear.
-    ExtraLeader,
+    ExtraSessionLeader,
     /// The first child of a child of the owner, where it is this one that has called setsid.
-    GrandchildLeader,
+    GrandchildSessionLeader,
 }
 
 impl Kind {
     pub fn of(value: u32) -> Option<Self> {
         let all = [
-            Self::Leader,
-            Self::Second,
+            Self::SessionLeader,
+            Self::LeadersChild,
             Self::AnyChild,
-            Self::ExtraLeader,
-            Self::GrandchildLeader,
+            Self::ExtraSessionLeader,
+            Self::GrandchildSessionLeader,
         ];
         all.into_iter().find(|kind| *kind as u32 == value)
     }

@@ -94,7 +94,11 @@ impl Candidates {
     /// Returns how many session leaders there are among the candidates.
     pub fn leaders(&self) -> usize {
         let is_leader = |claimant: &Claimant| {
-            let kinds = [Kind::Leader, Kind::GrandchildLeader, Kind::ExtraLeader];
+            let kinds = [
+                Kind::SessionLeader,
+                Kind::GrandchildSessionLeader,
+                Kind::ExtraSessionLeader,
+            ];
             kinds.contains(&claimant.kind)
         };
         self.claimants().filter(is_leader).count()

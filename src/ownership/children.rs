@@ -12,7 +12,7 @@ const OLD: Duration = Duration::from_secs(3);
 pub const CHILDREN: usize = 64;
 
 /// The number of the place that this process holds, from 1; 0: none.
-static HELD: AtomicUsize = AtomicUsize::new(0);
+static OWN_PLACE: AtomicUsize = AtomicUsize::new(0);
 
 /// The children of which it is not known yet whether they may inherit. All zeroes: none.
 #[repr(C)]
@@ -68,7 +68,7 @@ impl Children {
 
     /// Makes this process, a forked child, undecided.
     pub fn hold(&self, place: usize) {
-        HELD.store(place + 1, Ordering::SeqCst);
+        OWN_PLACE.store(place + 1, Ordering::SeqCst);
         let undecided = Stage::of_this_process(Stage::UNDECIDED);
         if let Some(child) = self.children.get(place) {
             child.stage.store(undecided.0, Ordering::SeqCst);
@@ -77,12 +77,12 @@ impl Children {
 
     /// Records that this process is about to be a candidate. That takes a while, in which it sleeps too.
     pub fn set_deciding(&self) {
-        self.go_to(HELD.load(Ordering::SeqCst), Stage::DECIDING);
+        self.go_to(OWN_PLACE.load(Ordering::SeqCst), Stage::DECIDING);
     }
 
     /// Records that this process is a candidate now, or will not be one.
     pub fn decide(&self) {
-        if self.go_to(HELD.swap(0, Ordering::SeqCst), Stage::DECIDED) {
+        if self.go_to(OWN_PLACE.swap(0, Ordering::SeqCst), Stage::DECIDED) {
             self.tell();
         }
     }

@@ -14,7 +14,7 @@
 //! ours. No pointer of the host's is followed before the kernel has followed it. In a candidate, whose owner is another
 //! process, the file is looked at before the call.
 //!
-//! All but [`note`] is async-signal-safe, as unlink(2) and rename(2) are (signal-safety(7)).
+//! All but [`set_file`] is async-signal-safe, as unlink(2) and rename(2) are (signal-safety(7)).
 
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -28,7 +28,7 @@ use crate::sys::futex::{self, POLL_INTERVAL};
 use crate::sys::{entry::guarded, procfs};
 
 /// Device and inode of the file.
-static FILE: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+static FILE_ID: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 /// The path of the file, in memory that stays as long as the process; null: there is none.
 static PATH: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
 /// Whether the host has removed the file.
@@ -45,22 +45,22 @@ static LOCKED: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 const REMOVING: Duration = Duration::from_secs(1);
 
 /// Records where the file will be.
-pub fn note_path(path: &'static CStr) {
+pub fn set_path(path: &'static CStr) {
     PATH.store(path.as_ptr().cast_mut(), Ordering::SeqCst);
 }
 
 /// Returns where the file is or will be, if there is to be one.
 pub fn path() -> Option<&'static CStr> {
     let path = PATH.load(Ordering::SeqCst);
-    // SAFETY: `note_path` has taken the pointer from a C string that stays as long as the process.
+    // SAFETY: `set_path` has taken the pointer from a C string that stays as long as the process.
     (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })
 }
 
 /// Records which file is ours now. What the host did to an earlier one does not count any more.
-pub fn note(file: &PidFile) {
+pub fn set_file(file: &PidFile) {
     let FileId(device, inode) = file.id();
-    FILE[0].store(device, Ordering::SeqCst);
-    FILE[1].store(inode, Ordering::SeqCst);
+    FILE_ID[0].store(device, Ordering::SeqCst);
+    FILE_ID[1].store(inode, Ordering::SeqCst);
     REMOVED.store(false, Ordering::SeqCst);
     removal_by_child::set_removed_by_host(false);
 }
@@ -130,11 +130,11 @@ pub unsafe fn removes(from: c_int, path: *const c_char, call: impl FnOnce() -> c
 pub fn renew() {
     BEGUN.store(0, Ordering::SeqCst);
     FINISHED.store(0, Ordering::SeqCst);
-    note_lock(None);
+    set_locked(None);
 }
 
 /// Records which file the keeper has locked from now on, if any.
-pub fn note_lock(file: Option<&PidFile>) {
+pub fn set_locked(file: Option<&PidFile>) {
     let locked = file.filter(|file| file.is_locked());
     let FileId(device, inode) = locked.map_or(FileId(0, 0), PidFile::id);
     // In between the pair is that of no file.
@@ -164,7 +164,7 @@ pub fn is_locked(fd: c_int) -> bool {
 
 /// Returns whether it is our file.
 fn is_file(found: &libc::stat64) -> bool {
-    let [device, inode] = [0, 1].map(|half| FILE[half].load(Ordering::SeqCst));
+    let [device, inode] = [0, 1].map(|half| FILE_ID[half].load(Ordering::SeqCst));
     FileId::from(found) == FileId(device, inode)
 }
 
@@ -173,7 +173,7 @@ fn is_gone() -> bool {
     let Some(path) = path() else {
         return false;
     };
-    let [device, inode] = [0, 1].map(|half| FILE[half].load(Ordering::SeqCst));
+    let [device, inode] = [0, 1].map(|half| FILE_ID[half].load(Ordering::SeqCst));
     file_at(path) != Ok(FileId(device, inode))
 }
 

@@ -13,4 +13,4 @@ mod request;
 pub mod shared;
 pub mod state;
 pub mod terminate;
-pub mod unattended;
+pub mod unmonitored;

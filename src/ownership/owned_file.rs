@@ -64,7 +64,7 @@ impl DerefMut for Access<'_> {
 
 impl Drop for Access<'_> {
     fn drop(&mut self) {
-        host_file::note_lock(self.0.as_ref());
+        host_file::set_locked(self.0.as_ref());
     }
 }
 
@@ -84,7 +84,7 @@ impl Claim {
             Self::Fresh => PidFile::claim(&config.path, lock, &|id| {
                 crate::guard::start_for(config, id)
             }),
-            Self::Resume(home) => PidFile::resume(&config.path, lock, home),
+            Self::Resume(location) => PidFile::resume(&config.path, lock, location),
         }
     }
 }

@@ -5,14 +5,14 @@
 /// ```text
 /// None ──► Starting ──► Kept ─► Releasing ──► Released
 ///             │  │        ├───────► Removing ────┤          (the keeper does not come round)
-///             │  │        └─► Unattended ─► Removing         (threads stopped, or none)
-///             │  ├─► NoFdTable ─► Unattended
+///             │  │        └─► Unmonitored ─► Removing         (threads stopped, or none)
+///             │  ├─► NoFdTable ─► Unmonitored
 ///             │  └─► Refused
 ///             └─► Standby ─► Kept | Released                (a forked child)
 /// ```
 ///
-/// The keeper makes every transition but these: `None → Starting` and `→ Refused`, `→ Unattended` before main are the
-/// host's first thread's, and `→ Removing → Released` the ending thread's. Who leaves `Kept` or `Unattended` for one of
+/// The keeper makes every transition but these: `None → Starting` and `→ Refused`, `→ Unmonitored` before main are the
+/// host's first thread's, and `→ Removing → Released` the ending thread's. Who leaves `Kept` or `Unmonitored` for one of
 /// the next two does it by compare-exchange ([`leave_for`](super::state::leave_for)), so that one thread alone gives up the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -28,7 +28,7 @@ pub enum Phase {
     /// The keeper has the file.
     Kept,
     /// The file is ours, but nobody holds a descriptor of it: whoever ends the process removes it.
-    Unattended,
+    Unmonitored,
     /// One of several threads that end the process at once is removing the file.
     Removing,
     /// The file is not ours any more.
@@ -46,7 +46,7 @@ impl Phase {
         Self::NoFdTable,
         Self::Refused,
         Self::Kept,
-        Self::Unattended,
+        Self::Unmonitored,
         Self::Removing,
         Self::Released,
         Self::Standby,

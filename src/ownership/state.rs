@@ -127,7 +127,7 @@ pub fn phase() -> Phase {
 
 /// Returns whether the file belongs to this process, unless it has just been deleted.
 pub fn has_file() -> bool {
-    matches!(phase(), Phase::Kept | Phase::Unattended)
+    matches!(phase(), Phase::Kept | Phase::Unmonitored)
 }
 
 /// Changes the phase, and wakes those who wait for that.

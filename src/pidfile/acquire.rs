@@ -101,19 +101,19 @@ impl PidFile {
         }
     }
 
-    /// Takes up the file again that this process had before exec(2), which has dropped the lock. `home` is where it was
+    /// Takes up the file again that this process had before exec(2), which has dropped the lock. `location` is where it was
     /// put. Where another process has the lock by now, [`PidFile::relock`] tries again later.
     ///
     /// # Errors
     ///
     /// Why the file is not this process's any more.
-    pub fn resume(path: &CStr, lock: Lock, home: Location) -> Result<Self, Refusal> {
+    pub fn resume(path: &CStr, lock: Lock, location: Location) -> Result<Self, Refusal> {
         let start = clock::now();
         loop {
             let (fd, stat) = match open_regular(path) {
                 Ok(Some(found)) => found,
                 Ok(None) => return Err(Refusal::Lost),
-                Err(Errno(libc::ENOENT)) if home.is_missing_for_certain(path) => {
+                Err(Errno(libc::ENOENT)) if location.is_missing_for_certain(path) => {
                     return Err(Refusal::Deleted);
                 }
                 Err(errno) => return Err(Refusal::Failed("open it", errno)),
@@ -126,7 +126,7 @@ impl PidFile {
                 return Ok(Self {
                     path: path.to_owned(),
                     id: FileId::from(&stat),
-                    parent: Some(home.directory),
+                    parent: Some(location.directory),
                     fd: (lock == Lock::Kept).then_some(fd),
                     writable: None,
                     locked,
@@ -198,7 +198,7 @@ fn attempt(
     }
     let names = read_pid(&fd);
     if names == Some(sys::getpid()) && writable && stat.st_mode & 0o777 == 0o644 {
-        // Ours from before an exec(2) that has lost the mark.
+        // Ours from before an exec(2) that has lost the variable.
         let remark = lockless.then_some(Remark::Event(NO_LOCK));
         let id = FileId::from(&stat);
         return Ok(Some(Claimed {

@@ -127,7 +127,7 @@ impl PidFile {
     }
 
     /// The same file without its descriptor, and so without the lock.
-    pub fn unattended(self) -> Self {
+    pub fn unmonitored(self) -> Self {
         Self {
             fd: None,
             writable: None,

@@ -15,7 +15,7 @@ pub struct StandbyFile(PidFile);
 
 /// What such a file is when its owner has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum StandbyStatus {
     /// It names this process.
     Ours,
     /// It names another living process.
@@ -67,23 +67,23 @@ impl StandbyFile {
     }
 
     /// Looks what has become of the file.
-    pub fn look(&self) -> Found {
+    pub fn look(&self) -> StandbyStatus {
         let stat = self.0.fd.as_ref().map(fstat);
         if !matches!(stat, Some(Ok(stat)) if stat.st_nlink > 0)
             || file_at(&self.0.path).is_ok_and(|id| id != self.0.id)
         {
-            return Found::Removed;
+            return StandbyStatus::Removed;
         }
         match self.owner() {
-            Some(pid) if pid == sys::getpid() => Found::Ours,
-            Some(pid) if procfs::is_running(pid) => Found::Other(pid),
-            Some(_) => Found::Stale,
-            None => Found::Removed,
+            Some(pid) if pid == sys::getpid() => StandbyStatus::Ours,
+            Some(pid) if procfs::is_running(pid) => StandbyStatus::Other(pid),
+            Some(_) => StandbyStatus::Stale,
+            None => StandbyStatus::Removed,
         }
     }
 
     /// Takes the file: it names this process.
-    pub fn take(mut self) -> Option<PidFile> {
+    pub fn into_owned(mut self) -> Option<PidFile> {
         self.0.locked = flock(self.0.fd.as_ref()?).is_ok();
         Some(self.0)
     }
@@ -92,7 +92,7 @@ impl StandbyFile {
     pub fn remove_stale(self) {
         let is_locked = self.0.fd.as_ref().is_some_and(|fd| flock(fd).is_ok());
         // Under the lock: nobody has changed it since.
-        if is_locked && self.look() == Found::Stale {
+        if is_locked && self.look() == StandbyStatus::Stale {
             self.0.remove_stale();
         }
     }

@@ -52,7 +52,7 @@ impl PidFile {
         loop {
             match self.look() {
                 FileStatus::Unlinking if clock::now() < end => futex::pause(POLL_INTERVAL),
-                sight => return sight,
+                status => return status,
             }
         }
     }

@@ -35,11 +35,11 @@ impl Config {
     /// Why the path cannot be used.
     pub fn new(
         setting: &[u8],
-        mark: Option<&ExecState>,
+        state: Option<&ExecState>,
         variables: &Variables,
         mut complain: impl FnMut(String),
     ) -> Result<Self, String> {
-        let path = absolute(mark.map_or(setting, |mark| mark.path))?;
+        let path = absolute(state.map_or(setting, |state| state.path))?;
         Ok(Config {
             path,
             signal: Setting {

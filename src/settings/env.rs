@@ -33,7 +33,7 @@ pub struct Variables<'a> {
     /// `PIDFILE_LOG`: `auto`, `stderr`, `syslog`, `off`.
     pub log: Option<&'a [u8]>,
     /// Not a setting: see [`super::exec_state`].
-    pub mark: Option<&'a [u8]>,
+    pub exec_state: Option<&'a [u8]>,
     /// Not a setting: `LD_PRELOAD`, by which most processes get this library.
     pub preload: Option<&'a [u8]>,
 }
@@ -69,7 +69,7 @@ impl<'a> Variables<'a> {
                 b"PIDFILE_STRICT" => &mut found.strict,
                 b"PIDFILE_GUARD" => &mut found.guard,
                 b"PIDFILE_LOG" => &mut found.log,
-                exec_state::VARIABLE => &mut found.mark,
+                exec_state::VARIABLE => &mut found.exec_state,
                 PRELOAD => &mut found.preload,
                 _ => continue,
             };
@@ -110,7 +110,7 @@ impl<'a> Variables<'a> {
 
     /// Returns what the image before exec(2) has left for this one, about whatever file.
     pub fn state(&self) -> Option<ExecState<'a>> {
-        self.mark.and_then(ExecState::parse)
+        self.exec_state.and_then(ExecState::parse)
     }
 
     /// Returns what the image before exec(2) has left for this one, about the file that `setting` names.

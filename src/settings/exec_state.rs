@@ -73,14 +73,14 @@ impl Origin {
 /// variable names: this process, or if it descends from the owner, the owner.
 ///
 /// Context: host thread before main.
-pub fn begin(home: Location, path: &[u8], pid: libc::pid_t, origin: Origin) {
+pub fn begin(location: Location, path: &[u8], pid: libc::pid_t, origin: Origin) {
     origin.remember();
     INERT.write_state(
         pid,
         &ExecState {
             role: Role::Inert,
             pid,
-            home,
+            location,
             since: clock::ticks(),
             boot: Boot::current(),
             path,

@@ -37,7 +37,7 @@ fn slots<'a>(of: &Variables<'a>) -> [Option<&'a [u8]>; 11] {
         of.watch,
         of.strict,
         of.log,
-        of.mark,
+        of.exec_state,
         of.preload,
     ]
 }

@@ -213,16 +213,20 @@ fn daemon_upgrading_itself_hands_over_again() {
                 let status = daemon.wait();
                 let then = dir.content();
                 assert_eq!(status, exited(0), "{shape:?}");
-                let heirs = orphans.children();
-                let [heir] = heirs[..] else {
-                    panic!("{shape:?}, round {round}: {heirs:?} are left");
+                let successors = orphans.children();
+                let [successor] = successors[..] else {
+                    panic!("{shape:?}, round {round}: {successors:?} are left");
                 };
-                daemon = Descendant::new(heir);
+                daemon = Descendant::new(successor);
                 assert_eq!(then, daemon.pid_line(), "{shape:?}, round {round}");
-                wait_for(|| is_at_work(heir), "the heir is at work");
-                wait_for(|| !dir.an_outsider_can_lock(), "the heir has the lock");
+                wait_for(|| is_at_work(successor), "the successor is at work");
+                wait_for(|| !dir.an_outsider_can_lock(), "the successor has the lock");
                 let seen = observer.finish();
-                assert_eq!(seen, Ok([old, heir].into()), "{shape:?}, round {round}");
+                assert_eq!(
+                    seen,
+                    Ok([old, successor].into()),
+                    "{shape:?}, round {round}"
+                );
             }
             end_daemon(&dir, daemon, way, shape);
         }

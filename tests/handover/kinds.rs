@@ -25,7 +25,7 @@ fn grandchild_beginning_the_session_inherits() {
     }
 }
 
-/// The one between stays: it is a worker that has a session below it, as sshd has.
+/// The process between stays: it is a worker that has a session below it, as sshd has.
 #[test]
 fn grandchild_of_a_worker_never_inherits() {
     let dir = TestDir::new();

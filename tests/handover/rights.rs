@@ -120,7 +120,7 @@ fn daemon_without_access_empties_file() {
     }
 }
 
-/// What has never been root may not even open the file for writing: it has that right from its launcher, also for an heir of
+/// What has never been root may not even open the file for writing: it has that right from its launcher, also for a successor of
 /// its own.
 #[test]
 #[ignore = "needs root"]
@@ -265,7 +265,7 @@ fn owner_giving_up_rights_no_thread_keeps_more() {
 
 #[test]
 fn heir_giving_up_rights_no_thread_keeps_more() {
-    no_thread_keeps_more_rights("heir", |_| true);
+    no_thread_keeps_more_rights("successor", |_| true);
 }
 
 #[test]

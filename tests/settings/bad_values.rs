@@ -393,7 +393,7 @@ fn exe_naming_no_program_does_nothing() {
     }
 }
 
-/// What another one than we has left there is no mark.
+/// What somebody else has left there counts for nothing.
 #[test]
 fn foreign_mark_is_ignored() {
     let dir = TestDir::new();

@@ -1,4 +1,4 @@
-//! A hand-over that goes wrong: somebody is killed in the middle of it, or the heir cannot take over. It ends in a bounded
+//! A hand-over that goes wrong: somebody is killed in the middle of it, or the successor cannot take over. It ends in a bounded
 //! time, and what it leaves behind misleads nobody: no file, a file of a living process that has its lock, or one whose lock
 //! is free. Whoever starts next gets the file.
 
@@ -22,30 +22,30 @@ type IsDaemon = fn(i32) -> bool;
 
 /// What a stranger makes of the file.
 #[derive(Debug, PartialEq)]
-enum Sight {
+enum FileState {
     Absent,
     /// Somebody has the lock, and this is in it.
     Held(String),
     Free,
 }
 
-fn look(dir: &TestDir) -> Sight {
+fn look(dir: &TestDir) -> FileState {
     // Not by flock(1), which creates what is not there.
     let Ok(file) = File::open(dir.pidfile()) else {
-        return Sight::Absent;
+        return FileState::Absent;
     };
     // SAFETY: the descriptor is open; the lock goes with it.
     let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
     match (locked, dir.content()) {
-        (true, _) => Sight::Free,
-        (false, content) if content.is_empty() && !dir.pidfile().exists() => Sight::Absent,
-        (false, content) => Sight::Held(content),
+        (true, _) => FileState::Free,
+        (false, content) if content.is_empty() && !dir.pidfile().exists() => FileState::Absent,
+        (false, content) => FileState::Held(content),
     }
 }
 
 fn held_by(dir: &TestDir) -> Option<i32> {
     match look(dir) {
-        Sight::Held(content) => content.trim().parse().ok().filter(|pid| is_alive(*pid)),
+        FileState::Held(content) => content.trim().parse().ok().filter(|pid| is_alive(*pid)),
         _ => None,
     }
 }
@@ -60,7 +60,7 @@ fn aftermath(dir: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: IsD
             owner = held_by(dir).filter(|owner| children.contains(owner));
             let has_given_up = |pid: &i32| at_once || extra_tasks_of(*pid).is_empty();
             let is_right = owner.is_some()
-                || !matches!(look(dir), Sight::Held(_)) && children.iter().all(has_given_up);
+                || !matches!(look(dir), FileState::Held(_)) && children.iter().all(has_given_up);
             is_right && children.into_iter().all(&is_daemon)
         },
         "the file is right, and nothing moves",
@@ -71,17 +71,17 @@ fn aftermath(dir: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: IsD
         let status = owner.wait();
         let then = look(dir);
         if status == killed_by(libc::SIGTERM) {
-            assert_eq!(then, Sight::Absent);
+            assert_eq!(then, FileState::Absent);
         } else {
             assert_eq!(status, killed_by(libc::SIGKILL));
-            assert!(!matches!(then, Sight::Held(_)), "{then:?}");
+            assert!(!matches!(then, FileState::Held(_)), "{then:?}");
         }
     }
     let others = orphans.children();
     let others: Vec<Descendant> = others.into_iter().map(Descendant::new).collect();
     let mut next = dir.host("waits_for_eof").spawn_ready();
     if at_once && next.stderr().contains("is held by a live owner") {
-        // An heir that had not noticed yet was faster.
+        // A successor that had not noticed yet was faster.
         drop(next);
         return aftermath(dir, orphans, false, is_daemon);
     }
@@ -97,7 +97,7 @@ fn aftermath(dir: &TestDir, orphans: &Descendants, at_once: bool, is_daemon: IsD
         .lines()
         .all(|line| line.ends_with("is not known to own it: taken over"));
     assert!(is_silent, "{said}");
-    assert!(matches!(look(dir), Sight::Held(_)));
+    assert!(matches!(look(dir), FileState::Held(_)));
     next.close_stdin();
     let ended = next.wait();
     assert_eq!((ended.status, &*ended.stderr), (exited(0), &*said));
@@ -220,7 +220,7 @@ fn kill_at_any_call_misleads_nobody() {
     sweep(&["all"], KILLED, 60);
 }
 
-/// Of the library's calls those that the heir does not need for its own end. (For that: `faults`.)
+/// Of the library's calls those that the successor does not need for its own end. (For that: `faults`.)
 #[test]
 fn failing_hand_over_call_misleads_nobody() {
     let last = if cfg!(feature = "torture") { 6 } else { 1 };

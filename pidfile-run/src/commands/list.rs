@@ -66,11 +66,11 @@ fn find(directory: &Path, files: &mut Vec<PathBuf>) {
 /// Looks at each; once more at those that were not sure, all together.
 fn look_at_all(files: Vec<PathBuf>) -> Vec<(PathBuf, Look)> {
     let locks = Locks::unread();
-    let glances = files.into_iter().map(|path| {
-        let (look, is_sure) = owner::glance(&path, &locks);
+    let first_looks = files.into_iter().map(|path| {
+        let (look, is_sure) = owner::look_once(&path, &locks);
         (path, look, is_sure)
     });
-    let mut looks: Vec<(PathBuf, Look, bool)> = glances.collect();
+    let mut looks: Vec<(PathBuf, Look, bool)> = first_looks.collect();
     for _ in 1..LOOKS {
         if looks.iter().all(|(_, _, is_sure)| *is_sure) {
             break;
@@ -78,7 +78,7 @@ fn look_at_all(files: Vec<PathBuf>) -> Vec<(PathBuf, Look)> {
         std::thread::sleep(PAUSE);
         let locks = Locks::unread();
         for (path, look, is_sure) in looks.iter_mut().filter(|(_, _, is_sure)| !is_sure) {
-            (*look, *is_sure) = owner::glance(path, &locks);
+            (*look, *is_sure) = owner::look_once(path, &locks);
         }
     }
     looks.retain(|(_, look, _)| !matches!(look.state, State::Absent));

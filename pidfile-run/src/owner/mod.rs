@@ -95,7 +95,7 @@ impl Look {
 pub fn look(path: &Path) -> Look {
     let mut last = None;
     for attempt in 1..=LOOKS {
-        let (look, is_sure) = glance(path, &Locks::unread());
+        let (look, is_sure) = look_once(path, &Locks::unread());
         if is_sure || attempt == LOOKS {
             return look;
         }
@@ -106,7 +106,7 @@ pub fn look(path: &Path) -> Look {
 }
 
 /// Looks at a path once; the answer, and whether it would be the same in a moment.
-pub fn glance(path: &Path, locks: &Locks) -> (Look, bool) {
+pub fn look_once(path: &Path, locks: &Locks) -> (Look, bool) {
     let location = match Location::open(path) {
         Ok(Some(location)) => location,
         Ok(None) => return (Look::at(State::Absent), true),

@@ -36,7 +36,7 @@ pub struct ExecState<'a> {
     /// The process that had the role.
     pub pid: libc::pid_t,
     /// Where the file was put.
-    pub home: Location,
+    pub location: Location,
     /// When the role was taken on, in clock ticks since boot.
     pub since: u64,
     /// When the value was written.
@@ -62,7 +62,7 @@ impl<'a> ExecState<'a> {
             || u64::from_str_radix(std::str::from_utf8(fields.next()?).ok()?, 16).ok();
         let directory = FileId(hexadecimal()?, hexadecimal()?);
         let root = FileId(hexadecimal()?, hexadecimal()?);
-        let home = Location { directory, root };
+        let location = Location { directory, root };
         let since = hexadecimal()?;
         let (second, id) = (hexadecimal()?, hexadecimal()?);
         let boot = Boot { second, id };
@@ -70,7 +70,7 @@ impl<'a> ExecState<'a> {
         Some(Self {
             role,
             pid,
-            home,
+            location,
             since,
             boot,
             path,
@@ -108,7 +108,7 @@ impl<'a> ExecState<'a> {
     /// There is no room for it.
     pub fn write(&self, to: &mut impl Write) -> std::io::Result<()> {
         let (role, pid, since) = (self.role.word(), self.pid, self.since);
-        let Location { directory, root } = self.home;
+        let Location { directory, root } = self.location;
         let (FileId(device, inode), FileId(root_device, root_inode)) = (directory, root);
         let Boot { second, id } = self.boot;
         write!(

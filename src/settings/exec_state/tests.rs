@@ -12,8 +12,8 @@ const VALUE: &[u8] = b"owner:1234:fd00:abc:fd01:2:ff:65000000:123456789abcdef0:/
 fn state_is_read_back() {
     let state = ExecState::parse(VALUE).unwrap();
     assert_eq!((state.role, state.pid), (Role::Owner, 1234));
-    assert_eq!(state.home.directory, FileId(0xfd00, 0xabc));
-    assert_eq!(state.home.root, FileId(0xfd01, 2));
+    assert_eq!(state.location.directory, FileId(0xfd00, 0xabc));
+    assert_eq!(state.location.root, FileId(0xfd01, 2));
     assert_eq!(state.since, 255);
     assert_eq!(state.boot.second, 0x6500_0000);
     assert_eq!(state.boot.id, 0x1234_5678_9abc_def0);
@@ -68,9 +68,9 @@ proptest! {
         path in prop_oneof![absolute(0..40), absolute(4000..4094)],
     ) {
         let [a, b, c, d, since, second, id] = numbers;
-        let home = Location { directory: FileId(a, b), root: FileId(c, d) };
+        let location = Location { directory: FileId(a, b), root: FileId(c, d) };
         let boot = Boot { second, id };
-        let state = ExecState { role, pid, home, since, boot, path: &path };
+        let state = ExecState { role, pid, location, since, boot, path: &path };
         let text = Box::leak(Box::new(Text::none()));
         text.write_state(pid, &state);
         let (written, of) = text.get().unwrap();

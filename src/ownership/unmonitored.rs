@@ -24,8 +24,8 @@ use crate::settings::{POLL, Watch};
 /// the same: the file system does not answer.
 const REMOVING: Duration = Duration::from_secs(1);
 
-/// The file, since phase [`Phase::Unattended`].
-static FILE: OnceCell<PidFile> = OnceCell::new();
+/// The file, since phase [`Phase::Unmonitored`].
+static UNMONITORED_FILE: OnceCell<PidFile> = OnceCell::new();
 /// The message at the end, which may have to be sent by a signal handler.
 static EXIT_MESSAGE: OnceCell<PreformattedMessage> = OnceCell::new();
 
@@ -37,7 +37,7 @@ static EXIT_MESSAGE: OnceCell<PreformattedMessage> = OnceCell::new();
 pub fn claim(config: &Config, claim: Claim) -> Result<(), Refusal> {
     match claim.make(config, Lock::Dropped) {
         Ok(file) => {
-            host_file::note(&file);
+            host_file::set_file(&file);
             set(config, file);
             Ok(())
         }
@@ -55,8 +55,8 @@ pub fn set(config: &Config, file: PidFile) {
     if let Some(message) = PreformattedMessage::new(config) {
         let _ = EXIT_MESSAGE.set(message);
     }
-    if FILE.set(file).is_ok() {
-        state::enter(Phase::Unattended);
+    if UNMONITORED_FILE.set(file).is_ok() {
+        state::enter(Phase::Unmonitored);
     }
 }
 
@@ -65,11 +65,11 @@ pub fn set(config: &Config, file: PidFile) {
 ///
 /// Context: signal handler | exit path. Async-signal-safe.
 pub fn remove() {
-    if state::leave_for(Phase::Unattended, Phase::Removing) {
-        let fate = removal::remove();
+    if state::leave_for(Phase::Unmonitored, Phase::Removing) {
+        let outcome = removal::remove();
         guard::stop();
         if let Some(message) = EXIT_MESSAGE.get() {
-            message.say(fate.in_words());
+            message.say(outcome.in_words());
         }
         state::enter(Phase::Released);
     } else {
@@ -86,11 +86,13 @@ pub fn poll(config: &Config) {
         Watch::Poll(interval) => interval,
         _ => POLL,
     };
-    while state::phase() == Phase::Unattended {
-        let Some(file) = FILE.get() else { return };
+    while state::phase() == Phase::Unmonitored {
+        let Some(file) = UNMONITORED_FILE.get() else {
+            return;
+        };
         if file.look() == FileStatus::Deleted
             && !host_file::has_removed()
-            && state::leave_for(Phase::Unattended, Phase::Released)
+            && state::leave_for(Phase::Unmonitored, Phase::Released)
         {
             terminate::terminate(config);
             if let Some(after) = config.kill_after {
