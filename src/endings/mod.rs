@@ -36,8 +36,6 @@ const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the end of a launcher waits until its daemon has the file, or is known not to want it. The keeper's own
 /// timeouts are shorter.
 const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a process that ends waits for a file that is being passed on to it.
-const TAKE_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Registers the handlers of exit(3) and quick_exit(3).
 ///
@@ -90,8 +88,8 @@ pub fn has_something_to_release() -> bool {
 ///
 /// Context: signal handler, exit path. Async-signal-safe, and without thread-local storage.
 pub fn release(exit: Exit) {
-    if state::phase() == Phase::Standby && handover::receive::withdraw() {
-        state::wait_beyond(Phase::Standby, TAKE_OVER_TIMEOUT);
+    if state::phase() == Phase::Standby {
+        handover::receive::withdraw();
     }
     if !state::is_owner() {
         return;

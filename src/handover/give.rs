@@ -42,52 +42,59 @@ pub fn hand_over(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
     // Children that mean no good could have us wait for ever.
     for _ in 0..LOOKS {
         if state::is_posted(Requests::FATAL_SIGNAL) {
-            break;
+            return None;
         }
         let news = shared.children.news();
         match choose::successor(shared, &mut looks, owner) {
-            Choice::Nobody => break,
+            Choice::Nobody => {
+                shared.abandon();
+                // A child that has begun its session since the look has done so too early to be late.
+                if shared.children.news() == news && !looks.are_pending(shared) {
+                    return None;
+                }
+                shared.take_up_again();
+            }
             Choice::Unclear => return None,
             Choice::Wait => choose::pause(shared, news),
             Choice::Successor(successor, gift) => {
                 // All of this may take a while. Whoever would be the successor is told.
-                if file.look_until_settled() == FileStatus::Deleted && !host_file::has_removed() {
-                    if let Gift::File(connection) = gift {
-                        connection.tell_deleted();
+                match file.look_until_settled() {
+                    FileStatus::Deleted if !host_file::has_removed() => {
+                        if let Gift::File(connection) = gift {
+                            connection.tell_deleted();
+                        }
+                        return None;
                     }
-                    return None;
+                    FileStatus::Replaced => return None,
+                    _ => {}
                 }
-                if !shared.candidates.offer(successor.pid) {
-                    shared.candidates.withdraw_offer();
-                    continue;
-                }
-                if give(file, successor.pid, &gift) {
+                if give(shared, file, successor.pid, &gift) {
                     wait_for_process_between(successor.pid);
                     return Some(successor.pid);
                 }
-                shared.candidates.withdraw_offer();
                 // Or it has just called exec(2), and its new image will listen again.
                 if !procfs::is_running(successor.pid) {
                     shared.candidates.forget(successor.pid);
                 }
+                choose::pause(shared, news);
             }
         }
     }
-    leave_to_the_late(shared);
-    None
-}
-
-/// A child that begins its session only when its launcher is gone finds a free path.
-fn leave_to_the_late(shared: &SharedState) {
     shared.abandon();
+    None
 }
 
 /// Makes the file name the successor, and sends it the file if it may have that. Returns whether it is the
 /// successor's from then on; if not, it is as before.
-fn give(file: &PidFile, successor: libc::pid_t, gift: &Gift) -> bool {
+fn give(shared: &SharedState, file: &PidFile, successor: libc::pid_t, gift: &Gift) -> bool {
     let Some(fd) = file.rename_owner(successor) else {
         return false;
     };
+    // Or it has begun to end: a successor that begins later finds its name in the file, and waits.
+    if !shared.candidates.knows(successor) {
+        take_back(file);
+        return false;
+    }
     // One that gets no descriptor finds its name in the file when this process has ended.
     let Gift::File(connection) = gift else {
         return true;
@@ -101,20 +108,28 @@ fn give(file: &PidFile, successor: libc::pid_t, gift: &Gift) -> bool {
             Answer::None | Answer::Ended => {}
         }
     }
-    // Before the successor had it: there is nothing to be passed on any more.
-    if file.look() != FileStatus::Deleted {
-        // Where that fails the file names another process, and is not removed by us.
-        file.rename_owner(sys::getpid());
-    }
+    take_back(file);
     false
 }
 
+/// Makes the file name this process again, where the successor has not taken it. Where that fails the file names another
+/// process, and is not removed by this one.
+fn take_back(file: &PidFile) {
+    if file.look() != FileStatus::Deleted {
+        file.take_back();
+    }
+}
+
 /// Returns whether a successor that has closed its end without an answer has called exec(2): then its new image has a
-/// keeper soon, and finds its name in the file. One that ends has none. Gives up after [`ANSWER_TIMEOUT`]; it lives, and the
+/// keeper soon, and finds its name in the file. One that ends has none. Gives up after some 1 s; it lives, and the
 /// file names it.
 fn comes_back(successor: libc::pid_t) -> bool {
-    let end = clock::now() + ANSWER_TIMEOUT;
-    while procfs::is_running(successor) && clock::now() < end {
+    /// Counted, as [`LOOKS`] are.
+    const LOOKS: u32 = 5000;
+    for _ in 0..LOOKS {
+        if !procfs::is_running(successor) {
+            return false;
+        }
         let has_called_exec = !procfs::is_as_forked(successor);
         if has_called_exec && instance::keeper_in(successor) == Some(true) {
             break;

@@ -35,3 +35,4 @@ pub mod lineage;
 mod looks;
 pub mod receive;
 pub mod relation;
+mod standing;

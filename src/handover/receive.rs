@@ -8,15 +8,17 @@
 //!                 it names another one of    wait for that one's end
 //!                 those who stand by
 //!                 it names a dead process    the owner was killed: remove it
+//!                 it was deleted since        the host is told
 //!                 there is nothing           ours, if the owner has left it to who comes late; else nobody's
 //! ```
 
+use std::iter::{repeat, repeat_n};
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::handover::lineage;
 use crate::handover::looks::LOOK;
+use crate::handover::{lineage, standing};
 use crate::isolation::fd_table;
 use crate::ownership::host_file;
 use crate::ownership::removal_by_child::await_removal_seen;
@@ -30,7 +32,7 @@ use crate::pidfile::fd_passing::{Connection, Listener, Message};
 use crate::pidfile::standby::{StandbyFile, StandbyStatus};
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
-use crate::sys::{self, check, procfs};
+use crate::sys::{self, check, futex, procfs};
 
 /// Pause between two looks at an owner of whose end the kernel tells nobody (before Linux 5.3).
 const WITHOUT_PIDFD: Duration = Duration::from_millis(250);
@@ -39,8 +41,9 @@ const WITHOUT_PIDFD: Duration = Duration::from_millis(250);
 static RESUMED: AtomicI32 = AtomicI32::new(0);
 /// Where the keeper listens; 0: where every process does that has called exec(2).
 static ADDRESS: AtomicU32 = AtomicU32::new(0);
-/// Set while the keeper takes the file over.
-static IS_TAKING_OVER: AtomicBool = AtomicBool::new(false);
+/// How many looks a process that ends waits for a file that is being passed on to it: some 2 s. Looks are counted, since no time
+/// counts in which all are frozen (cgroups(7)).
+const TAKE_OVER_LOOKS: u32 = 2000;
 
 /// A file that has become this process's, and who waits to hear of that.
 pub struct Inheritance {
@@ -58,19 +61,26 @@ pub fn address() -> u32 {
     ADDRESS.load(Ordering::SeqCst)
 }
 
-/// A process ends. If it is a candidate it is not one any more; returns whether the owner is just passing the
-/// file on to it, so that it has to wait until it has it.
+/// Records that this process ends: if it is a candidate it is not one any more. Where the file names it already, or its
+/// keeper has begun to take it, waits until the keeper has it. Gives up after [`TAKE_OVER_LOOKS`].
 ///
 /// Async-signal-safe.
-pub fn withdraw() -> bool {
-    let Some(shared) = shared_state().filter(|_| state::is_candidate()) else {
-        return false;
-    };
-    await_removal_seen(shared);
-    shared.candidates.forget(sys::getpid());
-    shared.candidates.is_offered()
-        || IS_TAKING_OVER.load(Ordering::SeqCst)
-        || host_file::path().is_some_and(names_us_at)
+pub fn withdraw() {
+    if !state::is_candidate() {
+        return;
+    }
+    if let Some(shared) = shared_state() {
+        await_removal_seen(shared);
+        shared.candidates.forget(sys::getpid());
+    }
+    let is_named = || host_file::path().is_some_and(names_us_at);
+    for _ in 0..TAKE_OVER_LOOKS {
+        if state::phase() != Phase::Standby || !is_named() && standing::withdraw() {
+            return;
+        }
+        // The keeper may wait for another owner by then.
+        state::wait_beyond(Phase::Standby, LOOK);
+    }
 }
 
 /// The keeper of a successor that has the file, and acts for it from now on.
@@ -95,7 +105,7 @@ impl Inheritance {
 ///
 /// Context: keeper of a candidate.
 pub fn wait(config: &Config) -> Option<Inheritance> {
-    IS_TAKING_OVER.store(false, Ordering::SeqCst);
+    standing::begin();
     ADDRESS.store(0, Ordering::SeqCst);
     fd_table::enter().ok()?;
     let standby = StandbyFile::open(&config.path);
@@ -120,7 +130,9 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
             _ => wait_for_end(&listener, owner),
         };
         if let Some((message, connection)) = sent {
-            IS_TAKING_OVER.store(true, Ordering::SeqCst);
+            if !standing::take() {
+                wait_for_end_of_process();
+            }
             return match message {
                 Message::Deleted => {
                     terminate::terminate(config);
@@ -135,13 +147,23 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
                 }
             };
         }
-        IS_TAKING_OVER.store(true, Ordering::SeqCst);
+        if !standing::take() {
+            wait_for_end_of_process();
+        }
         let ours = |file| Some(Inheritance { file, owner: None });
         match standby
             .as_ref()
             .map_or(StandbyStatus::Unknown, StandbyFile::look)
         {
+            // Its owner lives, and sends it, or takes it back.
+            StandbyStatus::Ours if has_called_exec && !standby.as_ref()?.is_free() => {
+                owner = sys::getpid()
+            }
             StandbyStatus::Ours => return ours(standby?.into_owned()?),
+            StandbyStatus::Deleted if !host_file::has_removed() => {
+                terminate::terminate(config);
+                break;
+            }
             StandbyStatus::Other(other) if other != owner && (was_named || may_own(other)) => {
                 owner = other
             }
@@ -150,7 +172,7 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
                 standby?.remove_stale();
                 break;
             }
-            StandbyStatus::Removed | StandbyStatus::Unknown => {
+            StandbyStatus::Deleted | StandbyStatus::Removed | StandbyStatus::Unknown => {
                 // The host may have put one of its own in its place.
                 if names_us_at(&config.path) || may_come_late() {
                     return ours(PidFile::claim(&config.path, Lock::Kept, &|_| ()).ok()?);
@@ -158,7 +180,7 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
                 break;
             }
         }
-        IS_TAKING_OVER.store(false, Ordering::SeqCst);
+        standing::wait_again();
     }
     if let Some(shared) = shared_state() {
         shared.candidates.forget(sys::getpid());
@@ -167,16 +189,17 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
 }
 
 /// Waits for what the owner sends, in a process that has called exec(2) and that the file names already: its owner is
-/// just passing it on. Returns nothing if nobody holds the lock, or if the owner has taken the file back. Gives up after
-/// some seconds, when the owner neither sends nor ends.
+/// just passing it on. Returns nothing if nobody holds the lock, or if the owner has taken the file back.
 fn wait_for_sender(listener: &Listener, file: &StandbyFile) -> Option<(Message, Connection)> {
-    const LOOKS: u32 = 400;
+    /// An owner that takes longer is stopped, or gets no processor.
+    const SOON: usize = 400;
     let may_send = |peer: &libc::ucred| peer.uid == 0 || peer.uid == sys::geteuid();
-    for _ in 0..LOOKS {
+    let pauses = repeat_n(LOOK, SOON).chain(repeat(WITHOUT_PIDFD));
+    for pause in pauses {
         // Before the message is looked for: one that comes later comes from nobody.
         let is_over = file.owner() != Some(sys::getpid()) || file.is_free();
         if !is_over {
-            listener.wait(None, Some(LOOK));
+            listener.wait(None, Some(pause));
         }
         match listener.receive(may_send) {
             // Who else may send does not know what file it is.
@@ -191,7 +214,15 @@ fn wait_for_sender(listener: &Listener, file: &StandbyFile) -> Option<(Message, 
     None
 }
 
-/// Whether a process is one from which this one may get the file: the process between, or another candidate.
+/// Sleeps in a keeper that may take nothing more. Its sockets stay open until the process has ended: the owner takes a closed
+/// one of a living process for a call of exec(2).
+fn wait_for_end_of_process() -> ! {
+    loop {
+        futex::pause(WITHOUT_PIDFD);
+    }
+}
+
+/// Whether a process is one from which this one may get the file: the one between, or another candidate.
 fn may_own(pid: libc::pid_t) -> bool {
     pid == lineage::parent() || shared_state().is_some_and(|shared| shared.candidates.knows(pid))
 }

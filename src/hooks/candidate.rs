@@ -54,6 +54,8 @@ pub fn begin_session() {
     if SELF.load(Ordering::SeqCst) != sys::getpid() {
         return;
     }
+    // Before it notes when: an owner that does not see it leaves the path to sessions that begin later.
+    shared.children.set_deciding();
     let kind = lineage::begin_session();
     if let Some(kind) = kind.filter(|_| !state::is_candidate()) {
         // Where there are more than two the case is unclear: the backends of a database must not each pay for

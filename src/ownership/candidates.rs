@@ -1,6 +1,6 @@
 //! The processes that may inherit the file, in the memory that all of them share.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::candidate::{Candidate, Claimant, Kind};
 use crate::sys::{self, clock, procfs};
@@ -11,8 +11,6 @@ const CANDIDATES: usize = 16;
 #[repr(C)]
 pub struct Candidates {
     candidates: [Candidate; CANDIDATES],
-    /// The candidate that the owner is just passing the file on to; 0: none.
-    offered: AtomicI32,
 }
 
 impl Candidates {
@@ -55,23 +53,6 @@ impl Candidates {
     pub fn knows(&self, pid: libc::pid_t) -> bool {
         let mut pids = self.candidates.iter();
         pids.any(|candidate| candidate.pid.load(Ordering::SeqCst) == pid)
-    }
-
-    /// Records that the owner is about to make the file name this candidate. Returns whether the candidate has not begun to
-    /// end; if it begins later it sees the offer, and waits.
-    pub fn offer(&self, pid: libc::pid_t) -> bool {
-        self.offered.store(pid, Ordering::SeqCst);
-        self.knows(pid)
-    }
-
-    /// Records that the offer is over.
-    pub fn withdraw_offer(&self) {
-        self.offered.store(0, Ordering::SeqCst);
-    }
-
-    /// Returns whether the owner is just passing the file on to this process.
-    pub fn is_offered(&self) -> bool {
-        self.offered.load(Ordering::SeqCst) == sys::getpid()
     }
 
     /// Returns the other processes that say that they are candidates, and that live.

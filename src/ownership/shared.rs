@@ -77,6 +77,11 @@ impl SharedState {
         self.abandoned.store(clock::nanoseconds(), Ordering::SeqCst);
     }
 
+    /// Takes that back: there may be a successor.
+    pub fn take_up_again(&self) {
+        self.abandoned.store(0, Ordering::SeqCst);
+    }
+
     /// Returns whether this process, which was forked and has begun its session at these times, may take the
     /// path that the owner has left to its children. Only one may.
     pub fn may_come_late(&self, (born, session): (u64, u64)) -> bool {

@@ -22,6 +22,8 @@ pub enum StandbyStatus {
     Other(libc::pid_t),
     /// It names a dead process.
     Stale,
+    /// It names this process, and was deleted since.
+    Deleted,
     /// Nobody finds it any more, or it was emptied where it could not be removed.
     Removed,
     /// It could not even be opened.
@@ -69,9 +71,12 @@ impl StandbyFile {
     /// Looks what has become of the file.
     pub fn look(&self) -> StandbyStatus {
         let stat = self.0.fd.as_ref().map(fstat);
-        if !matches!(stat, Some(Ok(stat)) if stat.st_nlink > 0)
-            || file_at(&self.0.path).is_ok_and(|id| id != self.0.id)
-        {
+        let has_name = matches!(stat, Some(Ok(stat)) if stat.st_nlink > 0);
+        let at_path = file_at(&self.0.path);
+        if !has_name && at_path.is_err() && self.owner() == Some(sys::getpid()) {
+            return StandbyStatus::Deleted;
+        }
+        if !has_name || at_path.is_ok_and(|id| id != self.0.id) {
             return StandbyStatus::Removed;
         }
         match self.owner() {

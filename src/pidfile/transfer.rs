@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use crate::pidfile::content::{read_pid, replace};
+use crate::pidfile::refusal::has_no_locks;
 use crate::pidfile::status::FileStatus;
 use crate::pidfile::{PidFile, holder};
 use crate::sys;
@@ -14,8 +15,20 @@ impl PidFile {
     /// that holds the lock and was written through.
     pub fn rename_owner(&self, pid: libc::pid_t) -> Option<&OwnedFd> {
         let writable = self.to_write()?;
-        let is_ours = self.look() == FileStatus::Present && self.names_us() || pid == sys::getpid();
+        let is_ours = self.look() == FileStatus::Present && self.names_us();
         (is_ours && replace(writable, pid).is_ok()).then_some(writable)
+    }
+
+    /// Makes the file name this process again. Does nothing if another process has the lock: the one that had been given the
+    /// file has ended, and a start replaces it.
+    pub fn take_back(&self) {
+        let may = self.fd.as_ref().is_some_and(|fd| match flock(fd) {
+            Ok(()) => true,
+            Err(errno) => has_no_locks(errno),
+        });
+        if may && let Some(writable) = self.to_write() {
+            let _ = replace(writable, sys::getpid());
+        }
     }
 
     /// Returns the file that its last owner has sent, if it names this process. It holds the lock already: that
