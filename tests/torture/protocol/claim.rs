@@ -1,9 +1,9 @@
 //! How a process gets the file, and gets it again after an exec.
 
 use super::model::{Assume, Call, Fault, Model, Outcome};
-use super::world::{At, File};
+use super::world::{At, CHILD, File, Pid, World};
 
-/// claim.rs, PidFile::claim: `attempt` over and over
+/// pidfile/acquire.rs, PidFile::claim: `attempt` over and over
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Claim {
     /// `lstat(path)`
@@ -12,22 +12,22 @@ pub enum Claim {
     Open,
     /// `flock(&fd)`
     Lock,
-    /// `read_pid(&fd)` and `procfs::is_running`, where somebody has the lock
+    /// `holder(&fd, path)`, where somebody has the lock
     AskHolder,
     /// `lstat(path)` once more, under the lock
     Compare,
-    /// `read_pid(&fd)` and `procfs::is_alive`, where nobody had the lock
-    Read,
+    /// `read_pid(&fd)` and `judge`, where nobody had the lock
+    Judge,
     /// `unlink(path)` of what is stale
     Unlink,
-    /// `publish_unnamed`: `linkat`, of a file that is whole and locked
+    /// `publish`: `linkat`, of a file that is whole and locked
     Link,
 }
 
-/// claim.rs, PidFile::resume, in a new image
+/// pidfile/acquire.rs, PidFile::resume, in a new image
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resume {
-    /// `open(path, O_RDWR)`
+    /// `open_regular(path)`
     Open,
     /// `read_pid(&fd)`
     Read,
@@ -56,29 +56,43 @@ impl Model {
                 false => Claim::AskHolder,
             },
             Claim::AskHolder => {
+                let file = call.before.files[call.fd.unwrap()];
                 call.close();
-                // Ours from before an exec, or a dead one's: somebody else only tries the lock.
-                if call.named_lives() && !call.names_itself() {
+                let named = call.names.filter(|named| *named != call.pid);
+                let is_held = named.is_some_and(|named| call.before.is_instance(named))
+                    || file.holders().any(|pid| call.before.is_instance(pid));
+                if is_held {
                     return Ok(At::Aside);
                 }
+                // One that just tries it, or that ends.
+                call.or_at_the_bound(At::Aside);
                 Claim::Look
             }
             Claim::Compare if call.found_there() || self.fault == Fault::ClaimWithoutInodeCheck => {
-                Claim::Read
+                Claim::Judge
             }
             Claim::Compare => {
                 call.close();
                 Claim::Look
             }
-            Claim::Read if call.names_itself() => return Ok(At::Owns),
-            Claim::Read if call.named_lives() && self.fault != Fault::ClaimWithoutGrace => {
-                if self.assume == Assume::AnySpeed || !call.before.will_lock(call.names) {
-                    call.or_at_the_bound(At::Claim(Claim::Unlink));
+            Claim::Judge if call.names_itself() => return Ok(At::Owns),
+            Claim::Judge => {
+                let named = call.names.filter(|_| call.named_lives());
+                if named.is_some_and(|named| call.before.is_instance(named)) {
+                    call.close();
+                    return Ok(At::Aside);
                 }
-                call.close();
-                Claim::Look
+                let is_in_exec = named.is_some_and(|named| call.before.is_in_exec(named));
+                if !is_in_exec || self.fault == Fault::ClaimWithoutGrace {
+                    Claim::Unlink
+                } else {
+                    if self.assume == Assume::SlowExec {
+                        call.or_at_the_bound(At::Claim(Claim::Unlink));
+                    }
+                    call.close();
+                    Claim::Look
+                }
             }
-            Claim::Read => Claim::Unlink,
             Claim::Unlink => {
                 call.then.unlink(call.pid)?;
                 Claim::Link
@@ -94,20 +108,42 @@ impl Model {
         };
         Ok(At::Claim(to))
     }
+
+    /// An owner's keeper, at each event.
+    pub fn owns(&self, call: &mut Call) -> At {
+        if call.found_there() {
+            // event_loop.rs, `file.relock()`
+            call.lock();
+            return At::Owns;
+        }
+        let is_deleted = call.finds_nothing();
+        call.close();
+        if is_deleted && self.fault != Fault::ForgetsDeletions {
+            At::Told
+        } else {
+            At::Aside
+        }
+    }
 }
 
 impl Call<'_> {
     /// A new file at the path, which names its owner and is locked by it.
     fn publish(&mut self) {
         let (pid, then) = (self.pid, &mut self.then);
-        then.files.push(File {
-            names: Some(pid),
-            lock: Some(pid),
-        });
+        then.files.push(File::locked_by(pid));
         then.path = Some(then.files.len() - 1);
         then.processes[pid].fd = then.path;
         // Who looks only now finds the file of another owner, and leaves it alone.
         then.victim = None;
+    }
+}
+
+impl World {
+    /// Whether a process has called exec, and its new image has no keeper yet.
+    fn is_in_exec(&self, pid: Pid) -> bool {
+        self.processes.get(pid).is_some_and(|process| {
+            process.at == At::Exec || pid == CHILD && self.child_is_in_exec()
+        })
     }
 }
 
@@ -123,24 +159,15 @@ pub fn resume(step: Resume, call: &mut Call) -> At {
             call.close();
             At::Aside
         }
-        Resume::Lock if call.lock() => At::Resume(Resume::Compare),
+        Resume::Lock => {
+            // Where another one has it, the keeper tries again later.
+            call.lock();
+            At::Resume(Resume::Compare)
+        }
         Resume::Compare if call.found_there() => At::Owns,
-        Resume::Lock | Resume::Compare => {
+        Resume::Compare => {
             call.close();
             At::Resume(Resume::Open)
         }
-    }
-}
-
-/// An owner's keeper, at each event.
-pub fn owns(call: &mut Call) -> At {
-    if call.found_there() {
-        return At::Owns;
-    }
-    call.close();
-    if call.finds_nothing() {
-        At::Told
-    } else {
-        At::Aside
     }
 }

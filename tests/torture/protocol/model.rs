@@ -1,17 +1,33 @@
 //! What a process can do next.
 
-use super::claim::{Resume, owns, resume};
+use super::claim::{Resume, resume};
 use super::ending::leave;
-use super::world::{At, OTHER, Pid, World};
+use super::world::{At, Pid, World};
 
 /// What the library counts on.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Assume {
-    /// exec, and the taking of the baton, take less than `claim::EXEC`; nobody deletes the file between the last look and the
-    /// unlink of one who removes it.
+    /// A child that becomes a candidate, or that calls exec, has done so within `give::LOOKS`; exec takes less than
+    /// `acquire::HIDDEN` where nobody may look into the process; nobody deletes the file between the last look and the unlink of
+    /// one who removes it; an owner whose lock a start has just tried, after exec, has it again when it ends.
     All,
+    EndsWithoutLock,
+    /// Every wait in the hand-over may be over at any moment.
     AnySpeed,
+    /// exec may take as long as it likes.
+    SlowExec,
     DeletionAtAnyMoment,
+}
+
+/// What the child may do with the file of its parent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rights {
+    /// It is the same user.
+    Equal,
+    /// It has given up root, and its parent is a launcher: it gets the descriptor.
+    Launched,
+    /// It has given up root, and has opened the file itself: it gets its name in it alone.
+    Fewer,
 }
 
 /// What could be wrong with the protocol.
@@ -22,20 +38,44 @@ pub enum Fault {
     ClaimWithoutInodeCheck,
     ClaimWithoutGrace,
     RemoveWithoutLook,
-    HandOverWithoutWait,
-    HandOverWithoutName,
-    NoTakingBack,
-    TakeWhateverIsFree,
-    ForgetDeletions,
+    /// The owner does not ask, when the file names the child, whether that ends.
+    GivesWithoutAsking,
+    /// The owner ends as soon as it has sent the descriptor.
+    GiveWithoutAnswer,
+    /// The file does not name the child when it gets it.
+    GiveWithoutName,
+    /// The owner leaves the name of a child that has ended in the file.
+    KeepsNameOfEnded,
+    /// The owner takes the file back from a child that lives and has called exec.
+    TakesBackFromLiving,
+    /// The owner looks at its children for the last time before it leaves the path to those that come late.
+    AbandonsAtLast,
+    /// A child that has called exec takes the file that names it while its owner has the lock.
+    TakesBesideOwner,
+    /// The keeper of the child does not ask whether that has begun to end.
+    TakesThoughWithdrawn,
+    /// The child looks for a message before it asks whether the owner has ended.
+    ReceivesBeforeAsking,
+    /// The child removes what a dead owner has left without its lock.
+    StaleWithoutLock,
+    ForgetsDeletions,
+}
+
+/// How often what may happen.
+#[derive(Clone, Copy, Debug)]
+pub struct Happens {
+    pub kills: u8,
+    pub execs: u8,
+    pub deletions: u8,
 }
 
 pub struct Model {
     pub assume: Assume,
+    pub rights: Rights,
     pub fault: Fault,
     /// What is at the path when all begins.
     pub before: Option<Pid>,
-    /// Kills, execs, deletions.
-    pub happens: (u8, u8, u8),
+    pub happens: Happens,
 }
 
 /// Who makes it, from where, and what the world is then.
@@ -88,20 +128,12 @@ impl Call<'_> {
         self.before.path.is_none()
     }
 
-    pub fn shares_page(&self) -> bool {
-        self.pid != OTHER && !self.before.processes[self.pid].apart
-    }
-
     pub fn open(&mut self) {
         self.then.processes[self.pid].fd = self.before.path;
     }
 
     pub fn lock(&mut self) -> bool {
         self.then.lock(self.pid, self.fd.unwrap())
-    }
-
-    pub fn unlock(&mut self) {
-        self.then.unlock(self.pid, self.fd);
     }
 
     pub fn close(&mut self) {
@@ -123,7 +155,7 @@ impl Model {
         for pid in 0..3 {
             self.steps_of_keeper(world, pid, &mut next)?;
         }
-        next.extend(self.step_of_child(world));
+        self.steps_of_candidate(world, &mut next);
         Ok(next)
     }
 
@@ -139,9 +171,8 @@ impl Model {
             At::Claim(step) => self.claim(step, &mut call)?,
             At::Exec => At::Resume(Resume::Open),
             At::Resume(step) => resume(step, &mut call),
-            At::Owns => owns(&mut call),
-            At::Pass(step) => self.pass_on(step, &mut call),
-            At::HandOver(step) => self.hand_over(step, &mut call)?,
+            At::Owns => self.owns(&mut call),
+            At::Pass(step) => self.pass_on(step, &mut call)?,
             At::Remove(step) => self.remove(step, &mut call)?,
             At::Leave => leave(&mut call),
             At::StandBy(step) => self.stand_by(step, &mut call)?,
@@ -151,7 +182,7 @@ impl Model {
             mut then, others, ..
         } = call;
         next.extend(others.into_iter().map(|late| (pid, at, late)));
-        if to != at {
+        if to != at || then != *world {
             then.processes[pid].at = to;
             next.push((pid, at, then));
         }

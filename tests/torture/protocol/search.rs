@@ -27,7 +27,7 @@ impl Model {
             let world = states[here].clone();
             let at_rest = world.is_at_rest();
             let rest = if at_rest {
-                world.check_at_rest()
+                world.check_at_rest(self)
             } else {
                 Ok(())
             };
