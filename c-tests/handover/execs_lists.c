@@ -93,8 +93,27 @@ static void fail(const char *what, const char *path)
     close(fd);
 }
 
+/* With an environment that is none. */
+static void fail_with(const char *what, char **vector)
+{
+    const char *path = "/bin/true";
+    char *argv[] = { (char *)"image", NULL };
+    pid_t child = 0;
+    int fd = open(path, O_RDONLY), result;
+
+    TRY(execve(path, argv, vector));
+    TRY(execle(path, "image", END, vector));
+    TRY(execvpe(path, argv, vector));
+    TRY(execveat(AT_FDCWD, path, argv, vector, 0));
+    TRY(fexecve(fd, argv, vector));
+    TRY(posix_spawn(&child, path, NULL, NULL, argv, vector));
+    TRY(posix_spawnp(&child, path, NULL, NULL, argv, vector));
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    static char *low[] = { (char *)"A=b", (char *)1, NULL }, *high[] = { (char *)-1, NULL };
     static int (*const functions[])(const char *, int) = { by_execl, by_execlp, by_execle };
     static const int counts[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 20 };
     char *script[] = { (char *)"script", (char *)"argument", NULL };
@@ -138,5 +157,9 @@ int main(int argc, char **argv)
     }
     /* As an address that is none. */
     fail("bad address", (const char *)1);
+    fail_with("low", (char **)1);
+    fail_with("high", (char **)-8);
+    fail_with("low string", low);
+    fail_with("high string", high);
     return 0;
 }

@@ -1,17 +1,21 @@
 /* Calls each function that the library interposes.
  *
  * "table": with arguments that are valid, that are not, and where something is exhausted; prints what each call returns, and
- * its errno. "calls": once each in a forked child, whose calls a tracer can tell apart, since close(-7) comes before each.
+ * its errno. "calls": once each in a forked child, whose calls a tracer can tell apart, since close(-7) comes before each; "calls
+ * but setsid" does without that one.
  * Both work in the directory that is the second argument. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +27,7 @@
 typedef void (*handler_t)(int);
 extern handler_t bsd_signal(int, handler_t);
 extern handler_t __sysv_signal(int, handler_t);
+extern int capset(void *, const void *);
 
 #define UNTOUCHED 77
 
@@ -228,17 +233,35 @@ static void users(void)
     SAY(initgroups("nobody", 65534));
 }
 
+static void others(void)
+{
+    SAY(prctl(-1));
+    SAY(prctl(PR_SET_NAME, bad));
+    SAY(prctl(PR_SET_NAME, "a name"));
+    SAY(prctl(PR_GET_SECCOMP));
+    SAY(prctl(PR_SET_SECCOMP, 2, bad));
+    SAY(prctl(PR_SET_SECCOMP, 99, null));
+    SAY(prctl(59, 99, 0, 0, 0));
+    SAY(capset(null, null));
+    SAY(capset(bad, bad));
+    SAY(pthread_atfork(NULL, NULL, NULL));
+}
+
 #define CALL(call)                                                                                                             \
     do {                                                                                                                       \
         syscall(SYS_close, -7);                                                                                                \
         (void)!(call);                                                                                                         \
     } while (0)
 
-static int calls(void)
+static int calls(int begins_session)
 {
-    pid_t child;
+    char *nothing[] = {NULL}, *volatile block;
+    pid_t started, child;
     int status;
 
+    /* There is a heap by now, for whoever needs one. */
+    block = malloc(1000);
+    free(block);
     make("file");
     child = fork();
     if (child == 0) {
@@ -254,6 +277,20 @@ static int calls(void)
         CALL(flock(fd, LOCK_EX));
         CALL(flock(fd, LOCK_EX | LOCK_NB));
         CALL(flock(fd, LOCK_UN));
+        CALL(execve("missing", nothing, nothing));
+        CALL(execv("missing", nothing));
+        CALL(execvp("./missing", nothing));
+        CALL(execvpe("./missing", nothing, nothing));
+        CALL(execl("missing", "missing", (char *)NULL));
+        CALL(execlp("./missing", "missing", (char *)NULL));
+        CALL(execle("missing", "missing", (char *)NULL, nothing));
+        CALL(fexecve(fd, nothing, nothing));
+        CALL(execveat(AT_FDCWD, "missing", nothing, nothing, 0));
+        CALL(posix_spawn(&started, "missing", NULL, NULL, nothing, nothing));
+        CALL(posix_spawnp(&started, "./missing", NULL, NULL, nothing, nothing));
+        CALL(prctl(PR_SET_NAME, "a child"));
+        CALL(capset(NULL, NULL));
+        CALL(pthread_atfork(NULL, NULL, NULL));
         CALL(signal(SIGTERM, SIG_DFL) == SIG_ERR);
         CALL(signal(SIGTERM, SIG_IGN) == SIG_ERR);
         CALL(bsd_signal(SIGINT, SIG_DFL) == SIG_ERR);
@@ -264,7 +301,6 @@ static int calls(void)
         CALL(siginterrupt(SIGTERM, 1));
         CALL(sigaction(SIGTERM, NULL, &action));
         CALL(sigaction(SIGTERM, &action, NULL));
-        CALL(setsid());
         CALL(setgroups(0, NULL));
         CALL(setregid(0, 0));
         CALL(setresgid(0, 0, 0));
@@ -274,9 +310,14 @@ static int calls(void)
         CALL(setresuid(0, 0, 0));
         CALL(seteuid(0));
         CALL(setuid(0));
+        CALL(initgroups("nobody", 65534));
+        if (begins_session)
+            CALL(setsid());
         CALL(write(-1, "", 0));
         syscall(SYS_close, -7);
-        _exit(7);
+        if (begins_session)
+            _exit(7);
+        _Exit(7);
     }
     return waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 7;
 }
@@ -286,11 +327,12 @@ int main(int argc, char **argv)
     if (argc != 3 || chdir(argv[2]) != 0)
         return 99;
     memset(too_long, 'x', sizeof too_long - 1);
-    if (strcmp(argv[1], "calls") == 0)
-        return calls();
+    if (strncmp(argv[1], "calls", 5) == 0)
+        return calls(strcmp(argv[1], "calls") == 0);
     files();
     signals();
     daemons();
+    others();
     users();
     return 0;
 }

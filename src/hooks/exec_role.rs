@@ -29,7 +29,8 @@ pub enum For {
 ///
 /// `vector` is null or a vector.
 pub unsafe fn change(vector: Vector, whom: For) -> (Change, bool) {
-    let Some(inert) = exec_state::inert().filter(|_| !vector.is_null()) else {
+    // SAFETY: the caller's promise.
+    let Some(inert) = exec_state::inert().filter(|_| unsafe { is_vector(vector) }) else {
         return (Change::Nothing, false);
     };
     // SAFETY: the caller's promise.
@@ -80,4 +81,31 @@ pub unsafe fn change(vector: Vector, whom: For) -> (Change, bool) {
         None => Change::Nothing,
     };
     (change, true)
+}
+
+/// Returns whether all addresses in a vector can be addresses. Where one cannot, the kernel answers EFAULT, and nothing of the
+/// vector is read here.
+///
+/// # Safety
+///
+/// `vector` is a vector, or an address that no program has memory at.
+unsafe fn is_vector(vector: Vector) -> bool {
+    /// Below it nothing is mapped (`vm.mmap_min_addr`).
+    const LOWEST: isize = 4096;
+    // The upper half of all addresses is the kernel's.
+    let can_be_one = |address: usize| address as isize >= LOWEST;
+    if !can_be_one(vector as usize) || !vector.is_aligned() {
+        return false;
+    }
+    let mut next = vector;
+    // SAFETY: the caller's promise: up to its null pointer a vector can be read.
+    unsafe {
+        while !(*next).is_null() {
+            if !can_be_one(*next as usize) {
+                return false;
+            }
+            next = next.add(1);
+        }
+    }
+    true
 }

@@ -40,7 +40,12 @@ fn results_and_errno_are_those_of_libc() {
 }
 
 /// The system calls of each function in a forked child of the program that `words` start.
-fn calls_in_child(preload: bool, settings: &[&str], words: &[&str]) -> Vec<Vec<String>> {
+fn calls_in_child(
+    what: &str,
+    preload: bool,
+    settings: &[&str],
+    words: &[&str],
+) -> Vec<Vec<String>> {
     let dir = TestDir::new();
     let log = dir.path("out/strace");
     let mut strace = Command::new("strace");
@@ -53,7 +58,7 @@ fn calls_in_child(preload: bool, settings: &[&str], words: &[&str]) -> Vec<Vec<S
     }
     strace.args(words);
     strace.arg(dir.host_path("calls_each_function"));
-    strace.arg("calls").arg(dir.path("data"));
+    strace.arg(what).arg(dir.path("data"));
     let output = strace.output().expect("strace");
     assert!(output.status.success(), "{output:?}");
     let log = fs::read_to_string(log).unwrap();
@@ -80,15 +85,21 @@ fn calls_in_child(preload: bool, settings: &[&str], words: &[&str]) -> Vec<Vec<S
 /// Such a process may be in a sandbox that knows no other call than what its program makes.
 #[test]
 fn who_is_no_owner_makes_the_system_calls_of_libc() {
-    let plain = calls_in_child(false, &[], &[]);
-    assert_eq!(plain.len(), 30, "{plain:?}");
-    // Without a file; in a child of an owner; in a program that an owner runs.
-    let off = ["PIDFILE_FOLLOW=off"];
+    // Without a file; in a child of an owner; in a program that an owner runs. A child that may inherit does so by
+    // setsid(2), and only then calls more.
     let through_a_shell = ["dash", "-c", "\"$@\"; exit $?", "sh"];
-    let runs: [(&[&str], &[&str]); 3] =
-        [(&["PIDFILE="], &[]), (&off, &[]), (&off, &through_a_shell)];
-    for (settings, words) in runs {
-        let ours = calls_in_child(true, settings, words);
-        assert_eq!(ours, plain, "{settings:?} {words:?}");
+    let runs: [(&str, &[&str], &[&str]); 6] = [
+        ("calls", &["PIDFILE="], &[]),
+        ("calls", &["PIDFILE_FOLLOW=off"], &[]),
+        ("calls", &["PIDFILE_WATCH=off"], &[]),
+        ("calls", &[], &through_a_shell),
+        ("calls but setsid", &[], &[]),
+        ("calls but setsid", &["PIDFILE_WATCH=poll"], &[]),
+    ];
+    for (what, settings, words) in runs {
+        let plain = calls_in_child(what, false, &[], &[]);
+        assert!(plain.len() > 40, "{plain:?}");
+        let ours = calls_in_child(what, true, settings, words);
+        assert_eq!(ours, plain, "{what} {settings:?} {words:?}");
     }
 }
