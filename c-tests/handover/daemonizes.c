@@ -4,6 +4,7 @@
  * calls itself "at work" (/proc/PID/comm). A service returns 0 at SIGINT, leaves by _exit(3) at SIGQUIT, calls exec on
  * itself at SIGHUP, and begins anew in a child at SIGUSR2; SIGTERM has its default action. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
@@ -162,6 +163,8 @@ int main(int argc, char **argv)
             must(setsid() >= 0, step);
         else if (is(step, "setsid, unseen"))
             must(syscall(SYS_setsid) >= 0, step);
+        else if (is(step, "setsid, by a module"))
+            must(begin_session_by(*++next) >= 0, step);
         else if (is(step, "daemon(0, 0)") || is(step, "daemon(1, 1)")) {
             parent = getpid();
             must(daemon(step[7] - '0', step[7] - '0') == 0, step);

@@ -2,15 +2,14 @@
 
 use crate::common::{
     Descendant, Descendants, Mode, NOTHING, Process, TestDir, blocked_signals, children_of,
-    daemonize_with, exited, fds_of, is_alive, killed_by, library, private_dirty, status_line,
-    wait_for,
+    daemonize_with, exited, fds_of, go_program, is_alive, killed_by, library, private_dirty,
+    status_line, wait_for,
 };
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 pub const WITH_GUARD: (&str, &str) = ("PIDFILE_GUARD", "1");
 
@@ -327,15 +326,7 @@ fn no_process_left_is_told_in_one_line() {
 fn go_program_leaves_no_file() {
     let dir = TestDir::new();
     let _descendants = Descendants::of(&dir);
-    let program = dir.path("bin/exits_from_go");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/endings/exits_from_go.go");
-    let built = Command::new("go")
-        .args(["build", "-o"])
-        .args([&program, &source])
-        .env("GOCACHE", dir.path("data/cache"))
-        .env("GO111MODULE", "off")
-        .status();
-    assert!(built.is_ok_and(|status| status.success()), "go build");
+    let program = go_program(&dir, "tests/endings/exits_from_go.go");
     let mut host = dir
         .program(&program)
         .env(WITH_GUARD.0, WITH_GUARD.1)

@@ -1,6 +1,7 @@
 //! Less common ways to become a daemon: the session begins in a grandchild, or when the launcher is gone, or where the
 //! file is out of sight. And strangers, who hold the lock of the file or write into the memory that processes share.
 
+use crate::common::status_line;
 use crate::common::{
     Descendant, Descendants, NOTHING, TestDir, daemonize, daemonize_with, end_daemon, exited,
     is_at_work, killed_by, output_pids, wait_for,
@@ -128,6 +129,72 @@ fn session_begun_unseen_inherits_by_its_second() {
         let steps = ["wait for", waiting, "fork", "setsid, unseen"];
         let daemon = daemonize_with(&dir, &steps, &[("PIDFILE_FOLLOW", "fork")]);
         end_daemon(&dir, daemon, way + 2, &steps);
+    }
+}
+
+/// The same by a real module.
+#[test]
+fn session_begun_by_deepbound_module_inherits() {
+    let module = TestDir::new().host_path("begins_session");
+    let by_module = ["setsid, by a module", module.to_str().unwrap()];
+    for (way, waiting) in ["", "pipe"].into_iter().enumerate() {
+        let start = ["wait for", waiting, "fork"];
+        let twice = [&start[..], &by_module, &["fork"]].concat();
+        let once = [&start[..], &by_module].concat();
+        for (steps, follow) in [(twice, "auto"), (once, "fork")] {
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
+            let daemon = daemonize_with(&dir, &steps, &[("PIDFILE_FOLLOW", follow)]);
+            end_daemon(&dir, daemon, way, &steps);
+        }
+    }
+}
+
+/// munin-node: the server ends by itself, and the plugin runs on.
+#[test]
+fn plugin_that_outlives_its_server_never_inherits() {
+    for end in [libc::SIGINT, libc::SIGQUIT] {
+        for plugins in [&["pane"][..], &["pane", "pane"], &["helper", "pane"]] {
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
+            // A server has a handler for SIGTERM.
+            let steps = [&["catch SIGTERM"], plugins].concat();
+            let host = dir.host("daemonizes").args(steps).spawn();
+            wait_for(
+                || {
+                    output_pids(&dir, "worker").len() == plugins.len()
+                        && is_at_work(host.pid())
+                        && dir.content() == host.pid_line()
+                },
+                "the server works and owns the file",
+            );
+            let plugin = *output_pids(&dir, "worker").last().unwrap();
+            wait_for(
+                || status_line(plugin, "Name") == "sleep",
+                "the plugin is another program",
+            );
+            host.signal(end);
+            let status = exited(if end == libc::SIGINT { 0 } else { 3 });
+            assert_eq!(host.wait().status, status, "{plugins:?}");
+            assert_eq!(dir.leftovers(), NOTHING, "{plugins:?}");
+            assert_eq!(status_line(plugin, "Name"), "sleep");
+        }
+    }
+}
+
+/// nginx: the daemon forks its workers before its launcher is gone.
+#[test]
+fn worker_of_daemon_never_inherits_if_any_child_may() {
+    for round in 0..8 {
+        let way = if round % 2 == 0 { 0 } else { 1 };
+        for workers in [&["worker"][..], &["worker", "worker"], &["backend"]] {
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
+            let waiting = ["", "pipe"][round % 2];
+            let steps = [&["wait for", waiting, "fork", "setsid"], workers].concat();
+            let daemon = daemonize_with(&dir, &steps, &[("PIDFILE_FOLLOW", "fork")]);
+            end_daemon(&dir, daemon, way, &steps);
+        }
     }
 }
 

@@ -15,3 +15,4 @@ mod resting;
 mod rights;
 mod stalls;
 mod threads_and_forks;
+mod unmarked;

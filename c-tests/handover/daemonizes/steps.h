@@ -49,6 +49,17 @@ static void wait_until_ready(int end, pid_t child)
     }
 }
 
+static int begin_session_by(const char *module)
+{
+    void *handle = dlopen(module, RTLD_NOW | RTLD_DEEPBIND);
+    int (*begin)(void);
+
+    must(handle != NULL, module);
+    *(void **)&begin = dlsym(handle, "begin_session");
+    must(begin != NULL, "begin_session");
+    return begin();
+}
+
 /* 0 in the child. */
 static int be_two(void)
 {
