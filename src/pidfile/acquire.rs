@@ -28,7 +28,7 @@ use crate::pidfile::creation::{Published, publish, remove_drafts};
 use crate::pidfile::gate::exclude_others;
 use crate::pidfile::holder::{Holder, Verdict, has_run_since, holder, judge};
 use crate::pidfile::location::Location;
-use crate::pidfile::objection::objection;
+use crate::pidfile::objection::{impossible_place, objection};
 use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
 use crate::pidfile::{PidFile, Remark};
 use crate::sys::fs::{FileId, flock, fstat, lstat, open, open_regular, parent, unlink};
@@ -149,7 +149,11 @@ fn attempt(
     before: Before,
 ) -> Result<Option<Claimed>, Refusal> {
     let found = match lstat(path) {
-        Err(Errno(libc::ENOENT)) => return Ok(publish(path, before)?.map(Claimed::from)),
+        Err(Errno(libc::ENOENT)) => {
+            let published = publish(path, before)
+                .map_err(|refusal| impossible_place(path).map_or(refusal, Refusal::Unsafe));
+            return Ok(published?.map(Claimed::from));
+        }
         Err(errno) => return Err(Refusal::Failed("look at it", errno)),
         Ok(found) => found,
     };

@@ -35,3 +35,10 @@ pub fn objection(found: &libc::stat64, path: &CStr) -> Option<&'static str> {
     (directory.st_mode & shared == shared && foreign)
         .then_some("belongs to another user, in a directory that everybody may write to")
 }
+
+/// Returns why a file could not be created at a path, where the error number of the system call would mislead.
+pub fn impossible_place(path: &CStr) -> Option<&'static str> {
+    let is_kernel = kind_at(&directory_of(path)) == Ok(Kind::Kernel);
+    is_kernel
+        .then_some("cannot be created: its directory is the kernel's, which keeps no files there")
+}

@@ -34,9 +34,10 @@ use std::{fmt, io};
 pub struct Errno(pub c_int);
 
 impl fmt::Display for Errno {
-    /// Writes the words of strerror(3).
+    /// Writes the words of strerror(3), without the number that std adds.
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        io::Error::from(*self).fmt(to)
+        let text = io::Error::from(*self).to_string();
+        to.write_str(text.split(" (os error").next().unwrap_or(&text))
     }
 }
 

@@ -1,6 +1,8 @@
 //! `pidfile-run`: starts a program with a PID file, in its own place.
 
-use crate::common::{NOTHING, TestDir, exited, launcher, library, pidfile_run, refuses, starter};
+use crate::common::{
+    HostCommand, NOTHING, TestDir, exited, launcher, library, pidfile_run, refuses, starter,
+};
 use std::fs;
 
 fn environment_of(pid: i32) -> Vec<String> {
@@ -221,4 +223,42 @@ fn command_named_like_sub_command_runs() {
     let path = format!("{}:/usr/bin:/bin", dir.path("bin").display());
     let ended = starter(&dir).arg("status").env("PATH", path).run();
     assert_eq!((ended.status, ended.stdout.as_str()), (exited(0), "mine\n"));
+}
+
+/// Nothing else would tell of them: the program runs, and there is no file.
+#[test]
+fn typing_errors_are_told_in_one_line() {
+    let dir = TestDir::new();
+    let line = |start: HostCommand| {
+        let ended = start.run();
+        assert_eq!(ended.status, exited(0), "{ended:?}");
+        assert!(ended.stderr.lines().count() <= 1, "{}", ended.stderr);
+        ended.stderr
+    };
+    let start = |name: &str| launcher(&dir).args(["-e", name, "-p"]).arg(dir.pidfile());
+    let typo = line(start("typpo").args(["sleep", "0"]));
+    assert!(
+        typo.starts_with("pidfile-run: note: typpo: is the only program that may own"),
+        "{typo}"
+    );
+    // A shell, a script and a wrapper may come to start it.
+    assert_eq!(line(start("mkfifo").args(["sleep", "0"])), "");
+    assert_eq!(
+        line(start("typpo").args(["sh", "-c", "false && typpo; true"])),
+        ""
+    );
+    let script = dir.executable("script", "#!/bin/sh\nfalse && typpo\ntrue\n");
+    assert_eq!(line(start("typpo").arg(script)), "");
+
+    let misspelt = starter(&dir).args(["sleep", "0"]).env("PIDFILE_STRCT", "1");
+    let misspelt = line(misspelt);
+    assert!(
+        misspelt.contains("PIDFILE_STRCT: is no setting"),
+        "{misspelt}"
+    );
+    assert!(misspelt.contains("is it PIDFILE_STRICT?"), "{misspelt}");
+    let other = starter(&dir)
+        .args(["sleep", "0"])
+        .env("PIDFILE_OF_MINE", "1");
+    assert_eq!(line(other), "");
 }

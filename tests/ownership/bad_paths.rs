@@ -255,8 +255,13 @@ fn path_to_a_descriptor_is_refused() {
     for path in ["/dev/fd/0", "/dev/stdout", "/proc/self/fd/1", "/proc/self"] {
         runs_without(&dir, path, "is a symbolic link");
     }
-    for path in ["/dev/fd/77", "/proc/self/fd/77", "/proc/a.pid"] {
-        runs_without(&dir, path, "no such file or directory");
+    for path in [
+        "/dev/fd/77",
+        "/proc/self/fd/77",
+        "/proc/a.pid",
+        "/sys/a.pid",
+    ] {
+        runs_without(&dir, path, "its directory is the kernel's");
     }
     runs_without(&dir, "/proc/0/a", "/proc/0 does not exist");
     runs_without(&dir, "/proc/self/fd/", "is a directory");

@@ -15,7 +15,8 @@ pub fn run(asked: cli::Check) -> Result<u8, Failure> {
         return Ok(exit);
     }
     let plan = planned?;
-    plan.report.notes.iter().for_each(Failure::tell_as_note);
+    let notes = plan.report.typos.iter().chain(&plan.report.notes);
+    notes.for_each(Failure::tell_as_note);
     let objections: Vec<&Failure> = plan.report.findings.iter().chain(&plan.refusal).collect();
     for objection in &objections {
         objection.tell();
@@ -49,7 +50,8 @@ fn as_json(asked: &cli::Check, planned: &Result<Plan, Failure>) -> (u8, serde_js
     let exit = failures
         .first()
         .map_or(status::DONE, |failure| failure.status);
-    let notes = plan.map(|plan| plan.report.notes.iter().map(said).collect::<Vec<_>>());
+    let notes = plan.map(|plan| plan.report.typos.iter().chain(&plan.report.notes));
+    let notes = notes.map(|notes| notes.map(said).collect::<Vec<_>>());
     let preload = plan.map(|plan| plan.library.preload(variable("LD_PRELOAD").as_deref()));
     let value = json!({
         "command": command,

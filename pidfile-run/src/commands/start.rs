@@ -78,6 +78,7 @@ pub fn run(asked: cli::Start) -> Result<u8, Failure> {
         Some(refusal) if is_strict => return Err(refusal),
         _ => {}
     }
+    plan.report.typos.iter().for_each(Failure::tell_as_note);
     if settings.traces() {
         plan.report.notes.iter().for_each(Failure::tell_as_note);
     }

@@ -6,6 +6,7 @@ pub mod place;
 mod program;
 pub mod rights;
 mod script;
+mod typos;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -28,6 +29,8 @@ pub struct Report {
     pub findings: Vec<Failure>,
     /// What may matter.
     pub notes: Vec<Failure>,
+    /// What is most likely a typing error.
+    pub typos: Vec<Failure>,
 }
 
 /// What a program is to the file.
@@ -46,6 +49,7 @@ struct Inspection<'a> {
     interpreters: usize,
     findings: Vec<Failure>,
     notes: Vec<Failure>,
+    typos: Vec<Failure>,
 }
 
 /// Looks at a command. `only` is the program that may own the file, if not any may.
@@ -73,6 +77,7 @@ pub fn inspect(
         interpreters: 0,
         findings: Vec::new(),
         notes: Vec::new(),
+        typos: typos::misspelt_settings(),
     };
     if !inspection.is_the_one(&program) {
         inspection.role = Role::Launcher;
@@ -82,11 +87,12 @@ pub fn inspect(
     if is_called(&program, &["env"]) {
         inspection.examine_env(&program, &name, &command[1..])?;
     }
-    inspection.examine_the_one()?;
+    inspection.examine_the_one(&program, command)?;
     Ok(Report {
         program,
         findings: inspection.findings,
         notes: inspection.notes,
+        typos: inspection.typos,
     })
 }
 
@@ -110,12 +116,16 @@ impl Inspection<'_> {
     }
 
     /// Looks at the program that is named by a path, where the command is another one.
-    fn examine_the_one(&mut self) -> Result<(), Failure> {
+    fn examine_the_one(&mut self, program: &Path, command: &[OsString]) -> Result<(), Failure> {
         let Some(only) = self.only.filter(|_| self.role == Role::Launcher) else {
             return Ok(());
         };
         let name = shown(only);
-        if only.components().count() < 2 {
+        if only.components().count() < 2 && !typos::may_start(program, command, only) {
+            let why = "is the only program that may own the file, and the command is not it and does not \
+                       name it: there is no PID file without it";
+            self.typos.push(Failure::new(0, name, why));
+        } else if only.components().count() < 2 {
             let why = format!(
                 "is not {name}, the only program that may own the file: without that there is none"
             );
