@@ -1,5 +1,5 @@
 /* Forks a child that confines itself by a filter (seccomp(2)), and says how the child has ended. argv: "prctl" or "seccomp",
- * by which the filter is set; then what the child does in it: "setsid", "exit", or "wait" for the parent's SIGTERM. */
+ * by which the filter is set; then what the child does in it: "setsid", "exit", "crash", or "wait" for the parent's SIGTERM. */
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -51,6 +51,8 @@ int main(int argc, char **argv)
             setsid();
         if (strcmp(argv[2], "wait") == 0 && read(for_ever[0], &byte, 1) != 0)
             _exit(97);
+        if (strcmp(argv[2], "crash") == 0)
+            *(volatile int *)8 = 0;
         _exit(7);
     }
     if (read(is_there[0], &byte, 1) != 1)

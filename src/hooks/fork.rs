@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::hooks::candidate::{SELF, set_config};
 use crate::hooks::fork_handlers::{
-    after_fork_child, after_fork_parent, before_fork, count_last, in_child_at_last,
+    after_fork_bystander, after_fork_child, after_fork_parent, before_fork, count_last,
+    in_child_at_last,
 };
 use crate::ownership::shared;
 use crate::settings::config::Config;
@@ -20,17 +21,18 @@ static HANDLE: u8 = 0;
 static LAST_HANDLE: u8 = 1;
 static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
 
-/// Has the handlers called around each fork of this process, which owns the file or may inherit it. Does nothing if the
-/// settings let nobody inherit.
+/// Has the handlers called around each fork of this process, which owns the file or may inherit it. If the settings let nobody
+/// inherit, a child only gets the signals' own default actions back.
 ///
 /// Context: host thread before main.
 pub fn register(config: &'static Config) {
     SELF.store(sys::getpid(), Ordering::SeqCst);
+    let ours = (&raw const HANDLE).cast_mut().cast();
     if config.follow == Follow::Off || config.watch == Watch::Off || !shared::share_state() {
+        register_next([None, None, Some(after_fork_bystander)], ours);
         return;
     }
     set_config(config);
-    let ours = (&raw const HANDLE).cast_mut().cast();
     let handlers: [ForkHandler; 3] = [
         Some(before_fork),
         Some(after_fork_parent),

@@ -78,6 +78,13 @@ pub unsafe extern "C" fn after_fork_parent() {
     });
 }
 
+/// Gives the child, which nobody lets inherit, the signals' own default actions back.
+///
+/// Context: forked child, as its only thread.
+pub unsafe extern "C" fn after_fork_bystander() {
+    guarded((), signals::unhook);
+}
+
 /// Makes the child undecided, or a bystander.
 ///
 /// Context: forked child, as its only thread.

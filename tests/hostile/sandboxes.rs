@@ -157,18 +157,25 @@ fn child_in_its_own_sandbox_makes_no_more_calls() {
         for (what, expected) in [
             ("exit", "status 7\n"),
             ("wait", "signal 15\n"),
+            ("crash", "signal 11\n"),
             ("setsid", "status 7\n"),
         ] {
             if how == "seccomp" && what == "setsid" {
                 continue;
             }
             let dir = TestDir::new();
-            for mode in [Mode::Plain, Mode::Active] {
-                let host = dir.host("sandboxes_child").mode(mode);
+            for (mode, name, value) in [
+                (Mode::Plain, "PIDFILE_WATCH", "auto"),
+                (Mode::Active, "PIDFILE_WATCH", "auto"),
+                (Mode::Active, "PIDFILE_WATCH", "off"),
+                (Mode::Active, "PIDFILE_FOLLOW", "off"),
+            ] {
+                let host = dir.host("sandboxes_child").mode(mode).env(name, value);
                 let ended = host.args([how, what]).run();
                 let said = (ended.status, &*ended.stdout);
-                assert_eq!(said, (exited(0), expected), "{how}, {what}, {mode:?}");
-                assert_eq!(dir.leftovers(), NOTHING, "{how}, {what}");
+                let case = format!("{how}, {what}, {mode:?}, {name}={value}");
+                assert_eq!(said, (exited(0), expected), "{case}");
+                assert_eq!(dir.leftovers(), NOTHING, "{case}");
             }
         }
     }
