@@ -1,4 +1,4 @@
-//! Messages to the operator.
+//! Sends messages to the operator.
 //!
 //! A message is one line: `libpidfile: PATH: WHAT HAPPENED`. It goes to the host's stderr, or to the system log. A message
 //! that cannot be delivered at once is dropped: nothing here blocks.

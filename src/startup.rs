@@ -1,4 +1,4 @@
-//! From the constructor to `main`: decides whether this process takes part, and has the file claimed.
+//! Decides, before `main`, whether this process takes part, and has the file claimed.
 
 mod descent;
 
@@ -185,7 +185,7 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     }
 }
 
-/// This process stood by for the file of another one before it called exec(2).
+/// Stands by again for the file of another process, as this one did before exec(2).
 fn stand_by_again(config: &'static Config) {
     signals::hook(config.signal);
     host_file::set_path(&config.path);

@@ -58,7 +58,7 @@ impl Image {
     }
 }
 
-/// The entries of the environment, also those that are no variables.
+/// Returns the entries of the environment, also those that are no variables.
 fn environment() -> impl Iterator<Item = &'static CStr> {
     // SAFETY: libc has set it before main. This program has one thread where it comes here, and never changes the
     // environment.

@@ -1,4 +1,4 @@
-//! The library: where it is, whether it can be preloaded, and what LD_PRELOAD has to be.
+//! Finds the library, and tells whether it can be preloaded, and what LD_PRELOAD has to be.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -101,7 +101,7 @@ impl Library {
     }
 }
 
-/// The one that was built or installed with this command, or is where they usually are.
+/// Finds the library that was built or installed with this command, or is at one of the usual places.
 fn beside_us() -> Result<PathBuf, Failure> {
     let mut places = Vec::new();
     if let Ok(here) = std::env::current_exe().and_then(fs::canonicalize)

@@ -1,5 +1,5 @@
-//! Where a PID file is: a directory that is held open, and a name in it. What happens to the path meanwhile does not
-//! lead anybody elsewhere.
+//! Holds the place of a PID file: a directory that is open, and a name in it. What happens to the path meanwhile does
+//! not lead anybody elsewhere.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

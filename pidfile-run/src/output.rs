@@ -1,4 +1,4 @@
-//! What a person or a machine gets to read: failures, notes, and text that is safe on a terminal.
+//! Writes what a person or a machine gets to read: failures, notes, and text that is safe on a terminal.
 
 use std::fmt::{self, Display, Write as _};
 use std::path::Path;
@@ -50,7 +50,7 @@ impl Failure {
         self
     }
 
-    /// The same reason, where another command asks.
+    /// Changes the exit status and keeps the reason, for another command.
     pub fn with_status(mut self, status: u8) -> Self {
         self.status = status;
         self

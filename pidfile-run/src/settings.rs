@@ -1,4 +1,4 @@
-//! The settings of the library: options, the variables that they become, and which values mean something.
+//! Makes the settings of the library of options: the variables that they become, and which values mean something.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -79,7 +79,7 @@ impl Settings {
     }
 }
 
-/// A variable of the environment.
+/// Returns a variable of the environment, if it is set to something.
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
@@ -88,7 +88,7 @@ pub fn non_empty(name: &str) -> Option<OsString> {
     variable(name).filter(|value| !value.is_empty())
 }
 
-/// `-kernel pidfile '"path"'` among the arguments of an Erlang node.
+/// Finds `-kernel pidfile '"path"'` among the arguments of an Erlang node.
 fn kernel_pidfile(command: &[OsString]) -> Option<PathBuf> {
     let at = command
         .windows(2)

@@ -1,4 +1,4 @@
-//! Names and numbers of signals.
+//! Converts names and numbers of signals.
 
 use rustix::process::Signal;
 
@@ -75,7 +75,7 @@ pub fn signal(number: i32) -> Option<Signal> {
     })
 }
 
-/// `+3`, `-3` or nothing, after RTMIN and RTMAX.
+/// Parses `+3`, `-3` or nothing, after RTMIN and RTMAX.
 fn offset(text: &str, sign: char) -> Option<i32> {
     if text.is_empty() {
         return Some(0);

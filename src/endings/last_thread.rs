@@ -1,4 +1,4 @@
-//! The end of a process whose main thread has called pthread_exit(3).
+//! Ends a process whose main thread has called pthread_exit(3), when its last thread ends.
 //!
 //! Such a process lives until its last thread ends, and libc has that thread call exit(0). libc counts our threads too, so
 //! no thread of the host would be the last. When the main thread leaves, an exit thread is started. It has the host's

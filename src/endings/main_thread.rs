@@ -1,4 +1,4 @@
-//! The end of the main thread by a raw exit(2), or by a sandbox that kills one thread (seccomp(2),
+//! Notices the end of the main thread by a raw exit(2), or by a sandbox that kills one thread (seccomp(2),
 //! SECCOMP_RET_KILL_THREAD): no destructor runs, and no code is told.
 //!
 //! Without the library such a process would be gone, if it had no other thread. So the keeper waits where pthread_join(3)

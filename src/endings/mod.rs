@@ -1,4 +1,4 @@
-//! Every way in which a process ends, and that the file goes first.
+//! Gives up the file before the process ends, in whatever way it ends.
 //!
 //! | ending | seen by |
 //! | --- | --- |

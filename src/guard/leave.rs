@@ -1,4 +1,4 @@
-//! What the guard gives up of the process that it was cloned from: descriptors, session, name, memory.
+//! Gives up what the guard has of the process that it was cloned from: descriptors, session, name, memory.
 //!
 //! Runs in the guard, under the same rules as [`super::process`].
 

@@ -1,4 +1,4 @@
-//! The guard: a process that removes the file when its owner ends without doing so.
+//! Starts and ends the guard, a process that removes the file when its owner ends without doing so.
 //!
 //! No handler sees SIGKILL, a raw `exit_group(2)` or a stack overflow, so the file would stay behind. With
 //! `PIDFILE_GUARD=1` a second process waits for the owner's end and looks at the path then:

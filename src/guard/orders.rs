@@ -1,4 +1,4 @@
-//! What the guard has to know, collected by the process that starts it.
+//! Collects what the guard has to know, in the process that starts it.
 
 use std::ffi::{CStr, c_int};
 use std::io;

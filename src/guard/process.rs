@@ -1,4 +1,4 @@
-//! What runs in the guard: system calls by the instruction itself, and memory of this library alone.
+//! Runs the guard: by system calls of its own, with memory of this library alone.
 //!
 //! libc is unmapped here and the thread register leads nowhere. So nothing in this file calls libc, allocates, panics
 //! or touches thread-local storage; indices are checked by `get`.

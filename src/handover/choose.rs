@@ -1,4 +1,4 @@
-//! To whom the file may pass, and whether it is too early to tell.
+//! Decides to whom the file may pass, and whether it is too early to tell.
 //!
 //! What processes say of themselves is a hint ([`crate::ownership::shared`]). Here it is held against what the
 //! kernel says: who leads a session, whose child it is, what it runs.

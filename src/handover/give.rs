@@ -1,4 +1,4 @@
-//! The owner's side: it ends, and passes the file on.
+//! Hands the file over: the side of an owner that ends.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const LOOKS: u32 = 600;
 /// long. The file names it by then, and stays.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Whether there is, or was, a child that may be a successor of this process, as far as it has said.
+/// Returns whether there is, or was, a child that may be a successor of this process, as far as it has said.
 ///
 /// Async-signal-safe: looks at memory.
 pub fn may_hand_over() -> bool {

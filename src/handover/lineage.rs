@@ -1,4 +1,4 @@
-//! How this process descends from the owner, as far as that matters for who inherits.
+//! Records how this process descends from the owner, as far as that matters for who inherits.
 //!
 //! Private to the process: it is what its own fork handlers and setsid(2) have seen.
 
@@ -70,7 +70,7 @@ pub fn next_birth(known: libc::pid_t) -> Birth {
     }
 }
 
-/// This process was just forked.
+/// Records that this process was just forked.
 pub fn be_born(birth: Birth, parent: libc::pid_t) {
     PARENT.store(parent, Ordering::SeqCst);
     BIRTH.store(birth as u32, Ordering::SeqCst);
@@ -79,12 +79,12 @@ pub fn be_born(birth: Birth, parent: libc::pid_t) {
     FORKED.store(0, Ordering::SeqCst);
 }
 
-/// This process has forked a child.
+/// Records that this process has forked a child.
 pub fn count_child() {
     FORKED.fetch_add(1, Ordering::SeqCst);
 }
 
-/// This process leads a session from now on. Returns as what it may inherit.
+/// Records that this process leads a session from now on. Returns as what it may inherit.
 pub fn begin_session() -> Option<Kind> {
     SESSION.store(clock::nanoseconds(), Ordering::SeqCst);
     FORKED.store(0, Ordering::SeqCst);

@@ -26,7 +26,7 @@ const FORKING: u32 = 50;
 pub struct Looks {
     /// In a row, how often the child in a place did not run, and which child that was.
     at_rest: [(libc::pid_t, u32); CHILDREN],
-    /// The same of a child that has forked a candidate.
+    /// In a row, how often a child that has forked a candidate did not run, and which child that was.
     between: (libc::pid_t, u32),
     /// In a row, how often a successor had no keeper, and was not about to have one.
     pub alone: u32,

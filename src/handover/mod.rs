@@ -1,4 +1,4 @@
-//! Which process gets the file when the owner exits.
+//! Decides which process gets the file when the owner exits, and hands it over.
 //!
 //! A program that daemonizes leaves its work to a child and ends. The file must follow, but only to
 //! that child: workers, helpers and terminal sessions must never get it.

@@ -1,4 +1,4 @@
-//! The side of a process that stands by.
+//! Receives the file: the side of a process that stands by.
 //!
 //! ```text
 //! stand by    open the file, listen, tell the address
@@ -51,7 +51,7 @@ pub struct Inheritance {
     owner: Option<Connection>,
 }
 
-/// After exec(2): this process was a candidate before.
+/// Records that this process was a candidate before exec(2).
 pub fn set_resumed() {
     RESUMED.store(sys::getpid(), Ordering::SeqCst);
 }
@@ -83,7 +83,9 @@ pub fn withdraw() {
     }
 }
 
-/// The keeper of a successor that has the file, and acts for it from now on.
+/// Tells the old owner that this process has the file.
+///
+/// Context: keeper of the successor.
 pub fn acknowledge(owner: Option<&Connection>) {
     exec_state::take(Role::Owner);
     if let Some(shared) = shared_state() {
@@ -222,12 +224,12 @@ fn wait_for_end_of_process() -> ! {
     }
 }
 
-/// Whether a process is one from which this one may get the file: the one between, or another candidate.
+/// Returns whether a process is one from which this one may get the file: the process between, or another candidate.
 fn may_own(pid: libc::pid_t) -> bool {
     pid == lineage::parent() || shared_state().is_some_and(|shared| shared.candidates.knows(pid))
 }
 
-/// Whether the owner has left the path to this process, of all its children.
+/// Returns whether the owner has left the path to this process, of all its children.
 fn may_come_late() -> bool {
     RESUMED.load(Ordering::SeqCst) != sys::getpid()
         && shared_state().is_some_and(|shared| shared.may_come_late(lineage::times()))

@@ -1,4 +1,4 @@
-//! What a process is to the owner, by what the kernel says: its daemon, a worker, a helper.
+//! Tells what a process is to the owner, by what the kernel says: its daemon, a worker, a helper.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::sys::{self, clock, procfs};
 /// What kind of process an owner is that exits, by the signals it handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It has no handler for a signal by which one ends programs: it may be a launcher.
+    /// No handler for a signal by which one ends programs: the owner may be a launcher.
     Plain,
-    /// It has a handler for SIGINT or SIGQUIT, or waits for one of them.
+    /// A handler for SIGINT or SIGQUIT, or a wait for one of them.
     OfInteractive,
-    /// It has a handler for SIGTERM, or waits for that.
+    /// A handler for SIGTERM, or a wait for it.
     OfService,
 }
 

@@ -1,4 +1,4 @@
-//! What makes a forked child a candidate: a session of its own, or the settings.
+//! Makes a forked child a candidate, because of its session or of the settings.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 

@@ -1,4 +1,4 @@
-//! The host changes its user or its groups: see [`crate::keeper::credentials`].
+//! Replaces the functions by which the host changes its user or its groups: see [`crate::keeper::credentials`].
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -42,29 +42,29 @@ macro_rules! change {
 const SAME: u32 = u32::MAX;
 
 change! {
-    /// setuid(2).
+    /// Replaces setuid(2).
     setuid(id: libc::uid_t) => SYS_setuid[id, 0, 0];
-    /// setgid(2).
+    /// Replaces setgid(2).
     setgid(id: libc::gid_t) => SYS_setgid[id, 0, 0];
-    /// seteuid(2).
+    /// Replaces seteuid(2).
     seteuid(id: libc::uid_t) => SYS_setresuid[SAME, id, SAME];
-    /// setegid(2).
+    /// Replaces setegid(2).
     setegid(id: libc::gid_t) => SYS_setresgid[SAME, id, SAME];
-    /// setreuid(2).
+    /// Replaces setreuid(2).
     setreuid(next: libc::uid_t, effective: libc::uid_t) => SYS_setreuid[next, effective, 0];
-    /// setregid(2).
+    /// Replaces setregid(2).
     setregid(next: libc::gid_t, effective: libc::gid_t) => SYS_setregid[next, effective, 0];
-    /// setresuid(2).
+    /// Replaces setresuid(2).
     setresuid(next: libc::uid_t, effective: libc::uid_t, saved: libc::uid_t)
         => SYS_setresuid[next, effective, saved];
-    /// setresgid(2).
+    /// Replaces setresgid(2).
     setresgid(next: libc::gid_t, effective: libc::gid_t, saved: libc::gid_t)
         => SYS_setresgid[next, effective, saved];
-    /// setgroups(2).
+    /// Replaces setgroups(2).
     setgroups(size: libc::size_t, list: *const libc::gid_t) => SYS_setgroups[size, list, 0];
 }
 
-/// capset(2).
+/// Replaces capset(2).
 ///
 /// # Safety
 ///
@@ -87,7 +87,7 @@ pub unsafe extern "C-unwind" fn capset(header: *mut c_void, data: *const c_void)
     credentials::change_capabilities([header as usize, data as usize, 0], by_libc)
 }
 
-/// initgroups(3). libc's own calls its inner setgroups, which nobody else sees.
+/// Replaces initgroups(3). libc's own calls a setgroups inside of libc, which no preload sees.
 ///
 /// # Safety
 ///
@@ -115,7 +115,7 @@ pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid
     }
 }
 
-/// The groups that initgroups(3) would set, as many as the kernel takes.
+/// Returns the groups that initgroups(3) would set, as many as the kernel takes.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! exec(3) and posix_spawn(3): the new program is told what this process is to the file.
+//! Replaces exec(3) and posix_spawn(3): tells the new program what this process is to the file.
 //!
 //! Each function goes on to the next definition of its name, or of the sibling that takes a vector. The one difference is
 //! `LIBPIDFILE_MARK` in a copy of that vector, see [`exec_state`](crate::settings::exec_state). The vector itself and its
@@ -14,7 +14,7 @@ use crate::hooks::next;
 use crate::sys::c_library::of_glibc;
 use crate::sys::{Vector, environment};
 
-/// execve(2).
+/// Replaces execve(2).
 ///
 /// # Safety
 ///
@@ -27,7 +27,7 @@ pub unsafe extern "C-unwind" fn execve(path: *const c_char, argv: Vector, envp: 
     unsafe { with_role(envp, For::Itself, &call) }
 }
 
-/// execv(3).
+/// Replaces execv(3).
 ///
 /// # Safety
 ///
@@ -47,7 +47,7 @@ pub unsafe extern "C-unwind" fn execv(path: *const c_char, argv: Vector) -> c_in
     unsafe { with_role(envp, For::Itself, &call) }
 }
 
-/// execvp(3).
+/// Replaces execvp(3).
 ///
 /// # Safety
 ///
@@ -67,7 +67,7 @@ pub unsafe extern "C-unwind" fn execvp(file: *const c_char, argv: Vector) -> c_i
     unsafe { with_role(envp, For::Itself, &call) }
 }
 
-/// execvpe(3).
+/// Replaces execvpe(3).
 ///
 /// # Safety
 ///
@@ -80,7 +80,7 @@ pub unsafe extern "C-unwind" fn execvpe(file: *const c_char, argv: Vector, envp:
     unsafe { with_role(envp, For::Itself, &call) }
 }
 
-/// fexecve(3).
+/// Replaces fexecve(3).
 ///
 /// # Safety
 ///
@@ -94,7 +94,7 @@ pub unsafe extern "C-unwind" fn fexecve(fd: c_int, argv: Vector, envp: Vector) -
 }
 
 of_glibc! {
-    /// execveat(2).
+    /// Replaces execveat(2).
     ///
     /// # Safety
     ///
@@ -142,8 +142,8 @@ macro_rules! spawn {
 }
 
 spawn! {
-    /// posix_spawn(3).
+    /// Replaces posix_spawn(3).
     posix_spawn;
-    /// posix_spawnp(3).
+    /// Replaces posix_spawnp(3).
     posix_spawnp;
 }

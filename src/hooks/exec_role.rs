@@ -1,4 +1,4 @@
-//! What an environment has to say of this process's role, for the program that gets it.
+//! Decides what an environment has to say of this process's role, for the program that gets it.
 
 use std::ffi::CStr;
 
@@ -17,7 +17,7 @@ pub enum Change {
 /// Who gets the vector.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// This process, which becomes another image.
+    /// This process, which becomes another program.
     Itself,
     /// A process that is started.
     Child,

@@ -1,4 +1,4 @@
-//! execl, execlp and execle: exec(3) with a list of arguments instead of a vector.
+//! Replaces execl, execlp and execle: exec(3) with a list of arguments instead of a vector.
 //!
 //! Rust cannot define a function with a variable number of arguments. But by the calling conventions such a list nearly
 //! is a vector: its first strings are in registers, and the others lie one after the other on the caller's stack. So each
@@ -20,7 +20,7 @@ unsafe extern "C-unwind" fn execlp_vector(file: *const c_char, argv: Vector) -> 
     unsafe { execvp(file, argv) }
 }
 
-/// After the null pointer that ends the arguments the list goes on with the environment.
+/// Finds the environment, which follows the null pointer that ends the arguments, and calls execve(2).
 unsafe extern "C-unwind" fn execle_vector(path: *const c_char, argv: Vector) -> c_int {
     // SAFETY: the caller of execle(3) promises both. The list is read up to there only.
     unsafe {
@@ -48,10 +48,10 @@ macro_rules! variadic {
 }
 
 variadic! {
-    /// execl(3).
+    /// Replaces execl(3).
     execl by execl_vector;
-    /// execlp(3).
+    /// Replaces execlp(3).
     execlp by execlp_vector;
-    /// execle(3).
+    /// Replaces execle(3).
     execle by execle_vector;
 }

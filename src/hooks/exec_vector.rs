@@ -1,4 +1,4 @@
-//! A copy of an environment in which `LIBPIDFILE_MARK` is as it should be.
+//! Makes a copy of an environment in which `LIBPIDFILE_MARK` is as it should be.
 //!
 //! All of this is async-signal-safe and right in a vfork child, which shares its parent's memory and stack: nothing is
 //! stored, no lock is taken and nothing allocated. The copy lies on the stack, in a frame that is no larger than it has to
@@ -48,6 +48,8 @@ pub unsafe fn with_role(vector: Vector, whom: For, call: &dyn Fn(Vector) -> c_in
     result
 }
 
+/// Returns the number of strings in a vector.
+///
 /// # Safety
 ///
 /// `vector` is a vector.
@@ -60,6 +62,8 @@ unsafe fn length(vector: Vector) -> usize {
     length
 }
 
+/// Calls `call` with a copy on the stack.
+///
 /// # Safety
 ///
 /// `vector` has at most `ROOM - 2` strings.
@@ -74,6 +78,8 @@ unsafe fn on_stack<const ROOM: usize>(
     call(unsafe { copied(vector, put, copy.as_mut_ptr().cast()) })
 }
 
+/// Calls `call` with a copy in a mapping; with `vector` itself if there is no memory.
+///
 /// # Safety
 ///
 /// `vector` has `room - 2` strings. This is no vfork child.

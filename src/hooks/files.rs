@@ -1,4 +1,5 @@
-//! The host removes, renames or locks a PID file of its own: see [`crate::ownership::host_file`].
+//! Replaces the functions by which the host removes, renames or locks a PID file of its own: see
+//! [`crate::ownership::host_file`].
 //!
 //! | function | called by a host on its own PID file |
 //! | --- | --- |
@@ -14,7 +15,7 @@ use super::next;
 use crate::ownership::host_file;
 use crate::sys::{self, Errno, entry::guarded};
 
-/// unlink(2).
+/// Replaces unlink(2).
 ///
 /// # Safety
 ///
@@ -25,7 +26,7 @@ pub unsafe extern "C-unwind" fn unlink(path: *const c_char) -> c_int {
     unsafe { host_file::removes(libc::AT_FDCWD, path, || next::unlink(path)) }
 }
 
-/// unlinkat(2).
+/// Replaces unlinkat(2).
 ///
 /// # Safety
 ///
@@ -36,7 +37,7 @@ pub unsafe extern "C-unwind" fn unlinkat(from: c_int, path: *const c_char, flags
     unsafe { host_file::removes(from, path, || next::unlinkat(from, path, flags)) }
 }
 
-/// remove(3).
+/// Replaces remove(3).
 ///
 /// # Safety
 ///
@@ -47,7 +48,7 @@ pub unsafe extern "C-unwind" fn remove(path: *const c_char) -> c_int {
     unsafe { host_file::removes(libc::AT_FDCWD, path, || next::remove(path)) }
 }
 
-/// rename(2).
+/// Replaces rename(2).
 ///
 /// # Safety
 ///
@@ -58,7 +59,7 @@ pub unsafe extern "C-unwind" fn rename(path: *const c_char, to: *const c_char) -
     unsafe { host_file::removes(libc::AT_FDCWD, path, || next::rename(path, to)) }
 }
 
-/// renameat(2).
+/// Replaces renameat(2).
 ///
 /// # Safety
 ///
@@ -74,7 +75,7 @@ pub unsafe extern "C-unwind" fn renameat(
     unsafe { host_file::removes(from, path, || next::renameat(from, path, to_from, to)) }
 }
 
-/// flock(2). A lock that this process itself has on its PID file is no obstacle to the host.
+/// Replaces flock(2). A lock that this process itself has on its PID file is no obstacle to the host.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn flock(fd: c_int, operation: c_int) -> c_int {
     const LOCKS: c_int = libc::LOCK_SH | libc::LOCK_EX;

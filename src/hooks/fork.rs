@@ -76,7 +76,7 @@ fn register_hosts(handlers: [ForkHandler; 3], handle: *mut c_void) -> c_int {
 }
 
 of_glibc! {
-    /// What pthread_atfork(3) calls.
+    /// Replaces the function that pthread_atfork(3) calls.
     #[unsafe(no_mangle)]
     pub extern "C" fn __register_atfork(
         prepare: ForkHandler,
@@ -89,7 +89,7 @@ of_glibc! {
 }
 
 of_musl! {
-    /// pthread_atfork(3).
+    /// Replaces pthread_atfork(3).
     #[unsafe(no_mangle)]
     pub extern "C" fn pthread_atfork(
         prepare: ForkHandler,

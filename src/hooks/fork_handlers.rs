@@ -1,4 +1,4 @@
-//! The handlers that run around fork(2), in the parent and in the child.
+//! Runs around fork(2), in the parent and in the child.
 //!
 //! Between a fork and the moment when all fork handlers of the host have run, its allocator may be locked. So the handlers
 //! here allocate nothing, take no lock and touch no thread-local storage, which the loader may have to make first. What a

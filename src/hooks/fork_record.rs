@@ -1,4 +1,4 @@
-//! What the handlers around fork(2) remember of a fork that is under way.
+//! Remembers, between the handlers around fork(2), a fork that is under way.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 

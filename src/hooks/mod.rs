@@ -1,4 +1,4 @@
-//! What the host calls: the exported functions, in place of libc's, and the fork handlers.
+//! Holds what the host calls: the exported functions, in place of libc's, and the fork handlers.
 //!
 //! Each one decodes its arguments, calls down, and goes on to the next definition of its name, which is libc's or that of
 //! another preload. None of these functions goes through another one inside libc, so each needs its own.
@@ -35,7 +35,7 @@ mod signals;
 
 use crate::sys::{self, Errno};
 
-/// Called before anything else, in every process.
+/// Looks up what each process needs. Runs before all else, in every process.
 pub fn prepare() {
     next::prepare();
 }

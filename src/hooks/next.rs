@@ -1,4 +1,4 @@
-//! What the host's calls go on to: the next definition of each name, in the order of LD_PRELOAD.
+//! Finds what the host's calls go on to: the next definition of each name, in the order of LD_PRELOAD.
 //!
 //! That is libc's function, or that of another preload behind this one (fakechroot and the like), and whatever it
 //! answers is the host's. Nothing else of the library calls these: what we do ourselves goes to the kernel

@@ -1,4 +1,4 @@
-//! The process ends, or becomes a daemon.
+//! Replaces the functions by which a process ends, or becomes a daemon.
 
 use std::ffi::c_int;
 
@@ -9,13 +9,13 @@ use crate::sys::c_library::{self, daemon::DaemonStep};
 use crate::sys::fs::{fstat, is_dev_null};
 use crate::sys::{self, Errno, entry::guarded};
 
-/// _exit(2).
+/// Replaces _exit(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn _exit(status: c_int) -> ! {
     end(status)
 }
 
-/// _Exit(3), the same by its C99 name.
+/// Replaces _Exit(3), the C99 name of `_exit`.
 #[unsafe(no_mangle)]
 pub extern "C" fn _Exit(status: c_int) -> ! {
     end(status)
@@ -32,7 +32,7 @@ fn end(status: c_int) -> ! {
     next::exit(status)
 }
 
-/// setsid(2).
+/// Replaces setsid(2).
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn setsid() -> libc::pid_t {
     begin_session()
@@ -48,8 +48,8 @@ fn begin_session() -> libc::pid_t {
     session
 }
 
-/// daemon(3). libc's own calls its inner fork, setsid and _exit, which nobody else sees: where there is a file
-/// that has to follow, it is done here.
+/// Replaces daemon(3). libc's own calls fork, setsid and _exit inside of libc, which no preload sees. Where a file has to
+/// follow the daemon, all of it is done here.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn daemon(keep_directory: c_int, keep_streams: c_int) -> c_int {
     if state::owner() == 0 {

@@ -1,4 +1,4 @@
-//! The host sets or asks the disposition of a signal.
+//! Replaces the functions by which the host sets or asks the disposition of a signal.
 //!
 //! Within glibc `signal` and its relatives do not go through the exported `sigaction`, so each
 //! needs its own. What they do is told in their manual pages. For a signal that is not virtual each goes on to the
@@ -20,7 +20,7 @@ use crate::sys::c_library::{self, of_glibc};
 use crate::sys::entry::guarded;
 use crate::sys::sigset::{self, INTERNAL, bit};
 
-/// sigaction(2).
+/// Replaces sigaction(2).
 ///
 /// # Safety
 ///
@@ -49,8 +49,8 @@ unsafe fn change(
     unsafe { signals::sigaction(signal, action, old, next::sigaction) }
 }
 
-/// prctl(2). A host that is about to catch its own system calls catches those of our handlers too: see [`dispatch`]. One that
-/// is about to filter them may allow none of ours: see [`candidate::set_confined`].
+/// Replaces prctl(2). A host that is about to catch its own system calls catches those of our handlers too: see
+/// [`dispatch`]. A host that is about to filter them may allow none of ours: see [`candidate::set_confined`].
 ///
 /// libc declares it with a variable number of arguments, which are passed as these are.
 ///
@@ -87,7 +87,7 @@ pub unsafe extern "C-unwind" fn prctl(
 /// The signals for which siginterrupt(3) wants no restart of interrupted system calls.
 static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
 
-/// signal(2): the handler stays, system calls are restarted.
+/// Replaces signal(2): the handler stays, system calls are restarted.
 #[unsafe(no_mangle)]
 pub extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
     if !is_virtual(signal) {
@@ -105,7 +105,7 @@ pub extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
     exchange(signal, handler, flags, only)
 }
 
-/// signal(2) by its BSD name.
+/// Replaces bsd_signal(3), the BSD name of signal(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn bsd_signal(number: c_int, handler: sighandler_t) -> sighandler_t {
     if !is_virtual(number) {
@@ -116,7 +116,7 @@ pub extern "C" fn bsd_signal(number: c_int, handler: sighandler_t) -> sighandler
 }
 
 of_glibc! {
-    /// ssignal(3), which in glibc is signal(2).
+    /// Replaces ssignal(3), which in glibc is signal(2).
     #[unsafe(no_mangle)]
     pub extern "C" fn ssignal(number: c_int, handler: sighandler_t) -> sighandler_t {
         if !is_virtual(number) {
@@ -127,7 +127,8 @@ of_glibc! {
     }
 }
 
-/// sysv_signal(3): the handler serves once, and nothing is blocked or restarted.
+/// Replaces `__sysv_signal`, which programs built for strict X/Open call for `signal`: the handler serves once, and nothing
+/// is blocked or restarted.
 #[unsafe(no_mangle)]
 pub extern "C" fn __sysv_signal(number: c_int, handler: sighandler_t) -> sighandler_t {
     if !is_virtual(number) {
@@ -147,7 +148,7 @@ pub extern "C" fn __sysv_signal(number: c_int, handler: sighandler_t) -> sighand
 }
 
 of_glibc! {
-    /// sysv_signal(3). (Programs built for strict X/Open get the name above for `signal`.)
+    /// Replaces sysv_signal(3).
     #[unsafe(no_mangle)]
     pub extern "C" fn sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
         if !is_virtual(signal) {
@@ -158,7 +159,7 @@ of_glibc! {
     }
 }
 
-/// sigset(3): sets the disposition and unblocks, or blocks for SIG_HOLD.
+/// Replaces sigset(3): sets the disposition and unblocks, or blocks for SIG_HOLD.
 #[unsafe(no_mangle)]
 pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler_t {
     if !is_virtual(signal) {
@@ -185,7 +186,7 @@ pub extern "C" fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler
     }
 }
 
-/// siginterrupt(3): whether the signal interrupts system calls, now and for later `signal` calls.
+/// Replaces siginterrupt(3): sets whether the signal interrupts system calls, now and for later `signal` calls.
 #[unsafe(no_mangle)]
 pub extern "C" fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int {
     if !is_virtual(signal) {
@@ -237,7 +238,7 @@ fn disposition_of(signal: c_int) -> sighandler_t {
     }
 }
 
-/// The signal as a set, if libc lets anybody touch it.
+/// Returns a set of one signal; nothing if libc keeps that signal for itself.
 fn only(signal: c_int) -> Option<u64> {
     let is_signal = (1..=64).contains(&signal) && INTERNAL & bit(signal) == 0;
     is_signal.then(|| bit(signal))

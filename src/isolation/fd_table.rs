@@ -1,4 +1,4 @@
-//! The descriptor table of the keeper, which is not the host's.
+//! Gives the keeper a descriptor table that is not the host's.
 //!
 //! No descriptor of ours is ever in the host's table: closefrom(3) cannot reach it, the host's numbers do not shift, and
 //! forked children do not inherit it. No pipe or socket of the host is in our table, where it would keep a peer from seeing

@@ -1,4 +1,4 @@
-//! A heap of our own, in the library's own data.
+//! Allocates from a heap of our own, in the library's own data.
 //!
 //! The host's malloc may be anything: a leak checker, an arena allocator that takes 64 MiB of
 //! address space for each of our threads, one whose lock a forked child inherits locked. So the
@@ -147,10 +147,11 @@ fn with<T>(work: impl FnOnce(&mut Dlmalloc<Source>) -> T) -> T {
     result
 }
 
-/// std ends the whole process when an allocation fails, and the process is somebody else's. So the
-/// thread that cannot go on stays where it is; whoever waits for it waits with a bound. (We allocate
-/// in the host's threads only at the start, where a child becomes a candidate, and where one that
-/// changes its user or group has to count its threads, or to list its groups: little each time.)
+/// Returns an allocated block, or stops the calling thread if there is none. std would end the process, which is the host's.
+/// Whoever waits for the stopped thread waits with a timeout.
+///
+/// We allocate in the host's threads only at the start, where a child becomes a candidate, and where a host that changes its
+/// user or group has to count its threads, or to list its groups: little each time.
 fn or_stop_here(block: *mut u8) -> *mut c_void {
     while block.is_null() {
         // SAFETY: sleeps; our threads take no signals.

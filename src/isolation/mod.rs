@@ -1,4 +1,4 @@
-//! What keeps the library out of the memory and the descriptors of the host, and the host's definitions out of us.
+//! Keeps the library out of the memory and the descriptors of the host, and the host's definitions out of us.
 
 pub mod fd_table;
 // Unit tests are linked as programs, where nothing is wrapped.

@@ -1,4 +1,4 @@
-//! What the crate `notify`, and the crates that it uses, ask of the kernel, where that is not what we want.
+//! Changes what the crate `notify`, and the crates that it uses, ask of the kernel.
 
 #[cfg(not(test))]
 use std::ffi::c_char;
@@ -13,7 +13,7 @@ pub fn call_before_each_wait(call: fn()) {
     BEFORE_WAIT.store(call as *mut (), Ordering::SeqCst);
 }
 
-/// epoll_wait(2).
+/// Does what epoll_wait(2) does.
 #[cfg_attr(test, expect(dead_code))]
 unsafe extern "C" fn epoll_wait(
     fd: c_int,
@@ -51,7 +51,7 @@ const EVENTS: u32 = libc::IN_ATTRIB | libc::IN_DELETE_SELF | libc::IN_MOVE_SELF;
 #[cfg(not(test))]
 const HOW: u32 = libc::IN_MASK_ADD | libc::IN_DONT_FOLLOW | libc::IN_EXCL_UNLINK | libc::IN_ONLYDIR;
 
-/// inotify_add_watch(2).
+/// Does what inotify_add_watch(2) does.
 #[cfg(not(test))]
 unsafe extern "C" fn inotify_add_watch(fd: c_int, path: *const c_char, mask: u32) -> c_int {
     // SAFETY: the caller's descriptor and C string.

@@ -1,4 +1,4 @@
-//! The stacks of our threads.
+//! Starts our threads on stacks of our own.
 //!
 //! glibc keeps the stacks of threads that have ended, and in a forked child those of all threads but one. The
 //! next thread that asks for as much or for less gets such a stack, and it may be one of the host's. So a
@@ -79,7 +79,7 @@ impl Stack {
     }
 }
 
-/// libc's own pthread_create(3), whoever else has one.
+/// Calls libc's own pthread_create(3), whoever else has one.
 ///
 /// # Safety
 ///
@@ -241,12 +241,14 @@ static WATCHER_IS_NEXT: AtomicBool = AtomicBool::new(false);
 static WATCHER_START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static WATCHER_VALUE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// Called by the keeper, around what makes `notify` start its thread.
+/// Records whether the next thread is that of `notify`.
+///
+/// Context: keeper, around the call that makes `notify` start its thread.
 pub fn expect_watcher(it_is_next: bool) {
     WATCHER_IS_NEXT.store(it_is_next, Ordering::SeqCst);
 }
 
-/// pthread_create(3) for all that is linked into this library.
+/// Replaces pthread_create(3) for all that is linked into this library.
 #[cfg_attr(test, expect(dead_code))]
 unsafe extern "C" fn pthread_create(
     thread: *mut libc::pthread_t,

@@ -1,4 +1,4 @@
-//! What std would otherwise take from the host on our behalf.
+//! Replaces what std would otherwise take from the host on our behalf.
 //!
 //! The linker sends our own calls of some libc functions to functions of ours (`--wrap`, see
 //! build.rs and [`super::heap`]); the host's calls of them are not concerned.
@@ -37,8 +37,8 @@ unsafe extern "C" fn getenv(name: *const c_char) -> *const c_char {
     }
 }
 
-/// std registers destructors of thread locals. Those of our threads may be left undone; libc's
-/// list of them comes from the host's malloc.
+/// Registers no destructor of thread locals, as std asks for: libc's list of them comes from the host's malloc. Those of our
+/// threads need not run.
 extern "C" fn __cxa_thread_atexit_impl(_: *mut c_void, _: *mut c_void, _: *mut c_void) -> c_int {
     0
 }

@@ -1,4 +1,4 @@
-//! The host that gives up rights: no thread of ours ever has more of them than the host's.
+//! Makes our threads follow a host that gives up rights: none of them ever has more than the host.
 //!
 //! The kernel has credentials per thread. libc has every thread of the process make the same system call, and
 //! aborts the process when one of them gets another answer (nptl/setxid). Our threads are among them, and may
@@ -24,46 +24,24 @@
 //!
 //! What changes one thread only, by its definition, is not seen: a raw system call, and setfsuid(2).
 
-use std::cell::UnsafeCell;
-use std::ffi::{c_int, c_long};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::time::Duration;
-
+pub mod following;
+mod known;
 mod rights;
 mod step;
 
-use rights::{Rights, may_be_root};
+use std::ffi::{c_int, c_long};
+use std::sync::atomic::Ordering;
+
+use known::{CALLED_WITHOUT_KEEPER, FOLLOWING, HAVE_LESS, HOSTS, IS_KNOWN, OURS, WATCHED};
+use rights::may_be_root;
 use step::{STEP, Step, go};
 
 use super::threads::wait_for_stack;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::sys::{self, entry::guarded, futex, procfs, sigset::SignalsBlocked};
 
-/// How long the host waits for our threads to follow. One of them may hang in a file system.
-const FOLLOWING: Duration = Duration::from_secs(2);
-
 /// "Leave it as it is", as the interposed functions pass it.
 const SAME: usize = u32::MAX as usize;
-
-/// Whose rights are known: written by who has gone from `Idle`, and read by our threads while it waits.
-struct Known(UnsafeCell<Rights>);
-
-// SAFETY: see `Known`.
-unsafe impl Sync for Known {}
-
-/// What the host's only thread has, since it has changed anything.
-static HOSTS: Known = Known(UnsafeCell::new(Rights::NONE));
-/// What our threads have, once that is other than what they were started with.
-static OURS: Known = Known(UnsafeCell::new(Rights::NONE));
-/// Whether both are filled in.
-static IS_KNOWN: AtomicBool = AtomicBool::new(false);
-/// Whether our threads have less than the host.
-static HAVE_LESS: AtomicBool = AtomicBool::new(false);
-/// Whether there is a thread of `notify`.
-static WATCHED: AtomicBool = AtomicBool::new(false);
-
-/// The process whose first thread has made a call without its keeper.
-static CALLED_WITHOUT_KEEPER: AtomicI32 = AtomicI32::new(0);
 
 /// Makes the system call `number` in the host's thread, and has ours give up what it has given up; or does what
 /// libc does.
@@ -137,16 +115,17 @@ fn follow() {
     }
 }
 
-/// Whether a change is any business of ours.
+/// Returns whether the keeper has to know of a change.
 pub fn is_asked() -> bool {
     is_kept() || stands_by_without_root()
 }
 
+/// Returns whether this process has a keeper that has the file.
 fn is_kept() -> bool {
     state::phase() == Phase::Kept && state::is_owner()
 }
 
-/// Whether there are no more threads than the calling one and ours.
+/// Returns whether there are no more threads than the calling one and ours.
 fn host_is_alone() -> bool {
     let ours = || 1 + usize::from(WATCHED.load(Ordering::SeqCst));
     if procfs::threads() == Some(1 + ours()) {
@@ -156,79 +135,14 @@ fn host_is_alone() -> bool {
     procfs::threads() == Some(1 + ours())
 }
 
-/// In the keeper, before it starts the thread of `notify`: nobody counts threads meanwhile. Returns whether it may; not so
-/// while the host makes a change.
-pub fn begin_arming() -> bool {
-    Step::change(Step::Idle, Step::Arming)
-}
-
-/// In the keeper, when that thread has been started, or could not be.
-pub fn end_arming(is_watched: bool) {
-    WATCHED.store(is_watched, Ordering::SeqCst);
-    Step::change(Step::Arming, Step::Idle);
-}
-
-/// In the keeper, before it ends that thread.
-pub fn set_unwatched() {
-    WATCHED.store(false, Ordering::SeqCst);
-}
-
-/// In the keeper, when it is asked. `wake` wakes the thread of `notify`, which then calls
-/// [`follow_in_watcher`]; it returns whether there is one.
-pub fn answer(wake: impl FnOnce() -> bool) {
-    if !Step::change(Step::Made, Step::Watcher) {
-        return;
-    }
-    if wake() {
-        futex::wait_until(&STEP, FOLLOWING / 2, |step| step != Step::Watcher as u32);
-    }
-    if Step::change(Step::Watcher, Step::Keeper) || Step::Keeper.is_now() {
-        // SAFETY: the host waits, and its thread has filled it in.
-        unsafe { (*HOSTS.0.get()).take() };
-        if Step::change(Step::Keeper, Step::Followed) {
-            futex::wake_all(&STEP);
-        }
-    }
-}
-
-/// In the thread of `notify`, before it waits.
-pub fn follow_in_watcher() {
-    if Step::Watcher.is_now() {
-        // SAFETY: as in `answer`.
-        unsafe { (*HOSTS.0.get()).take() };
-        if Step::change(Step::Watcher, Step::Keeper) {
-            futex::wake_all(&STEP);
-        }
-    }
-}
-
-/// In the keeper, before it does what takes rights: takes those back that the host has again. (The thread of
-/// `notify` needs none.)
-pub fn catch_up() {
-    if HAVE_LESS.load(Ordering::SeqCst) && Step::change(Step::Idle, Step::Changing) {
-        // SAFETY: this thread has gone from `Idle`. The watcher has less still, so what is known stays.
-        unsafe { (*HOSTS.0.get()).take() };
-        HAVE_LESS.store(false, Ordering::SeqCst);
-        // SAFETY: as above.
-        unsafe { *OURS.0.get() = *HOSTS.0.get() };
-        go(Step::Idle);
-    }
-}
-
-/// In a forked child, which is to have a keeper of its own: forgets what is known of the parent's.
-pub fn renew() {
-    STEP.store(Step::Idle as u32, Ordering::SeqCst);
-    IS_KNOWN.store(false, Ordering::SeqCst);
-    HAVE_LESS.store(false, Ordering::SeqCst);
-    WATCHED.store(false, Ordering::SeqCst);
-}
-
-/// A host that has used a right alone, which its keeper has not, can be root again when its keeper is not.
+/// Returns whether the keeper of this candidate may have fewer rights than the host: the host has changed its rights alone,
+/// and can be root again when its keeper is not.
 fn stands_by_without_root() -> bool {
     state::is_candidate()
         && (CALLED_WITHOUT_KEEPER.load(Ordering::SeqCst) == sys::getpid() || !may_be_root())
 }
 
+/// Makes the system call in the only thread of a candidate's host, beside the keeper that waits.
 fn change_beside_waiting_keeper(
     number: c_long,
     arguments: [usize; 3],
@@ -249,7 +163,7 @@ fn change_beside_waiting_keeper(
     result as c_int
 }
 
-/// Notes the rights of a candidate's first thread, which its keeper is to take when it inherits.
+/// Records the rights of a candidate's first thread, which its keeper is to take when it inherits.
 fn record_rights() {
     // SAFETY: the keeper reads it only once the lock is its. Of a host that changes its rights in that moment it may
     // read half a change; it takes no more than it may.
@@ -259,7 +173,7 @@ fn record_rights() {
     });
 }
 
-/// capset(2), which libc makes in the calling thread alone: in an owner as any change.
+/// Makes the system call capset(2), which libc makes in the calling thread alone; in an owner as any change.
 ///
 /// Context: host thread, signal handler.
 pub fn change_capabilities(arguments: [usize; 3], by_libc: impl FnOnce() -> c_int) -> c_int {
@@ -276,14 +190,4 @@ pub fn change_capabilities(arguments: [usize; 3], by_libc: impl FnOnce() -> c_in
         }
     }
     result
-}
-
-/// Gives up what the host of a successor has given up while its keeper waited for the file.
-///
-/// Context: keeper of a successor, when the host begins to tell it of its calls.
-pub fn inherit() {
-    if CALLED_WITHOUT_KEEPER.load(Ordering::SeqCst) == sys::getpid() {
-        // SAFETY: see `record_rights`.
-        unsafe { (*HOSTS.0.get()).take() };
-    }
 }

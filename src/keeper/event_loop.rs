@@ -1,8 +1,8 @@
-//! What the keeper does while it owns the file: waits, answers requests, and looks at the file.
+//! Runs the keeper while it owns the file: waits, answers requests, and looks at the file.
 
 use std::time::Duration;
 
-use super::credentials;
+use super::credentials::following;
 use super::file_check::{FileCheck, Outcome};
 use super::file_watch::FileWatch;
 use super::threads::wait_for_stack;
@@ -65,7 +65,7 @@ impl EventLoop {
                 return self.stop_threads();
             }
             if requests.any(Requests::CREDENTIALS) {
-                credentials::answer(|| self.watch.wake());
+                following::answer(|| self.watch.wake());
             }
             self.counting |= requests.any(Requests::MAIN_LEFT);
             self.leaderless |= requests.any(Requests::MAIN_ENDED);
@@ -118,7 +118,7 @@ impl EventLoop {
         if !state::leave_for(Phase::Kept, Phase::Releasing) {
             return;
         }
-        credentials::catch_up();
+        following::catch_up();
         if let Some(file) = OWNED_FILE.lock().take() {
             if orderly && let Some(successor) = handover::give::hand_over(&file, Self::ending()) {
                 report::detail(self.config, &format!("handed over to PID {successor}"));
@@ -167,7 +167,7 @@ impl EventLoop {
             Some(file) => unmonitored::set(self.config, file.unmonitored()),
             None => state::enter(Phase::Released),
         }
-        credentials::set_unwatched();
+        following::set_unwatched();
         self.watch.stop();
     }
 }

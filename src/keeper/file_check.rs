@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::credentials;
+use super::credentials::following;
 use crate::ownership::host_file;
 use crate::ownership::owned_file::OWNED_FILE;
 use crate::ownership::state::{self, Phase};
@@ -33,11 +33,11 @@ pub enum Outcome {
 /// What is unfinished at the path, from one look to the next.
 pub struct FileCheck {
     config: &'static Config,
-    /// Until when another file is given time to name a process.
+    /// The time until when another file may come to name a process.
     settling: Option<Duration>,
-    /// Until the next look at a file that is about to go: longer and longer, as there are file systems that count no links.
+    /// Pause until the next look at a file that is about to go: longer and longer, as some file systems count no links.
     unlinking: Option<Duration>,
-    /// Until the next attempt at a lock that somebody else has.
+    /// Pause until the next attempt at a lock that somebody else has.
     locking: Option<Duration>,
 }
 
@@ -70,7 +70,7 @@ impl FileCheck {
         self.locking = file.relock().then_some(POLL);
         let mut status = file.look();
         if status != FileStatus::Present {
-            credentials::catch_up();
+            following::catch_up();
             status = file.look();
         }
         if state::phase() != Phase::Kept {

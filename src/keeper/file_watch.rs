@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::credentials;
+use super::credentials::following;
 use super::threads::wait_for_stack;
 use super::watcher::Watcher;
 use crate::ownership::host_file;
@@ -24,7 +24,7 @@ pub struct FileWatch {
     config: &'static Config,
     armed: bool,
     watcher: Option<Watcher>,
-    /// Between two looks, where events cannot be relied on.
+    /// Pause between two looks, where events cannot be relied on.
     interval: Option<Duration>,
 }
 
@@ -87,7 +87,7 @@ impl FileWatch {
             self.interval = Some(interval);
             return;
         }
-        if !credentials::begin_arming() {
+        if !following::begin_arming() {
             // The next time round.
             self.armed = false;
             return;
@@ -95,7 +95,7 @@ impl FileWatch {
         // Its stack is what the thread of `notify` is to have: see [`spawn`](super::threads::spawn).
         wait_for_stack();
         let armed = Watcher::arm(&mut self.watcher, &path, move || on_event(config));
-        credentials::end_arming(self.watcher.is_some());
+        following::end_arming(self.watcher.is_some());
         match armed {
             // Changes made elsewhere send no events here.
             Ok(()) if remote => {

@@ -1,4 +1,4 @@
-//! The keeper: the one thread that owns the file.
+//! Starts and runs the keeper, the one thread that owns the file.
 //!
 //! Everybody else posts to its [`crate::ownership::state`]. The keeper and the thread that `notify` starts
 //! share the file under a mutex that no thread of the host ever takes, so our own removal can never
@@ -28,6 +28,7 @@ use crate::settings::config::Config;
 use crate::sys::{self, Errno, entry::guarded};
 use crate::{handover, report};
 
+use credentials::following;
 use event_loop::EventLoop;
 use threads::{START_TIMEOUT, spawn};
 
@@ -84,8 +85,10 @@ fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
     }
 }
 
-/// In a forked child, or after exec(2): stands by for a file that another process owns. Returns
-/// when the file is open, since soon the host may have given up the right to open it.
+/// Stands by for a file that another process owns. Returns when the file is open, since soon the host may have given up the
+/// right to open it.
+///
+/// Context: forked child; host thread before main, after exec(2).
 ///
 /// # Errors
 ///
@@ -95,7 +98,7 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
     unsafe { OWNED_FILE.renew() };
     host_file::renew();
     state::renew();
-    credentials::renew();
+    following::renew();
     spawn(config.watch, move || {
         if let Some(inheritance) = handover::receive::wait(config) {
             let (file, owner) = inheritance.into_parts();
@@ -103,7 +106,7 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
             *OWNED_FILE.lock() = Some(file);
             state::become_owner();
             state::enter(Phase::Kept);
-            credentials::inherit();
+            following::inherit();
             handover::receive::acknowledge(owner.as_ref());
             drop(owner);
             report::detail(
@@ -135,7 +138,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// The keeper's life.
+/// Claims the file, and runs until the process ends or the keeper has to.
 fn keep(config: &'static Config, claim: Claim) {
     if fd_table::enter().is_err() {
         state::enter(Phase::NoFdTable);

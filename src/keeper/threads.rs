@@ -1,4 +1,4 @@
-//! The threads that are ours: how they are started, and the short-lived one whose stack the next one gets.
+//! Starts the threads that are ours, and a short-lived one whose stack the next one gets.
 
 use std::ffi::c_void;
 use std::ptr;

@@ -1,4 +1,4 @@
-//! `notify`: tells that something has happened to the file, which only means "look again".
+//! Learns from `notify` that something has happened to the file, which only means "look again".
 //!
 //! The file itself is watched, not its directory: notify 8 wakes for every open and close of
 //! whatever is in a watched directory, and /run is busy. While we hold the file open, its unlink
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::credentials;
+use super::credentials::following;
 use crate::isolation::{notify as notify_calls, stacks};
 use crate::sys::entry::guarded;
 
@@ -42,7 +42,7 @@ impl Watcher {
                 return watcher.watch(path, RecursiveMode::NonRecursive);
             }
             let on_event = move |_| guarded((), &on_event);
-            notify_calls::call_before_each_wait(credentials::follow_in_watcher);
+            notify_calls::call_before_each_wait(following::follow_in_watcher);
             stacks::expect_watcher(true);
             let new = notify::recommended_watcher(on_event);
             stacks::expect_watcher(false);

@@ -1,5 +1,5 @@
-//! A process that may inherit the file: what it tells of itself in the memory that all of them share, and what the
-//! kernel says of it.
+//! Describes a process that may inherit the file: what it tells of itself in the memory that all of them share, and
+//! what the kernel says of it.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
@@ -12,7 +12,7 @@ pub struct Candidate {
     pub kind: AtomicU32,
     /// Since when it is one, in nanoseconds since boot.
     pub since: AtomicU64,
-    /// The same in clock ticks.
+    /// Since when it is a candidate, in clock ticks since boot.
     pub started_by: AtomicU64,
     /// Where its keeper listens; 0: nowhere.
     pub address: AtomicU32,
@@ -59,7 +59,7 @@ impl Kind {
 /// A candidate of which the kernel says that it is that process which listens.
 pub struct Confirmed {
     pub connection: Connection,
-    /// It began to listen as root, or as the user that this process is.
+    /// The candidate began to listen as root, or as the user that this process is.
     pub is_equal: bool,
 }
 

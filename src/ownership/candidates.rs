@@ -1,4 +1,4 @@
-//! The processes that may inherit the file, in the memory that all of them share.
+//! Lists the processes that may inherit the file, in the memory that all of them share.
 
 use std::sync::atomic::Ordering;
 

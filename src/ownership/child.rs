@@ -1,4 +1,4 @@
-//! A forked child of which it is not known yet whether it may inherit, in the memory that all of them share.
+//! Describes a forked child that may still inherit, in the memory that all of them share.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -7,7 +7,7 @@ use crate::sys;
 /// A forked child, of the owner or of a child, that has not decided yet what it will be.
 #[repr(C)]
 pub struct Child {
-    /// Its PID and how far it is, in one: the place may be another child's while somebody looks at it.
+    /// The PID of the child and how far it is, in one: the place may be another child's while somebody looks at it.
     pub stage: AtomicU32,
     /// When it was forked, in nanoseconds since boot.
     pub born: AtomicU64,
@@ -46,7 +46,7 @@ impl Stage {
     pub const UNSEEN: Self = Self(5);
     pub const UNDECIDED: u32 = 2;
     pub const DECIDING: u32 = 3;
-    /// It is a candidate, or will not be one.
+    /// The child is a candidate, or will not be one.
     pub const DECIDED: u32 = 4;
     /// PIDs are below 2^22 (proc(5), pid_max).
     const BITS: u32 = 3;

@@ -1,4 +1,4 @@
-//! The forked children that may still inherit, in the memory that all of them share.
+//! Lists the forked children that may still inherit, in the memory that all of them share.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;

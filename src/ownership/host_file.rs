@@ -1,4 +1,5 @@
-//! A host that writes, removes or locks a PID file of its own at the same path.
+//! Keeps apart what is ours and what is the host's, where the host writes, removes or locks a PID file of its own at
+//! the same path.
 //!
 //! Many daemons do that: they remove the file when they end, or rename it when they are upgraded. Such a removal must not
 //! be answered with SIGTERM, but its event looks like that of a deletion. So the functions with which a host removes files

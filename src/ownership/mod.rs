@@ -1,4 +1,4 @@
-//! What this process is to the file: the state that its threads share, and the file itself.
+//! Holds what this process is to the file: the state that its threads share, and the file itself.
 
 pub mod candidate;
 mod candidates;

@@ -1,4 +1,4 @@
-//! The file that the keeper has, under the one mutex of the library.
+//! Holds the file that the keeper has, under the one mutex of the library.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
@@ -71,9 +71,9 @@ impl Drop for Access<'_> {
 /// How this process gets the file.
 #[derive(Clone, Copy)]
 pub enum Claim {
-    /// It is new, or stale.
+    /// The path is free, or has a stale file.
     Fresh,
-    /// This process had it before exec(2), at this place.
+    /// This process had the file before exec(2), at this place.
     Resume(Location),
 }
 

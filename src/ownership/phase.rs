@@ -1,4 +1,4 @@
-//! What this process is to the file: the phases, and who makes which transition.
+//! Defines what this process is to the file: the phases, and who makes which transition.
 
 /// What this process is to the file.
 ///

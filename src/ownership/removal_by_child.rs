@@ -1,4 +1,4 @@
-//! A candidate that removes or renames the file itself, and says so to the owner.
+//! Has a candidate that removes or renames the file itself say so to the owner.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What other threads ask the keeper for.
+//! Defines what other threads ask the keeper for.
 
 /// What the keeper is asked for: a set of bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

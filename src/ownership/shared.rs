@@ -1,4 +1,5 @@
-//! What an owner shares with the processes that it forks: who of them may inherit, and who has not decided yet.
+//! Shares memory between an owner and the processes that it forks: who of them may inherit, and who has not decided
+//! yet.
 //!
 //! Every descendant can write here, also one that has dropped root. So all of it is a hint. It may delay an exit by a
 //! bounded time, or have nobody inherit; who does inherit is what the kernel says ([`confirm`](super::candidate::confirm)).

@@ -1,4 +1,4 @@
-//! The phase of this process and the requests to its keeper: all that signal handlers and exit paths touch.
+//! Holds the phase of this process and the requests to its keeper: all that signal handlers and exit paths touch.
 //!
 //! A thread that needs something of the keeper posts a bit, and waits for the phase to change, with a timeout. These are a
 //! few atomic operations and futex(2) calls, so everything here is async-signal-safe.

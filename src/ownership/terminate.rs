@@ -1,4 +1,4 @@
-//! What follows from the deletion of the file: the host gets a signal.
+//! Sends the host a signal, because the file was deleted.
 
 use std::ffi::c_int;
 

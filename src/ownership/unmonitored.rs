@@ -1,4 +1,5 @@
-//! An unmonitored file: `PIDFILE_WATCH=off`, or no thread of ours may have descriptors of its own.
+//! Claims and removes an unmonitored file: with `PIDFILE_WATCH=off`, or where no thread of ours may have descriptors of
+//! its own.
 //!
 //! Nobody has a descriptor of the file then, and so nobody has its lock. The thread that ends the process removes it.
 

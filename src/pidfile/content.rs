@@ -1,4 +1,4 @@
-//! The content of a PID file: a PID in decimal and a newline.
+//! Reads and writes the content of a PID file: a PID in decimal and a newline.
 
 use std::ffi::{CStr, c_int};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -229,7 +229,7 @@ mod tests {
             prop_assert!(parse_pid(&content).is_none_or(|pid| pid > 0));
         }
 
-        /// In a file that is written over, the first line is right from the first instant, and a
+        /// Shows that the first line of a file that is written over is right from the first instant, and that a
         /// reader that has read the old line to its end gets at most blanks after it.
         #[test]
         fn one_pid_takes_another_ones_place(old in pid(), new in pid()) {

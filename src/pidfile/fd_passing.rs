@@ -1,5 +1,5 @@
-//! How a successor gets the file: over a socket at which its keeper listens (unix(7)), the owner sends the
-//! descriptor that holds the lock and can be written through (SCM_RIGHTS).
+//! Gives a successor the file: over a socket at which its keeper listens (unix(7)), the owner sends the descriptor that
+//! holds the lock and can be written through (SCM_RIGHTS).
 //!
 //! So the successor needs no right of its own: neither to find the file (chroot(2)), nor to open it for
 //! writing, nor to get the lock before others. Both ends know from the kernel who the other one is
@@ -39,7 +39,7 @@ pub struct Connection(OwnedFd);
 pub enum Message {
     /// The file is yours. With it comes the directory that it was put in.
     File(OwnedFd, Option<FileId>),
-    /// It was deleted just before it would have become yours.
+    /// The file was deleted just before the successor would have got it.
     Deleted,
 }
 
@@ -47,9 +47,9 @@ pub enum Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Taken,
-    /// It ends.
+    /// The successor ends.
     Ended,
-    /// It neither answers nor ends.
+    /// The successor neither answers nor ends.
     None,
 }
 
@@ -181,7 +181,9 @@ impl Connection {
         }
     }
 
-    /// Owner: sends the file, and the directory that it is in.
+    /// Sends the file, and the directory that it is in.
+    ///
+    /// Context: keeper of the owner.
     pub fn offer(&self, file: &OwnedFd, parent: Option<FileId>) -> Result<(), Errno> {
         let FileId(device, inode) = parent.unwrap_or(FileId(0, 0));
         let kind = if parent.is_some() {
@@ -197,12 +199,16 @@ impl Connection {
         message::send(&self.0, text, Some(file))
     }
 
-    /// Owner: says that the file was deleted.
+    /// Says that the file was deleted.
+    ///
+    /// Context: keeper of the owner.
     pub fn tell_deleted(&self) {
         let _ = message::send(&self.0, Text::bare(DELETED), None);
     }
 
-    /// Owner: waits, for `bound` at most, until the successor has the file.
+    /// Waits until the successor has the file; gives up after `bound`.
+    ///
+    /// Context: keeper of the owner.
     pub fn answer(&self, bound: Duration) -> Answer {
         match self.read_or_end(bound) {
             Some(Some((text, _))) if text.kind == TAKEN => Answer::Taken,
@@ -211,7 +217,9 @@ impl Connection {
         }
     }
 
-    /// Successor: says that it has the file.
+    /// Says that this process has the file.
+    ///
+    /// Context: keeper of the successor.
     pub fn acknowledge(&self) {
         let _ = message::send(&self.0, Text::bare(TAKEN), None);
     }
@@ -244,7 +252,7 @@ impl Connection {
     }
 }
 
-/// poll(2); returns early if it is interrupted.
+/// Calls poll(2); returns early if it is interrupted.
 fn poll(fds: &mut [libc::pollfd], bound: Option<Duration>) {
     let bound = bound.map_or(-1, |bound| {
         c_int::try_from(bound.as_millis() + 1).unwrap_or(c_int::MAX)

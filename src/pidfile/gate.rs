@@ -1,4 +1,4 @@
-//! The lock beside a stale file whose own lock a stranger has: it keeps other claims out.
+//! Keeps other claims out while a stale file is replaced whose own lock a stranger has: by a lock beside it.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;

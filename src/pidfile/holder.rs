@@ -1,4 +1,4 @@
-//! Who holds the lock of a PID file, and whether a process may be its owner.
+//! Finds out who holds the lock of a PID file, and whether a process may be its owner.
 //!
 //! Everybody who may read a file can take its flock(2). So a lock that is held says nothing by itself:
 //! it counts if its holder is the process that the file names, or another instance of this library for the
@@ -21,13 +21,13 @@ const LOCKS: &str = "/proc/locks";
 /// What is known of a process that a PID file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may be the owner, whether it holds the lock or not.
+    /// The process may be the owner, whether it holds the lock or not.
     Owner,
-    /// It is in the middle of execve(2): it has no environment yet.
+    /// The process is in the middle of execve(2): it has no environment yet.
     InExec,
-    /// It has no keeper, and is not ours to look into.
+    /// The process has no keeper, and we may not look into it.
     Hidden,
-    /// It is none.
+    /// The process is no owner.
     Other,
 }
 
@@ -172,7 +172,7 @@ fn instance(pid: libc::pid_t, path: &CStr) -> Verdict {
     }
 }
 
-/// A setting may be relative to a directory that is not known any more.
+/// Returns whether a setting can mean a path. It may be relative to a directory that is not known any more.
 fn names_path(setting: &[u8], path: &CStr) -> bool {
     let path = path.to_bytes();
     let setting = setting.strip_prefix(b"./").unwrap_or(setting);

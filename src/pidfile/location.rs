@@ -1,4 +1,4 @@
-//! What the path of a PID file led through, to tell a deletion from a path that leads elsewhere now.
+//! Remembers what the path of a PID file led through, to tell a deletion from a path that leads elsewhere now.
 
 use std::ffi::CStr;
 

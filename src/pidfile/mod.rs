@@ -1,4 +1,4 @@
-//! The file that is ours: look at it, adopt another one, pass it on, remove it, empty it.
+//! Holds the file that is ours: looks at it, adopts another one, hands it over, removes or empties it.
 //!
 //! The protocol is flock(2) on the file itself. Who holds the lock is the owner; the kernel drops
 //! it when the owner ends in whatever way, so a free lock means a stale file, whatever its content,
@@ -50,7 +50,7 @@ pub struct PidFile {
 /// What an operator may want to know of how the file became ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remark {
-    /// It named a living process, which has no lock.
+    /// The file named a living process, which has no lock.
     TakenOver(libc::pid_t),
     /// Something that is worth a line only for those who want to see every event.
     Event(&'static str),
@@ -118,7 +118,7 @@ impl PidFile {
         self.writable.as_ref().or(self.fd.as_ref())
     }
 
-    /// Whether our PID is what is in it.
+    /// Returns whether the file names this process.
     pub fn names_us(&self) -> bool {
         match &self.fd {
             Some(fd) => read_pid(fd) == Some(sys::getpid()),
@@ -126,7 +126,7 @@ impl PidFile {
         }
     }
 
-    /// The same file without its descriptor, and so without the lock.
+    /// Closes the descriptor of the file, and so gives up its lock.
     pub fn unmonitored(self) -> Self {
         Self {
             fd: None,

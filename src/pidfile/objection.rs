@@ -1,4 +1,4 @@
-//! Which files must not be replaced by a PID file, by what stat(2) tells of them.
+//! Tells, by stat(2), which files must not be replaced by a PID file.
 
 use std::ffi::CStr;
 

@@ -1,4 +1,4 @@
-//! Why a claim is refused, and what a file may lack.
+//! Lists why a claim is refused, and what a file may lack.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use crate::sys::fs::FileId;
 pub enum Refusal {
     /// A live owner has it.
     Held(Option<libc::pid_t>),
-    /// It is stale, but its owner was an ancestor of this process.
+    /// The file is stale, but its owner was an ancestor of this process.
     LeftByAncestor(libc::pid_t),
-    /// It is nothing that may be replaced.
+    /// What is at the path must not be replaced.
     Unsafe(&'static str),
     /// A system call failed: what it was for, as a verb phrase for the message, and its error.
     Failed(&'static str, Errno),
-    /// It was ours, and was deleted while this process called exec(2).
+    /// The file was ours, and was deleted while this process called exec(2).
     Deleted,
-    /// It was ours, and something else is there now.
+    /// The file was ours, and something else is there now.
     Lost,
 }
 

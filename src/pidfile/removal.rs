@@ -1,4 +1,4 @@
-//! Takes the file away when its owner ends, or has ended.
+//! Removes the file when its owner ends, or has ended.
 
 use std::os::fd::AsRawFd;
 
@@ -14,7 +14,7 @@ pub enum Removal {
     Truncated,
     /// Not even a right to empty it.
     Failed,
-    /// It was not ours any more.
+    /// The file was not ours any more.
     NotOurs,
 }
 

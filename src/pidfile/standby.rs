@@ -1,4 +1,4 @@
-//! The file of another process, which this one may inherit.
+//! Opens and looks at the file of another process, which this one may inherit.
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
@@ -16,17 +16,17 @@ pub struct StandbyFile(PidFile);
 /// What such a file is when its owner has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StandbyStatus {
-    /// It names this process.
+    /// The file names this process.
     Ours,
-    /// It names another living process.
+    /// The file names another living process.
     Other(libc::pid_t),
-    /// It names a dead process.
+    /// The file names a dead process.
     Stale,
     /// It names this process, and was deleted since.
     Deleted,
     /// Nobody finds it any more, or it was emptied where it could not be removed.
     Removed,
-    /// It could not even be opened.
+    /// The file could not even be opened.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! What has become of the file, as the path shows it.
+//! Tells what has become of the file, as the path shows it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::sys::{Errno, clock, futex};
 pub enum FileStatus {
     /// Still ours, or nothing proves the contrary.
     Present,
-    /// It has no name any more, but the path still leads to it: unlink(2) sends the event, and only
+    /// The file has no name any more, but the path still leads to it: unlink(2) sends the event, and only
     /// then takes the path away.
     Unlinking,
     /// Proven: nobody finds the file there any more.

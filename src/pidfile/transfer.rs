@@ -1,4 +1,4 @@
-//! Passes the file on to another process: the two ends of a hand-over.
+//! Changes whom the file belongs to: the two ends of a hand-over.
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;

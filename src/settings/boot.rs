@@ -1,4 +1,4 @@
-//! Which boot of the machine this is: a PID and a time since boot mean something else after the next one.
+//! Identifies this boot of the machine: a PID and a time since boot mean something else after the next one.
 
 use crate::sys::clock;
 use crate::sys::fs::read_once;

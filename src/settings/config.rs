@@ -1,4 +1,4 @@
-//! From the environment and the command line to a [`Config`].
+//! Makes a [`Config`] of the environment and the command line.
 //!
 //! Nothing here ends or delays the host: a value that means nothing is reported, and the default is used.
 

@@ -1,4 +1,4 @@
-//! Which variables and arguments are settings, and what they contain.
+//! Finds the variables and arguments that are settings.
 
 use std::ffi::{CStr, c_char};
 

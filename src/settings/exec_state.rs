@@ -1,4 +1,4 @@
-//! State that survives exec(2), in the environment variable `LIBPIDFILE_MARK`.
+//! Keeps state through exec(2), in the environment variable `LIBPIDFILE_MARK`.
 //!
 //! Every descendant of an owner inherits `LD_PRELOAD` and `PIDFILE`. The variable tells a new image what
 //! this process was before exec, and every other process that it is nobody: a process acts on the variable

@@ -1,4 +1,4 @@
-//! From the environment and the command line to a [`config::Config`]. Nothing here can fail the host.
+//! Reads a [`config::Config`] from the environment and the command line. Nothing here can fail the host.
 
 mod boot;
 pub mod config;

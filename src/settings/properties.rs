@@ -1,4 +1,4 @@
-//! Property tests of the parsers of the environment and the command line.
+//! Tests properties of the parsers of the environment and the command line.
 
 use super::config::Config;
 use super::env::{Variables, erlang_string, kernel_pidfile};
@@ -42,7 +42,7 @@ fn slots<'a>(of: &Variables<'a>) -> [Option<&'a [u8]>; 11] {
     ]
 }
 
-/// What can be in an environment or on a command line.
+/// Makes what can be in an environment or on a command line.
 fn string(
     of: impl Strategy<Value = u8>,
     length: impl Into<SizeRange>,
@@ -82,7 +82,7 @@ fn argument() -> impl Strategy<Value = CString> {
     prop_oneof![9 => select(known.to_vec()).prop_map(CStr::to_owned), 1 => string(1_u8.., 0..9)]
 }
 
-/// What kill(2) takes, but for the two that libc keeps for itself.
+/// Returns whether kill(2) takes a signal, and libc does not keep it for itself.
 fn signal_exists(signal: c_int) -> bool {
     (1..32).contains(&signal) || (libc::SIGRTMIN()..=libc::SIGRTMAX()).contains(&signal)
 }
@@ -92,7 +92,7 @@ fn vector(strings: &[CString]) -> Vec<*const c_char> {
     pointers.chain([std::ptr::null()]).collect()
 }
 
-/// The rule in other words: after each `-kernel` the arguments up to the next flag are pairs.
+/// Applies the rule in other words: after each `-kernel` the arguments up to the next flag are pairs.
 fn last_pidfile_of_kernel(arguments: &[CString]) -> Option<&[u8]> {
     let is_flag = |argument: &&CString| argument.to_bytes().starts_with(b"-");
     let flags = (0..arguments.len()).filter(|at| arguments[*at].as_c_str() == c"-kernel");

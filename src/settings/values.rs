@@ -1,4 +1,4 @@
-//! Parsers of the values of settings. Each returns `None` for a value that means nothing.
+//! Parses the values of settings. Each parser returns `None` for a value that means nothing.
 
 use std::ffi::c_int;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A process that was started without `LIBPIDFILE_MARK` by an owner that is about to end.
+//! Recognizes a process that was started without `LIBPIDFILE_MARK` by an owner that is about to end.
 //!
 //! As long as the owner has its file such a child is known by its ancestor, see [`crate::settings::exec_state`]. Between
 //! the removal of the file and the end of the owner its parent runs our keeper still, and has the same setting. When the

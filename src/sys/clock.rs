@@ -1,4 +1,4 @@
-//! Clocks. Async-signal-safe.
+//! Reads clocks. Async-signal-safe.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;

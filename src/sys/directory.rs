@@ -1,4 +1,4 @@
-//! Listing directories, without an allocation from the host's malloc.
+//! Lists directories, without an allocation from the host's malloc.
 
 use std::ffi::{CStr, c_int};
 use std::os::fd::AsRawFd;

@@ -1,4 +1,4 @@
-//! The shell around every entry from the host: no panic, no change of errno and no cancellation crosses it.
+//! Wraps every entry from the host: no panic, no change of errno and no cancellation gets through.
 
 use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};

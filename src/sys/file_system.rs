@@ -1,5 +1,5 @@
-//! What kind of file system a file is on, by the number that statfs(2) returns (linux/magic.h, and the sources of those
-//! that are not in there).
+//! Tells what kind of file system a file is on, by the number that statfs(2) returns (linux/magic.h, and the sources of
+//! those that are not in there).
 
 use std::ffi::{CStr, c_int};
 use std::mem::MaybeUninit;
@@ -10,7 +10,7 @@ use super::{Errno, check};
 /// What can be expected of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Its files are switches of the kernel: a PID that is written there does something.
+    /// The files are switches of the kernel: a PID that is written there does something.
     Kernel,
     /// Another machine or a program may change it without inotify(7) being told.
     Remote,

@@ -1,4 +1,4 @@
-//! Files: opening, locking, looking at them, removing them.
+//! Opens, locks, examines and removes files.
 //!
 //! The functions of libc with the names of `flock`, `unlink` and `rename` are the host's, by way of this library's own
 //! exports, so these are system calls here.

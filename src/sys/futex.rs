@@ -1,4 +1,4 @@
-//! Waiting for a word in memory to change (futex(2)), for a condition, and for time to pass.
+//! Waits for a word in memory to change (futex(2)), for a condition, or for time to pass.
 //!
 //! Each wait may end early: by a signal, or by a wake-up for another waiter. So callers test their condition again. A word
 //! that is `shared` lies in memory that other processes have mapped too; any other word is private to the process, which

@@ -1,4 +1,4 @@
-//! A function that has to be the C library's own, whoever else has one of that name.
+//! Finds a function that has to be the C library's own, whoever else has one of that name.
 
 use std::ffi::{CStr, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};

@@ -1,4 +1,4 @@
-//! System calls in a safe form: files, `/proc`, clocks, futexes, signal sets. Nothing here knows of PID files.
+//! Makes system calls in a safe form: files, `/proc`, clocks, futexes, signal sets. Nothing here knows of PID files.
 //!
 //! Functions are async-signal-safe unless they return memory from the heap (`String`, `Vec`, `CString`).
 //!

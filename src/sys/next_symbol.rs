@@ -1,4 +1,4 @@
-//! The definition of a function behind the one that we export in its place: libc's, or that of another preload.
+//! Finds the definition of a function behind the one that we export in its place: libc's, or that of another preload.
 
 use std::ffi::{CStr, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};

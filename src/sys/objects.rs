@@ -1,4 +1,4 @@
-//! The objects that the loader has mapped, and the symbols that they define.
+//! Reads which objects the loader has mapped, and which symbols they define.
 //!
 //! dlsym(3) is not used for this. A program or a preload may define a function of that name, it takes the
 //! loader's lock, and it allocates. The list of objects and their symbol tables are in memory that the

@@ -1,4 +1,4 @@
-//! The line in /proc/PID/stat (proc(5)).
+//! Parses the line in /proc/PID/stat (proc(5)).
 
 use std::ffi::CString;
 use std::io;

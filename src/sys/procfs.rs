@@ -1,4 +1,4 @@
-//! Processes, as far as kill(2) and the files in /proc/PID (proc(5)) tell of them.
+//! Asks kill(2) and the files in /proc/PID (proc(5)) about processes.
 //!
 //! /proc may not be mounted, or hide the processes of others (hidepid=): each function says what it returns then.
 

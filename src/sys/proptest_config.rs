@@ -1,4 +1,4 @@
-//! How property tests run.
+//! Sets how property tests run.
 
 use proptest::test_runner::{Config, RngSeed};
 

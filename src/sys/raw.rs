@@ -1,5 +1,5 @@
-//! System calls by the instruction itself: no function that a program could have replaced stands between us and the
-//! kernel, and no thread register has to be libc's.
+//! Makes system calls by the instruction itself: no function that a program could have replaced stands between us and
+//! the kernel, and no thread register has to be libc's.
 
 use std::ffi::c_long;
 

@@ -1,4 +1,4 @@
-//! Files of lines and of other records, which may be larger than our heap: they are read in pieces.
+//! Reads files of lines and of other records in pieces, as they may be larger than our heap.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

@@ -1,4 +1,4 @@
-//! Dispositions of signals past libc.
+//! Sets dispositions of signals past libc.
 
 use std::ffi::c_int;
 

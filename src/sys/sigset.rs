@@ -1,4 +1,4 @@
-//! Sets of signals, as the 64 bits that the kernel has: signal n is bit n - 1. They are the first 64 bits of a
+//! Handles sets of signals as the 64 bits that the kernel has: signal n is bit n - 1. They are the first 64 bits of a
 //! `sigset_t`, which is longer (asm-generic/signal.h).
 //!
 //! sigaddset(3) and its relatives are not used: each is one more symbol that the loader looks up in every process.

@@ -1,4 +1,4 @@
-//! Values from outside in messages: bytes that may be no text, of any length.
+//! Writes values from outside into messages: bytes that may be no text, of any length.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! `--background`: starts the program as a daemon, as start-stop-daemon(8) does, and returns when it has its file.
+//! Runs `--background`: starts the program as a daemon, as start-stop-daemon(8) does, and returns when it has its file.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 ///
-/// It could not be started, or has no file.
+/// If the program could not be started, or has no file.
 pub fn start(image: &Image, program: &Path, file: &Path, by_launcher: bool) -> Result<u8, Failure> {
     let failed = |errno: Errno| not_executed(program, errno);
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
@@ -90,7 +90,7 @@ fn ended(child: Pid) -> Option<u8> {
     )
 }
 
-/// Never returns: this process becomes the program, or ends.
+/// Becomes the program in the background, or ends: never returns.
 fn become_daemon(image: &Image, mut writer: OwnedFd) -> ! {
     let errno = match detach(&mut writer) {
         Ok(()) => image.exec(),
@@ -134,7 +134,7 @@ fn detach(writer: &mut OwnedFd) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The errno that the child has written; `None` if exec(2) has closed the pipe.
+/// Returns the errno that the child has written; `None` if exec(2) has closed the pipe.
 fn error_in(reader: OwnedFd) -> Option<Errno> {
     let mut number = [0; 4];
     File::from(reader).read_exact(&mut number).ok()?;

@@ -1,4 +1,4 @@
-//! `pidfile-run check COMMAND`: what a start would do; starts nothing.
+//! Runs `pidfile-run check COMMAND`: tells what a start would do, and starts nothing.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `pidfile-run list [DIRECTORY]...`: the PID files there, and who owns them.
+//! Runs `pidfile-run list [DIRECTORY]...`: prints the PID files there, and who owns them.
 
 use std::fs;
 use std::io::{IsTerminal, Write as _};
@@ -125,7 +125,7 @@ fn row(path: &Path, look: &Look) -> Row {
     Row { cells, style }
 }
 
-/// `3d4h`, `5h12m`, `7m3s`, `9s`
+/// Writes a time in its two largest units: `3d4h`, `5h12m`, `7m3s`, `9s`.
 fn age(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {

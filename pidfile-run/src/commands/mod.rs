@@ -1,4 +1,4 @@
-//! One file for each sub-command.
+//! Holds one file for each sub-command.
 
 pub mod background;
 pub mod check;

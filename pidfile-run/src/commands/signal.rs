@@ -1,4 +1,4 @@
-//! `pidfile-run signal NAME FILE`
+//! Runs `pidfile-run signal NAME FILE`: sends the owner a signal.
 //!
 //! ```text
 //! look who holds the lock

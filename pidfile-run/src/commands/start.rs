@@ -1,4 +1,4 @@
-//! `pidfile-run [OPTION]... COMMAND`: looks whether it can have a PID file, and becomes it.
+//! Runs `pidfile-run [OPTION]... COMMAND`: looks whether it can have a PID file, and becomes it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `pidfile-run status FILE`
+//! Runs `pidfile-run status FILE`: tells whether its owner runs.
 
 use std::path::Path;
 
@@ -74,7 +74,7 @@ fn unlocked(path: &Path) -> Failure {
     Failure::new(0, shown(path), why).help(help)
 }
 
-/// Why nothing is done with a file that is not known to be a PID file of ours.
+/// Returns why nothing is done with a file that is not known to be a PID file of ours.
 pub fn objection(path: &Path, state: &State) -> Failure {
     let fail = |why: String| Failure::new(status::NOT_DONE, shown(path), why);
     match state {
@@ -101,7 +101,7 @@ pub fn objection(path: &Path, state: &State) -> Failure {
     }
 }
 
-/// The value of `--json`, documented in the manual.
+/// Returns what `--json` prints, as the manual documents it.
 pub fn as_json(path: &Path, look: &Look) -> Value {
     let pid = look.pid();
     let state = match &look.state {

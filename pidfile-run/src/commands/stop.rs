@@ -1,4 +1,4 @@
-//! `pidfile-run stop FILE`: deletes the file, which makes its owner end, and waits for that.
+//! Runs `pidfile-run stop FILE`: deletes the file, which makes its owner end, and waits for that.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -53,7 +53,7 @@ pub fn run(asked: cli::Stop) -> Result<u8, Failure> {
     }
 }
 
-/// The owner was not found again: has it ended, or is somebody else's PID in the table?
+/// Tells what has become of an owner that was not found again: it has ended, or another process is at the path.
 fn after_all(path: &Path, location: &Location, seen: &Seen) -> Result<u8, Failure> {
     let look = owner::look(path);
     match look.state {

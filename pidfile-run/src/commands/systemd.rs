@@ -1,4 +1,4 @@
-//! `pidfile-run systemd UNIT`: a drop-in that gives a service a PID file.
+//! Runs `pidfile-run systemd UNIT`: writes a drop-in that gives a service a PID file.
 
 mod directory;
 mod place;
@@ -117,7 +117,7 @@ fn drop_in_for(unit: &str, asked: &cli::Systemd, words: &[OsString]) -> Result<S
     Ok(text)
 }
 
-/// `A=b LD_PRELOAD=libm.so.6 "C=d e"`
+/// Returns the LD_PRELOAD in a list like `A=b LD_PRELOAD=libm.so.6 "C=d e"`.
 fn preloaded_by(environment: &str) -> Option<&str> {
     let words = environment.split(' ').map(|word| word.trim_matches('"'));
     words
@@ -129,7 +129,7 @@ fn is_plain(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "_./:@%+-".contains(letter)
 }
 
-/// A value inside of double quotes, for Environment=.
+/// Writes a value so that it can stand in double quotes after `Environment=`.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -1,4 +1,4 @@
-//! `pidfile-run wait FILE`: until its owner has ended.
+//! Runs `pidfile-run wait FILE`: waits until its owner has ended.
 
 use std::os::fd::AsFd;
 

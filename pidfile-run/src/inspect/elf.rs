@@ -1,4 +1,4 @@
-//! What is in an ELF file, as far as a preloaded library is concerned.
+//! Reads what matters to a preloaded library in an ELF file.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -37,9 +37,9 @@ pub type Version = (u32, u32);
 
 #[derive(Debug)]
 pub enum NotElf {
-    /// It does not begin as one.
+    /// The file does not begin as an ELF file.
     Other,
-    /// It does, but not all of it is there.
+    /// The file begins as an ELF file, but not all of it is there.
     Damaged,
 }
 
@@ -189,7 +189,7 @@ where
     Ok(StringTable::new(bytes, 0, bytes.len() as u64))
 }
 
-/// `GLIBC_2.3.4`
+/// Parses the name of a version of glibc, such as `GLIBC_2.3.4`.
 fn glibc(name: &[u8]) -> Option<Version> {
     let name = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
     let mut numbers = name.split('.').map(|number| number.parse().ok());

@@ -1,4 +1,4 @@
-//! Whether a command can have a PID file: what would keep the library out of it without a word.
+//! Tells whether a command can have a PID file: what would keep the library out of it without a word.
 
 pub mod elf;
 mod executable;
@@ -36,9 +36,9 @@ pub struct Report {
 /// What a program is to the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// It may own it.
+    /// The program may own the file.
     Owner,
-    /// It only has to hand on the environment, to the one that may.
+    /// The program only has to hand on the environment, to the one that may own the file.
     Launcher,
 }
 
@@ -56,7 +56,7 @@ struct Inspection<'a> {
 ///
 /// # Errors
 ///
-/// It cannot be started at all, or would end at once with the library.
+/// If the command cannot be started at all, or would end at once with the library.
 pub fn inspect(
     command: &[OsString],
     library: &Library,

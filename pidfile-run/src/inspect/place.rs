@@ -1,4 +1,4 @@
-//! Whether the file can be had: what the library would find at the path.
+//! Tells whether the file can be had: what the library would find at the path.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Whether a program takes a preloaded library.
+//! Tells whether a program takes a preloaded library.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,7 @@ impl Inspection<'_> {
     ///
     /// # Errors
     ///
-    /// It would not even start with the library.
+    /// The program would not even start with the library.
     pub(super) fn examine_elf(
         &mut self,
         program: &Path,

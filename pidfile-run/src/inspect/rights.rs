@@ -1,5 +1,5 @@
-//! Whether the loader will be told not to trust the environment (ld.so(8), secure-execution mode), and who else may keep
-//! the library away from a program.
+//! Tells whether the loader will be told not to trust the environment (ld.so(8), secure-execution mode), and who else
+//! may keep the library away from a program.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ use rustix::thread::no_new_privs;
 
 use crate::output::{quoted, shown};
 
-/// Why a program gets more rights than its caller has, and what to do about it; `None` if it does not.
+/// Returns why a program gets more rights than its caller has, and what to do about it; `None` if it does not.
 pub fn more_rights(program: &Path) -> Option<(&'static str, String)> {
     if no_new_privs().is_ok_and(|is_set| is_set)
         || has_mount_flag(program, StatVfsMountFlags::NOSUID)
@@ -47,7 +47,7 @@ pub fn has_mount_flag(file: &Path, flag: StatVfsMountFlags) -> bool {
     statvfs(file).is_ok_and(|mount| mount.f_flag.contains(flag))
 }
 
-/// Which security module has rules of its own for a program, and where to look.
+/// Returns which security module has rules of its own for a program, and where to look.
 pub fn confined(program: &Path) -> Option<(String, String)> {
     let program = fs::canonicalize(program).ok()?;
     app_armor(&program).or_else(|| selinux(&program))

@@ -1,4 +1,4 @@
-//! The first line of a script, as the kernel and env(1) read it.
+//! Reads the first line of a script, as the kernel and env(1) do.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,7 +15,7 @@ pub struct Line {
     pub interpreter: PathBuf,
     /// All that follows, as one word.
     pub argument: Option<OsString>,
-    /// It ends as on Windows.
+    /// The line ends as on Windows.
     pub has_carriage_return: bool,
 }
 
@@ -40,7 +40,7 @@ pub fn first_line(path: &Path) -> Option<Line> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Env {
     pub program: Option<OsString>,
-    /// It takes away what the library goes by.
+    /// The command takes away what the library goes by.
     pub clears: bool,
 }
 

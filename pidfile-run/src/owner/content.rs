@@ -1,4 +1,4 @@
-//! What a PID file is, by its content.
+//! Tells what a PID file is, by its content.
 
 /// How much has to be read of a file to tell: more than the longest file of a number and white space.
 pub const ENOUGH: usize = LONGEST + 1;

@@ -1,4 +1,4 @@
-//! The kernel's table of file locks, proc_locks(5).
+//! Reads the kernel's table of file locks, proc_locks(5).
 
 use std::cell::OnceCell;
 use std::fs;
@@ -50,7 +50,7 @@ impl Locks {
     }
 }
 
-/// `1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF`
+/// Parses a line such as `1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF`.
 fn parse(line: &str) -> Option<Lock> {
     let mut words = line.split_ascii_whitespace().skip(1);
     if (words.next(), words.nth(1)) != (Some("FLOCK"), Some("WRITE")) {

@@ -1,4 +1,4 @@
-//! Who owns a PID file: whoever holds its lock, flock(2).
+//! Finds the owner of a PID file: whoever holds its lock, flock(2).
 //!
 //! ```text
 //! look:  no file                                          Absent
@@ -38,7 +38,7 @@ const LOOKS: usize = 5;
 #[derive(Clone, Debug)]
 pub enum State {
     Absent,
-    /// Its owner runs.
+    /// The owner runs.
     Owned(Owner),
     /// The process runs, says that this is its file, and holds no lock.
     Unlocked(i32),
@@ -81,7 +81,7 @@ impl Look {
         }
     }
 
-    /// The process that is meant by the file, if one runs.
+    /// Returns the process that the file means, if one runs.
     pub fn pid(&self) -> Option<i32> {
         match self.state {
             State::Owned(owner) => owner.pid,
@@ -239,11 +239,11 @@ fn is_locked(file: impl AsFd) -> rustix::io::Result<bool> {
     }
 }
 
-/// With the library in the environment of this command, this very process may have become the owner.
+/// Fails if this very process has become the owner, since the library is in the environment of this command.
 ///
 /// # Errors
 ///
-/// That it has.
+/// If it has.
 pub fn not_ourselves(look: &Look, path: &Path, status: u8) -> Result<(), Failure> {
     if look.pid() != Some(std::process::id() as i32) {
         return Ok(());

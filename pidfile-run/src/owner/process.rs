@@ -1,4 +1,4 @@
-//! A process: what /proc says of it, and a handle that never means another one.
+//! Reads what /proc says of a process, and holds a handle that never means another one.
 
 use std::fs;
 use std::io::{self, Read};
@@ -72,7 +72,7 @@ impl Process {
         }
     }
 
-    /// The descriptor, for a poll together with others.
+    /// Returns the descriptor, for a poll together with others.
     pub fn fd(&self) -> Option<&OwnedFd> {
         self.fd.as_ref()
     }
@@ -85,7 +85,7 @@ fn read(pid: i32, name: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The fields of /proc/PID/stat from the state on: what is before may hold anything.
+/// Returns the fields of /proc/PID/stat from the state on. The name before may hold anything.
 fn stat(pid: i32) -> Option<String> {
     let stat = read(pid, "stat").ok()?;
     let stat = String::from_utf8_lossy(&stat).into_owned();

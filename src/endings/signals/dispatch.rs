@@ -1,4 +1,4 @@
-//! A host that catches its own system calls (prctl(2), `PR_SET_SYSCALL_USER_DISPATCH`: Wine, emulators).
+//! Serves a host that catches its own system calls (prctl(2), `PR_SET_SYSCALL_USER_DISPATCH`: Wine, emulators).
 //!
 //! In a thread that does so any system call becomes SIGSYS, unless the host has set a byte of its own that allows it; we do
 //! not know where that byte is, and not even a handler could return. So once the host has asked for it, our handler makes
@@ -25,10 +25,9 @@ static ON: AtomicBool = AtomicBool::new(false);
 /// The first signal that our handler has got; 0: none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// Called before the host begins to catch its system calls. Returns whether there is a keeper that ends the process in
-/// the handler's stead.
+/// Has the keeper end the process in the handler's stead; returns whether there is a keeper that can.
 ///
-/// Context: host thread.
+/// Context: host thread that is about to catch the system calls of its process.
 pub fn expect() -> bool {
     let has_keeper = state::is_owner() && state::is_threaded() && state::phase() == Phase::Kept;
     if has_keeper {

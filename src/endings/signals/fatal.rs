@@ -1,4 +1,4 @@
-//! Our handler: the process ends by the signal, as it would have without us.
+//! Handles a fatal signal: the process ends by it, as it would have without us.
 //!
 //! The signal may arrive in code that is not libc's: with a thread register of its own (Wine, emulators). So nothing
 //! here, nor in what it calls, touches thread-local storage: no errno, no function of libc's (which may look there
@@ -31,16 +31,19 @@ const DUMPS_CORE: u64 = FAULTS
 /// what has its default action (pid_namespaces(7)), and so it stays, but for what an operator sends, and faults.
 static FIRST: AtomicBool = AtomicBool::new(false);
 
-/// Called before main, in the first process of a PID namespace.
+/// Records that this process is the first one of a PID namespace.
+///
+/// Context: host thread before main.
 pub fn protect_first_process() {
     FIRST.store(true, Ordering::Relaxed);
 }
 
+/// Returns whether this process is the first one of a PID namespace.
 pub fn is_first_process() -> bool {
     FIRST.load(Ordering::Relaxed)
 }
 
-/// What the kernel calls.
+/// Handles a fatal signal: gives up the file, and has the signal do what it does by default.
 pub extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut libc::ucontext_t) {
     // SAFETY: the kernel's arguments to a handler with SA_SIGINFO, on this thread's stack.
     let (info, context) = unsafe { (&mut *info, &mut *context) };
@@ -110,7 +113,8 @@ fn has_sent(signal: c_int, send: impl Fn(usize) -> isize) -> bool {
     send(NO_SIGNAL) == -(libc::EINVAL as isize) && send(signal as usize) == 0
 }
 
-/// A sandbox that lets nobody send signals may still have timers (systemd's groups `@process` and `@timer`).
+/// Sends a signal by a timer; returns whether it was sent. A sandbox that lets nobody send signals may still allow timers
+/// (systemd's groups `@process` and `@timer`).
 fn send_by_timer(signal: c_int, thread: usize) -> bool {
     /// A timer that is due at once takes no longer to send its signal.
     const LOOKS: u32 = 1_000_000;

@@ -1,4 +1,4 @@
-//! The signals by which services end, and the disposition the host sees.
+//! Handles the signals by which services end, and shows the host the dispositions that it has set.
 //!
 //! Where such a signal has its default action, our [`handler`](fatal::handler) is installed instead: it gives up
 //! the file, restores the default, and lets the signal happen again as it would have. The host never sees the

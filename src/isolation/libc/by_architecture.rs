@@ -1,4 +1,4 @@
-//! What libc makes by another system call on another architecture.
+//! Makes the calls for which architectures have different system calls.
 
 use std::ffi::{c_int, c_long};
 

@@ -1,4 +1,4 @@
-//! Files and descriptors.
+//! Opens, reads and writes files.
 
 use std::ffi::{c_char, c_int};
 use std::ptr;
@@ -39,7 +39,7 @@ system_calls! {
     writev(fd, parts, count) => SYS_writev[fd, parts, count];
 }
 
-/// getcwd(3) into a buffer of the caller's.
+/// Does what getcwd(3) does with a buffer of the caller's.
 unsafe extern "C" fn getcwd(to: *mut c_char, size: usize) -> *mut c_char {
     // SAFETY: the caller has room for `size` bytes.
     let length = unsafe { super::call(libc::SYS_getcwd, [to as usize, size]) };

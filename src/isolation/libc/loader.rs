@@ -1,10 +1,10 @@
-//! What std and the unwinder ask the loader.
+//! Answers what std and the unwinder ask the loader.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 use crate::sys::objects;
 
-/// dlsym(3), by which std asks for the smallest stack of a thread that libc allows.
+/// Answers dlsym(3), by which std asks for the smallest stack of a thread that libc allows.
 unsafe extern "C" fn dlsym(_: *mut c_void, name: *const c_char) -> *mut c_void {
     // SAFETY: dlsym(3) takes a C string.
     objects::next(unsafe { CStr::from_ptr(name) }).cast_mut()
@@ -12,7 +12,7 @@ unsafe extern "C" fn dlsym(_: *mut c_void, name: *const c_char) -> *mut c_void {
 
 type Callback = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;
 
-/// dl_iterate_phdr(3), by which the unwinder finds the tables of a frame where libc has no faster way. It
+/// Answers dl_iterate_phdr(3), by which the unwinder finds the tables of a frame where libc has no faster way. It
 /// unwinds a panic of ours from our frames to our frames: it need not know any other object.
 unsafe extern "C" fn dl_iterate_phdr(callback: Callback, data: *mut c_void) -> c_int {
     unsafe extern "C" {

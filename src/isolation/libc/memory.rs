@@ -1,4 +1,4 @@
-//! Mappings.
+//! Maps and unmaps memory.
 
 use super::system_calls;
 

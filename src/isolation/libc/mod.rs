@@ -1,4 +1,4 @@
-//! The functions of libc that we, std and the crates call, over the kernel's system calls.
+//! Makes the functions of libc that we, std and the crates call, over the kernel's system calls.
 //!
 //! A program may define any name that libc has, and so may another preload: the loader would bind our
 //! reference to *that* function. It may not be what libc's is (a shell's own `putenv`), not work yet (a
@@ -72,7 +72,7 @@ macro_rules! system_calls {
 }
 use system_calls;
 
-/// syscall(2), which takes the number of the call and up to six arguments.
+/// Does what syscall(2) does, which takes the number of the call and up to six arguments.
 unsafe extern "C-unwind" fn syscall(
     number: c_long,
     first: usize,

@@ -1,4 +1,4 @@
-//! What is called by another name where the C library is musl: a file's size has 64 bits in all of its functions.
+//! Adds the names that callers use where the C library is musl: a file's size has 64 bits in all of its functions.
 
 use std::ffi::c_int;
 
@@ -16,7 +16,7 @@ extern "C" fn readdir(_: *mut libc::DIR) -> *mut libc::dirent {
     std::ptr::null_mut()
 }
 
-/// The unwinder of a compiler that was made for glibc asks for a faster way to the tables of a frame. There is none.
+/// Answers the unwinder of a compiler that was made for glibc: there is no faster way to the tables of a frame.
 extern "C" fn _dl_find_object(_: *const u8, _: *mut u8) -> c_int {
     -1
 }

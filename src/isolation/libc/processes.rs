@@ -1,4 +1,4 @@
-//! Processes, threads and what they are.
+//! Starts, ends and describes processes and threads.
 
 use std::ffi::{c_int, c_long, c_ulong};
 
@@ -36,7 +36,7 @@ extern "C" fn sysconf(name: c_int) -> c_long {
     getauxval(kind) as c_long
 }
 
-/// exit(3) runs the host's handlers and flushes its streams: it has to be libc's.
+/// Calls libc's exit(3), which runs the host's handlers and flushes its streams.
 extern "C-unwind" fn exit(status: c_int) -> ! {
     let exit = objects::of_libc(c"exit");
     if !exit.is_null() {
@@ -49,7 +49,7 @@ extern "C-unwind" fn exit(status: c_int) -> ! {
     crate::sys::exit_group(status)
 }
 
-/// abort(3), which std and the unwinder call where they cannot go on, ends the process as libc's does.
+/// Ends the process as abort(3) does, which std and the unwinder call where they cannot go on.
 extern "C-unwind" fn abort() -> ! {
     let abort = objects::of_libc(c"abort");
     if !abort.is_null() {
@@ -62,7 +62,7 @@ extern "C-unwind" fn abort() -> ! {
     crate::sys::exit_group(128 + libc::SIGABRT)
 }
 
-/// fork(3) runs fork handlers and mends libc's own state in the child: it has to be libc's.
+/// Calls libc's fork(3), which runs fork handlers and mends libc's own state in the child.
 extern "C-unwind" fn fork() -> libc::pid_t {
     let fork = objects::of_libc(c"fork");
     if fork.is_null() {

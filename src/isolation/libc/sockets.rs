@@ -1,4 +1,4 @@
-//! Sockets, epoll(7) and eventfd(2).
+//! Makes the calls for sockets, epoll(7) and eventfd(2).
 
 use super::system_calls;
 

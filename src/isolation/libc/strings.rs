@@ -1,4 +1,4 @@
-//! Memory and strings. The compiler calls these too, wherever it likes.
+//! Copies and compares memory and strings. The compiler calls these functions too, wherever it likes.
 //!
 //! Loops that the compiler could recognise would become calls of themselves. So bytes are copied and set
 //! by one instruction where there is one, and read one by one elsewhere; what we copy is short.

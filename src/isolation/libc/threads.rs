@@ -1,4 +1,4 @@
-//! Threads. They have to be libc's own, so its functions are called, and nobody else's.
+//! Starts threads, which have to be libc's own: so libc's functions are called, and nobody else's.
 //!
 //! A program may have threads of its own by these names (GNU Pth), or stand before libc's to know of each thread: a garbage
 //! collector would stop ours by a signal that they block, and ThreadSanitizer ends a forked child that starts one.

@@ -1,4 +1,4 @@
-//! Time, as the kernel has it: through its vDSO (vdso(7)), or by the system call.
+//! Reads the time as the kernel has it: through its vDSO (vdso(7)), or by the system call.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;

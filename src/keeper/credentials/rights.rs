@@ -1,4 +1,4 @@
-//! Who may do what: users, groups and capabilities of one thread, taken as a whole.
+//! Reads and takes the rights of one thread: its users, groups and capabilities, as a whole.
 
 use std::ffi::c_int;
 
@@ -91,7 +91,7 @@ impl Rights {
         self.capabilities = Capabilities::get();
     }
 
-    /// Whether who has these can do nothing that who has the others cannot.
+    /// Returns whether these rights allow nothing that the others do not.
     pub fn is_within(&self, other: &Self) -> bool {
         let is_same = || {
             self.users == other.users

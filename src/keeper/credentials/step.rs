@@ -1,4 +1,4 @@
-//! How far a change of the host's credentials is: the host, the keeper and the thread of `notify` take turns.
+//! Tells how far a change of the host's credentials is: the host, the keeper and the thread of `notify` take turns.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,6 +23,7 @@ pub enum Step {
 }
 
 impl Step {
+    /// Returns whether this is the step now.
     pub fn is_now(self) -> bool {
         STEP.load(Ordering::SeqCst) == self as u32
     }
@@ -34,7 +35,7 @@ impl Step {
     }
 }
 
-/// To a step that nobody waits for.
+/// Goes to a step that nobody waits for.
 pub fn go(step: Step) {
     STEP.store(step as u32, Ordering::SeqCst);
 }

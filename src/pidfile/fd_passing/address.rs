@@ -1,4 +1,4 @@
-//! Where a successor listens: addresses in the abstract namespace (unix(7)), which needs no file system.
+//! Makes the addresses at which successors listen, in the abstract namespace (unix(7)), which needs no file system.
 
 use std::mem::{MaybeUninit, offset_of};
 
@@ -12,7 +12,7 @@ pub fn no_address() -> libc::sockaddr_un {
     address
 }
 
-/// In the abstract namespace, which needs no file system.
+/// Returns an address in the abstract namespace, which needs no file system.
 fn abstract_address(name: &str) -> (libc::sockaddr_un, libc::socklen_t) {
     let mut address = no_address();
     for (to, from) in address.sun_path[1..].iter_mut().zip(name.bytes()) {

@@ -1,4 +1,4 @@
-//! What goes over the socket: a few numbers, and one descriptor at most (SCM_RIGHTS).
+//! Sends and receives messages over the socket: a few numbers, and one descriptor at most (SCM_RIGHTS).
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -84,7 +84,7 @@ pub fn receive(socket: &OwnedFd) -> Option<(Text, Option<OwnedFd>)> {
     Some((text, fd))
 }
 
-/// A message of one text, and room for a descriptor.
+/// Calls `call` with a message of one text, and room for a descriptor.
 fn with_message<T>(
     text: &mut Text,
     control: &mut Control,

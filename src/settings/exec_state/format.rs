@@ -1,4 +1,4 @@
-//! The value of the variable: what it says, and how that is written.
+//! Defines the value of the variable: what it says, and how that is written.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use crate::sys::{self, procfs};
 pub enum Role {
     /// The PID in the file is this process's.
     Owner,
-    /// It stands by for the file of another process.
+    /// The process stands by for the file of another process.
     Standby,
     /// Neither. In the process that the variable names: it has found a live owner and said so, and need not say it again.
     Inert,

@@ -1,4 +1,4 @@
-//! Tests of the value of the variable, and of what is written into it.
+//! Tests the value of the variable, and what is written into it.
 
 use super::*;
 use crate::sys::fs::FileId;

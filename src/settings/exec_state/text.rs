@@ -1,4 +1,4 @@
-//! The variable as a string for exec(2), in memory that lives as long as the process.
+//! Holds the variable as a string for exec(2), in memory that lives as long as the process.
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;

@@ -1,4 +1,4 @@
-//! aarch64.
+//! Holds what depends on aarch64.
 
 use std::ffi::{CStr, c_int, c_long, c_void};
 

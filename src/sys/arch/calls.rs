@@ -1,4 +1,4 @@
-//! System calls as data: a number, and what goes into the registers.
+//! Describes system calls as data: a number, and what goes into the registers.
 
 use std::ffi::c_long;
 

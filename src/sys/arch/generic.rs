@@ -1,5 +1,5 @@
-//! What is the same on all processors but x86-64: they came to Linux after the older system calls had newer forms, and have only
-//! those (include/uapi/asm-generic/unistd.h).
+//! Holds what is the same on all processors but x86-64: they came to Linux after the older system calls had newer
+//! forms, and have only those (include/uapi/asm-generic/unistd.h).
 
 use std::ffi::c_long;
 

@@ -1,5 +1,5 @@
-//! What depends on the processor. Each architecture has a file with the same names in it, and nothing else in this library asks
-//! which one it is.
+//! Holds what depends on the processor. Each architecture has a file with the same names in it, and nothing else in
+//! this library asks which one it is.
 
 // The stand-ins for libc's functions are no part of unit tests.
 #![cfg_attr(test, allow(dead_code))]

@@ -1,4 +1,4 @@
-//! x86-64.
+//! Holds what depends on x86-64.
 
 use std::ffi::{CStr, c_int, c_long, c_void};
 

@@ -1,4 +1,4 @@
-//! What daemon(3) does.
+//! Lists the steps of daemon(3).
 
 /// A step of daemon(3), which each libc takes in an order of its own.
 pub enum DaemonStep {

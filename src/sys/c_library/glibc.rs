@@ -1,4 +1,4 @@
-//! glibc, from 2.17 on.
+//! Holds what depends on glibc, from 2.17 on.
 
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -30,7 +30,7 @@ static ARGV: AtomicPtr<*const c_char> = AtomicPtr::new(std::ptr::null_mut());
 #[unsafe(link_section = ".init_array.00099")]
 static BEFORE: extern "C" fn(c_int, *mut *const c_char) = remember_arguments;
 
-/// glibc hands to every constructor what main gets.
+/// Keeps the arguments of main, which glibc hands to every constructor.
 extern "C" fn remember_arguments(_: c_int, argv: *mut *const c_char) {
     ARGV.store(argv, Ordering::Relaxed);
 }
@@ -42,7 +42,7 @@ pub fn arguments() -> Vector {
     ARGV.load(Ordering::Relaxed)
 }
 
-/// getauxval(3).
+/// Calls getauxval(3).
 #[cfg_attr(test, expect(dead_code))]
 pub fn getauxval(kind: c_ulong) -> c_ulong {
     unsafe extern "C" {
@@ -171,7 +171,7 @@ pub unsafe fn register_fork_handlers(
 /// Nothing else was registered with it.
 pub unsafe fn take_back_fork_handlers(handle: *mut c_void) {
     unsafe extern "C" {
-        /// What dlclose(3) calls.
+        /// Runs the destructors of an object, as dlclose(3) has it do.
         fn __cxa_finalize(handle: *mut c_void);
     }
     // SAFETY: the caller's promise.

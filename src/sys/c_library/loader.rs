@@ -1,4 +1,4 @@
-//! Where the loader keeps its list of objects, and which of them is the C library.
+//! Finds the loader's list of objects, and which of them is the C library.
 
 use std::ffi::{CStr, c_void};
 

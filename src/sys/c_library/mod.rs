@@ -1,4 +1,4 @@
-//! What differs between the C libraries that a program may run with: a file for each, with the same names in it.
+//! Holds what differs between the C libraries that a program may run with: a file for each, with the same names in it.
 //!
 //! A library for one of them does not load beside the other, so it is known when this is compiled. No other file of
 //! `src/` asks for it. (Stand-ins for names that only musl has are in `isolation/libc/musl.rs`.)

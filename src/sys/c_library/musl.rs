@@ -1,4 +1,4 @@
-//! musl, from 1.2 on.
+//! Holds what depends on musl, from 1.2 on.
 //!
 //! It exports no second, reserved names of its functions: so its own definition is looked up where a host or a preload
 //! may have another.
@@ -60,7 +60,7 @@ pub fn arguments() -> Vector {
     ptr::null()
 }
 
-/// getauxval(3).
+/// Does what getauxval(3) does.
 pub fn getauxval(kind: c_ulong) -> c_ulong {
     static GETAUXVAL: LibcFunction = LibcFunction::new(c"getauxval");
     let function = GETAUXVAL.address();

@@ -7,11 +7,11 @@ use crate::output::{Failure, status};
 
 /// Who makes the directory of the file.
 pub enum Directory {
-    /// It is there, or the administrator makes it.
+    /// The directory is there, or the administrator makes it.
     There,
     /// systemd is to make it, for as long as the service runs.
     Make(String),
-    /// It belongs to somebody: systemd would remove it with the service.
+    /// The directory belongs to somebody: systemd would remove it with the service.
     Shared(String),
 }
 
