@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use super::refuse;
 use crate::keeper::credentials;
 use crate::sys::entry::guarded;
-use crate::sys::next_symbol::NextFunction;
+use crate::sys::function::NextFunction;
 
 macro_rules! change {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),+)

@@ -13,7 +13,7 @@ use crate::settings::config::Config;
 use crate::settings::{Follow, Watch};
 use crate::sys;
 use crate::sys::c_library::{self, ForkHandler, of_glibc, of_musl};
-use crate::sys::next_symbol::NextFunction;
+use crate::sys::function::NextFunction;
 
 /// Names this library to libc.
 static HANDLE: u8 = 0;

@@ -12,7 +12,7 @@ use std::mem::transmute;
 use libc::{SIG_ERR, sighandler_t};
 
 use crate::sys::c_library::of_glibc;
-use crate::sys::next_symbol::NextFunction;
+use crate::sys::function::NextFunction;
 use crate::sys::{self, Errno, Vector};
 
 macro_rules! next {

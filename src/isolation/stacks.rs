@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use crate::sys::{Errno, arch, c_library, libc_function::LibcFunction};
+use crate::sys::{Errno, arch, c_library, function::LibcFunction};
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 

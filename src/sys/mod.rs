@@ -12,9 +12,9 @@ pub mod directory;
 pub mod entry;
 pub mod file_system;
 pub mod fs;
+pub mod function;
 pub mod futex;
-pub mod libc_function;
-pub mod next_symbol;
+
 pub mod objects;
 pub mod proc_stat;
 pub mod procfs;

@@ -2,9 +2,11 @@
 //! send signals, code that is not libc's.
 
 use crate::common::{
-    Ended, Mode, NOTHING, TestDir, exited, extra_tasks_of, killed_by, library, wait_until_idle,
+    Ended, Mode, NOTHING, Process, TestDir, exited, extra_tasks_of, killed_by, library,
+    wait_until_idle,
 };
 use std::io;
+use std::process::ExitStatus;
 
 const MODES: [(Mode, &str); 3] = [
     (Mode::Plain, "auto"),
@@ -75,6 +77,24 @@ fn own_system_call_dispatch_ends_alike() {
     }
 }
 
+/// Has a host end: by a signal, or of its own accord.
+fn have_it_end(host: &mut Process, by_signal: bool) {
+    if by_signal {
+        host.signal(libc::SIGTERM);
+    } else {
+        host.close_stdin();
+    }
+}
+
+/// Returns the status of a host that has ended that way.
+fn status_when(by_signal: bool) -> ExitStatus {
+    if by_signal {
+        killed_by(libc::SIGTERM)
+    } else {
+        exited(0)
+    }
+}
+
 /// A debugger that stops the keeper stands for a host of real-time priority that leaves it no processor.
 #[test]
 fn keeper_without_processor_does_not_keep_the_file() {
@@ -85,19 +105,11 @@ fn keeper_without_processor_does_not_keep_the_file() {
         wait_until_idle(&host);
         let keeper = keeper_of(host.pid());
         let stopped = Stopped::stop(keeper);
-        if by_signal {
-            host.signal(libc::SIGTERM);
-        } else {
-            host.close_stdin();
-        }
+        have_it_end(&mut host, by_signal);
         // The process has ended, but for the thread that is its tracer's to reap.
         stopped.reap();
         let ended = host.wait();
-        let expected = match by_signal {
-            true => killed_by(libc::SIGTERM),
-            false => exited(0),
-        };
-        assert_eq!(ended.status, expected);
+        assert_eq!(ended.status, status_when(by_signal));
         assert_eq!(dir.leftovers(), NOTHING);
     }
 }
@@ -110,19 +122,11 @@ fn stuck_keeper_does_not_hold_up_the_end() {
         let dir = TestDir::new();
         let mut host = dir.host("waits_for_eof").spawn_owner();
         let stopped = Stopped::stop(keeper_of(host.pid()));
-        if by_signal {
-            host.signal(libc::SIGTERM);
-        } else {
-            host.close_stdin();
-        }
+        have_it_end(&mut host, by_signal);
         stopped.go_to_system_call(&[libc::SYS_unlink, libc::SYS_unlinkat]);
         stopped.reap();
         let ended = host.wait();
-        let expected = match by_signal {
-            true => killed_by(libc::SIGTERM),
-            false => exited(0),
-        };
-        assert_eq!(ended.status, expected);
+        assert_eq!(ended.status, status_when(by_signal));
         assert!(dir.an_outsider_can_lock());
     }
 }

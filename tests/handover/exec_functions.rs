@@ -24,27 +24,10 @@ fn starts(dir: &TestDir, arguments: &[&str], settings: &[(&str, &str)]) -> Proce
     host
 }
 
-/// The owner has become another image, and owns the same file.
+/// Runs a host that has become another program, or has had a child that did. The process that owned the file owns it, and
+/// nobody says more than `told`.
 #[track_caller]
-fn stays_owner(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
-    let dir = TestDir::new();
-    let mut host = starts(&dir, arguments, settings);
-    let what = format!("{arguments:?} {settings:?}");
-    assert_eq!(host.stdout(), format!("{told}\nready\n"), "{what}");
-    assert_eq!(dir.content(), host.pid_line(), "{what}");
-    host.close_stdin();
-    let ended = host.wait();
-    assert_eq!(
-        (ended.status, ended.stderr.as_str()),
-        (exited(0), ""),
-        "{what}"
-    );
-    assert_eq!(dir.leftovers(), NOTHING, "{what}");
-}
-
-/// The owner has had a child that became another image, which took no part and said nothing.
-#[track_caller]
-fn child_is_inert(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
+fn owner_stays(arguments: &[&str], settings: &[(&str, &str)], told: &str) {
     let dir = TestDir::new();
     let mut host = starts(&dir, arguments, settings);
     let what = format!("{arguments:?} {settings:?}");
@@ -66,7 +49,7 @@ fn owner_by_each_exec_stays_owner() {
         for function in EXECS {
             for who in ["itself", "thread", "handler"] {
                 let settings = [("PIDFILE_WATCH", watch)];
-                stays_owner(&[function, who], &settings, "owner of itself");
+                owner_stays(&[function, who], &settings, "owner of itself");
             }
         }
     }
@@ -75,15 +58,15 @@ fn owner_by_each_exec_stays_owner() {
 /// It is known by its own PID in the file.
 #[test]
 fn owner_by_raw_exec_stays_owner() {
-    stays_owner(&["raw", "itself"], &[], "no mark");
+    owner_stays(&["raw", "itself"], &[], "no mark");
 }
 
 #[test]
 fn child_by_each_exec_is_inert() {
     for function in EXECS {
         for who in ["fork", "vfork", "clone"] {
-            child_is_inert(&[function, who], &[], "inert of another");
-            child_is_inert(
+            owner_stays(&[function, who], &[], "inert of another");
+            owner_stays(
                 &[function, who],
                 &[("PIDFILE_WATCH", "off")],
                 "inert of another",
@@ -91,7 +74,7 @@ fn child_by_each_exec_is_inert() {
         }
     }
     for function in SPAWNS {
-        child_is_inert(
+        owner_stays(
             &[function, "itself"],
             &[("PIDFILE_STRICT", "1")],
             "inert of another",
@@ -103,11 +86,11 @@ fn child_by_each_exec_is_inert() {
 #[test]
 fn child_without_mark_is_inert() {
     let strict = [("PIDFILE_STRICT", "1")];
-    child_is_inert(&["raw", "fork"], &strict, "no mark");
-    child_is_inert(&["raw", "vfork"], &strict, "no mark");
+    owner_stays(&["raw", "fork"], &strict, "no mark");
+    owner_stays(&["raw", "vfork"], &strict, "no mark");
     // The shell between carries nothing, but what it starts does.
     for function in UNSEEN {
-        child_is_inert(&[function, "itself"], &strict, "inert of another");
+        owner_stays(&[function, "itself"], &strict, "inert of another");
     }
 }
 
@@ -147,7 +130,7 @@ fn exec_with_large_environment_keeps_file() {
         for function in ["execve", "execl", "execvp"] {
             for who in ["itself", "thread", "handler"] {
                 let arguments = [function, who, variables, bytes];
-                stays_owner(&arguments, &[], "owner of itself");
+                owner_stays(&arguments, &[], "owner of itself");
             }
             for who in ["fork", "vfork"] {
                 let told = if variables == "10000" {
@@ -155,7 +138,7 @@ fn exec_with_large_environment_keeps_file() {
                 } else {
                     "inert of another"
                 };
-                child_is_inert(&[function, who, variables, bytes], &[], told);
+                owner_stays(&[function, who, variables, bytes], &[], told);
             }
         }
     }

@@ -7,7 +7,7 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use crate::sys::c_library;
-use crate::sys::libc_function::LibcFunction;
+use crate::sys::function::LibcFunction;
 
 /// Functions that go on to libc's own.
 macro_rules! of_libc {

@@ -10,7 +10,7 @@ use std::ptr;
 use libc::sigaction as Action;
 
 use super::daemon::DaemonStep;
-use crate::sys::{Vector, environment, libc_function::LibcFunction, objects};
+use crate::sys::{Vector, environment, function::LibcFunction, objects};
 
 /// Defines what only glibc has, which is nothing here.
 macro_rules! of_glibc {
