@@ -4,6 +4,10 @@
 //! no thread of the host would be the last. When the main thread leaves, an exit thread is started. It has the host's
 //! descriptor table, because it will run the host's exit handlers, and calls exit(0) when the keeper sees that only our
 //! threads are left.
+//!
+//! Without that a host whose main thread leaves its work to others would never end. Shown by
+//! `endings/every_ending::pthread_exit_of_main_first_ends_alike` and
+//! `handover/daemonizing::daemon_without_main_thread_owns_until_last_thread`.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;

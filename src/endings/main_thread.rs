@@ -5,6 +5,9 @@
 //! waits: when a thread ends the kernel writes 0 to the word that libc has named (set_tid_address(2)), and wakes one
 //! waiter. Linux 5.16 can wait for two words; before, and under a filter that may not know the call, the keeper waits for
 //! requests alone.
+//!
+//! No service is known to end that way. But without this module the process would live on with our threads alone, where it
+//! would be gone without the library. Shown by `endings/every_ending::raw_exit_of_main_thread_ends_alike`.
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 

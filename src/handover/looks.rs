@@ -1,4 +1,8 @@
 //! Tells from several looks in a row whether a child is on its way to a session, or has come to rest.
+//!
+//! Looks are counted, and not seconds: a machine that gives a child no processor does not decide who inherits. A launcher
+//! ends within a millisecond of its fork, before its daemon has called setsid(2). Shown by
+//! `handover/daemonizing::launcher_exiting_at_once_hands_over` and the tests in `tests/handover/resting.rs`.
 
 use std::time::Duration;
 

@@ -7,7 +7,9 @@
 //! keeps for threads from malloc directly.)
 //!
 //! All of it lies in [`RESERVE`] bytes that the loader maps with the library, so there is no system
-//! call that could fail, and pages that are not used cost nothing.
+//! call that could fail, and pages that are not used cost nothing. Shown by
+//! `transparency/imports::library_imports_only_reserved_names` and
+//! `hostile/resource_limits::private_heap_stays_mostly_unused`.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};

@@ -23,6 +23,10 @@
 //! Such a host is left to make it alone. What a candidate gives up by capset(2) its keeper gives up when it inherits.
 //!
 //! What changes one thread only, by its definition, is not seen: a raw system call, and setfsuid(2).
+//!
+//! Daemons that keep capabilities while they change their user need it: ntpd, chronyd, named. Shown by
+//! `handover/rights::owner_giving_up_rights_no_thread_keeps_more` and
+//! `handover/rights::unprivileged_daemon_has_no_privileged_thread`.
 
 pub mod following;
 mod known;

@@ -1,4 +1,8 @@
 //! Starts the threads that are ours, and a short-lived one whose stack the next one gets.
+//!
+//! Without the short-lived thread glibc would open an arena of 64 MiB of address space, which counts where that is limited
+//! (RLIMIT_AS). Shown by `transparency/threads::owner_uses_little_address_space` and
+//! `hostile/resource_limits::little_address_space_host_runs`.
 
 use std::ffi::c_void;
 use std::ptr;

@@ -11,6 +11,9 @@
 //! successor   has the file, and answers
 //! owner       ends; if the successor ends before it has answered, takes the file back
 //! ```
+//!
+//! haproxy needs it, whose daemon enters a chroot and gives up root before its launcher ends. Shown by
+//! `handover/rights::launcher_dropping_root_first_hands_over` and `handover/rights::daemon_that_drops_root_inherits`.
 
 mod address;
 mod message;

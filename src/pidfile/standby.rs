@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use crate::pidfile::PidFile;
 use crate::pidfile::content::read_pid;
 use crate::pidfile::holder::{Holder, holder};
-use crate::sys::fs::{FileId, file_at, flock, fstat, open, parent};
+use crate::sys::fs::{FileId, file_at, flock, fstat, open_regular, parent};
 use crate::sys::{self, procfs};
 
 /// A PID file that another process owns, and that this one may inherit. It was opened when this process still
@@ -31,22 +31,18 @@ pub enum StandbyStatus {
 }
 
 impl StandbyFile {
+    /// Opens the file; returns nothing if there is none, or none that may be opened.
     pub fn open(path: &CStr) -> Option<Self> {
-        let fd = open(path, libc::O_RDWR).or_else(|_| open(path, libc::O_RDONLY));
-        let fd = fd.ok()?;
-        let stat = fstat(&fd).ok()?;
-        let is_regular = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
-        is_regular.then(|| {
-            Self(PidFile {
-                path: path.to_owned(),
-                id: FileId::from(&stat),
-                parent: parent(path),
-                fd: Some(fd),
-                writable: None,
-                locked: false,
-                remark: None,
-            })
-        })
+        let (fd, stat) = open_regular(path).ok()??;
+        Some(Self(PidFile {
+            path: path.to_owned(),
+            id: FileId::from(&stat),
+            parent: parent(path),
+            fd: Some(fd),
+            writable: None,
+            locked: false,
+            remark: None,
+        }))
     }
 
     /// Returns the process that it names.

@@ -264,7 +264,7 @@ fn owner_giving_up_rights_no_thread_keeps_more() {
 }
 
 #[test]
-fn heir_giving_up_rights_no_thread_keeps_more() {
+fn successor_giving_up_rights_no_thread_keeps_more() {
     no_thread_keeps_more_rights("successor", |_| true);
 }
 

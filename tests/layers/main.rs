@@ -49,16 +49,45 @@ fn architecture_page_names_rooms_and_tests_that_exist() {
     let rooms: Vec<&str> = rooms.map(|room| room.trim_end_matches(".rs")).collect();
     assert_eq!(rooms, ROOMS.concat());
 
-    let words = page
-        .split('`')
-        .filter(|word| !word.contains(char::is_whitespace));
-    let tests: Vec<_> = words.filter_map(|word| word.split_once("::")).collect();
+    let tests = named_tests(&page);
     assert!(tests.len() > 20, "{tests:?}");
     for (file, test) in tests {
-        let source = fs::read_to_string(root.join(format!("tests/{file}.rs")));
-        let source = source.unwrap_or_default();
-        assert!(source.contains(&format!("\nfn {test}()")), "{file}::{test}");
+        assert!(is_test(file, test), "{file}::{test}");
     }
+}
+
+#[test]
+fn docs_of_modules_name_tests_that_exist() {
+    let mut found = 0;
+    for (name, text) in source::files("src") {
+        let docs = text.lines().filter(|line| line.starts_with("//!"));
+        let docs: Vec<_> = docs.collect();
+        let docs = docs.join("\n");
+        for (file, test) in named_tests(&docs)
+            .iter()
+            .filter(|(file, _)| file.contains('/'))
+        {
+            assert!(is_test(file, test), "{name}: {file}::{test}");
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
+/// Returns the tests that a text names, as `folder/file::test` between backquotes.
+fn named_tests(text: &str) -> Vec<(&str, &str)> {
+    let words = text.split('`');
+    let words = words.filter(|word| !word.contains(char::is_whitespace));
+    words.filter_map(|word| word.split_once("::")).collect()
+}
+
+/// Returns whether a file of `tests/` has a function of that name.
+fn is_test(file: &str, test: &str) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = fs::read_to_string(root.join(format!("tests/{file}.rs")));
+    source
+        .unwrap_or_default()
+        .contains(&format!("\nfn {test}()"))
 }
 
 #[test]

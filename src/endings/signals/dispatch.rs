@@ -10,6 +10,8 @@
 //! handler:            SIGNAL = signal, turn
 //! keeper:             SIGNAL seen: release, restore the default, send the signal to the process
 //! ```
+//!
+//! Shown by `endings/held_up::own_system_call_dispatch_ends_alike`.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};

@@ -20,7 +20,10 @@
 //! A handler that the host sets to serve once (SA_RESETHAND) is the host's alone: after it has served, the kernel
 //! itself restores the default, and the file stays after the next one. So it does after abort(3) where SIGABRT is
 //! ignored or its handler returns, since libc insists then by restoring the default itself. `PIDFILE_GUARD=1` removes
-//! the file in all of these cases.
+//! the file in all of these cases. Shown by
+//! `endings/every_ending::every_raised_signal_ends_alike`,
+//! `endings/every_ending::one_shot_handler_runs_once_then_ends_alike` and
+//! `endings/every_ending::abort_that_insists_ends_alike`.
 //!
 //! # On which stack
 //!
