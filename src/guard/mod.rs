@@ -77,9 +77,9 @@ fn start(orders: Orders) -> io::Result<()> {
     }
 }
 
-/// Ends the guard that this process itself has started, if there is one, and waits until it has ended, for a second at
-/// most: at an orderly end the guard is gone before the process is. A guard that came with a hand-over or an exec sees the
-/// end by itself.
+/// Ends the guard that this process itself has started, if there is one, and waits until it has ended; gives up after a
+/// second. At an orderly end the guard is gone before the process is. A guard that came with a hand-over or an exec sees
+/// the end by itself.
 ///
 /// Async-signal-safe.
 pub fn stop() {

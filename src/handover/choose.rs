@@ -172,9 +172,9 @@ fn settle(shared: &SharedState, looks: &mut Looks, owner: Leaving, claimant: Cla
         }
         return Choice::Unclear;
     }
-    // A candidate without a keeper is in the middle of exec(2), which ends its threads first and waits for that, or
-    // it ends: a keeper that gives up withdraws. Its new image listens again; but that may be a program that has
-    // no such library. It soon sleeps, alone.
+    // A candidate without a keeper ends, or is in the middle of exec(2), which first ends all other threads. (A keeper
+    // that gives up withdraws.) A new image listens again, unless it is a program without this library. That one soon
+    // sleeps, alone.
     let is_on_its_way =
         procfs::is_as_forked(claimant.pid) || !procfs::is_asleep_alone(claimant.pid);
     looks.alone = if is_on_its_way { 0 } else { looks.alone + 1 };

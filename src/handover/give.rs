@@ -139,9 +139,9 @@ fn comes_back(successor: libc::pid_t) -> bool {
     procfs::is_running(successor)
 }
 
-/// Waits for the leader that has forked this successor of ours, and has begun to end too:
-/// only then the successor has the parent that it will keep. systemd asks for it when the launcher is gone, and
-/// would not learn how a child of somebody else's ends (systemd.service(5), PIDFile=). Gives up after [`AT_ONCE`].
+/// Waits for the leader that has forked this successor, and that has begun to end too. Only then the successor has the
+/// parent that it will keep. systemd looks at it when the launcher is gone, and does not learn how a child of another
+/// process ends (systemd.service(5), PIDFile=). Gives up after [`AT_ONCE`].
 fn wait_for_process_between(successor: libc::pid_t) {
     /// One that ends sleeps now and then, too.
     const STAYS: u32 = 20;

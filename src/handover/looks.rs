@@ -16,10 +16,11 @@ use crate::sys::{clock, procfs};
 /// Pause between two looks at children that have not decided.
 pub const LOOK: Duration = POLL_INTERVAL.saturating_mul(5);
 
-/// How many looks in a row find a child that does not run, until it counts as one that has come to rest: on
-/// its way to a session, or to its end, a child is busy.
+/// How many looks in a row find a child not running until it counts as at rest. On its way to a session, or to its end, a
+/// child is busy.
 pub const REST: u32 = 20;
-/// How many looks in a row find a child that does not run and cannot be interrupted: a busy disk may take that long.
+/// How many looks in a row find a child in uninterruptible sleep until it counts as at rest. A busy disk may take that
+/// long.
 const BLOCKED: u32 = 60;
 /// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
 const AT_WORK: u64 = 50_000_000;

@@ -21,10 +21,10 @@
 //! | one that is not the owner's user, and was not root when it became a candidate; but a launcher's own child, the same program still, of an owner of less than 10 s without a handler for SIGTERM gets the file (haproxy), and a daemon that has the file open itself gets its name in it | SO_PEERCRED; parent, flags and descriptors in /proc |
 //! | one without a keeper: static, without the library, environment cleared | nobody answers |
 //!
-//! A candidate has a standby keeper from the moment it becomes one. That waits for the owner's end (pidfd_open(2))
-//! and for its message. The owner stays the owner for as long as it lives. When it exits by itself, and no child is
-//! undecided, and there is exactly one candidate, it writes that one's PID into the file and sends it the
-//! descriptor that holds the lock ([`crate::pidfile::fd_passing`]). It ends when the successor has answered.
+//! A candidate has a standby keeper from the moment it becomes one. That waits for the owner's end (pidfd_open(2)) and for
+//! its message. The owner stays the owner for as long as it lives. When it exits by itself, no child is undecided, and
+//! there is exactly one candidate, it hands over: it writes the candidate's PID into the file and sends it the descriptor
+//! that holds the lock ([`crate::pidfile::fd_passing`]). It ends when the successor has answered.
 //!
 //! What processes tell each other lies in a [`crate::ownership::shared::SharedState`], and is a hint: descendants of fewer
 //! rights can write there too.

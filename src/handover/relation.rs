@@ -19,9 +19,10 @@ pub enum Ending {
     OfService,
 }
 
-/// Returns whether a process that gave up root before its session is what this one was started for: its child, the same
-/// program still, of an owner that has no handler for SIGTERM and leaves soon after it has begun. All of that is the kernel's word, or
-/// memory of this process alone: a worker of a service that has run for a while never gets a descriptor of root's.
+/// Returns whether a process that gave up root before its session is the daemon that this launcher was started for. The
+/// daemon is a child of this process and the same program still. The launcher has no handler for SIGTERM, and ends soon
+/// after its start. All of that is the kernel's word, or memory of this process alone: a worker of a service that has run
+/// for a while never gets a descriptor of root's.
 pub fn is_daemon_of_a_launcher(pid: libc::pid_t, ending: Ending) -> bool {
     ending != Ending::OfService
         && state::owner_age() <= LAUNCH
@@ -29,8 +30,8 @@ pub fn is_daemon_of_a_launcher(pid: libc::pid_t, ending: Ending) -> bool {
         && procfs::is_as_forked(pid)
 }
 
-/// Returns whether a process of fewer rights is a daemon that has given up root, and not a worker:
-/// it is outside of this process's session, or the one child of a launcher that has begun the session itself.
+/// Returns whether a process of fewer rights is a daemon that has given up root, and not a worker. A daemon is outside of
+/// this process's session, or the only child of a launcher that has begun the session itself.
 pub fn is_daemon_of_fewer_rights(pid: libc::pid_t) -> bool {
     let [theirs, ours] = [pid, sys::getpid()].map(procfs::session);
     theirs.is_some() && theirs != ours

@@ -1,4 +1,4 @@
-//! Which comes first in a candidate: its keeper begins to take the file, or the process begins to end.
+//! Decides which comes first in a candidate: its keeper begins to take the file, or the process begins to end.
 //!
 //! Either the process waits until its keeper has the file, and gives it up as an owner does; or the keeper takes nothing more,
 //! and the owner learns from the closed connection that the candidate has gone.

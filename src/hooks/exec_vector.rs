@@ -1,10 +1,10 @@
 //! Makes a copy of an environment in which `LIBPIDFILE_MARK` is as it should be.
 //!
 //! All of this is async-signal-safe and right in a vfork child, which shares its parent's memory and stack: nothing is
-//! stored, no lock is taken and nothing allocated. The copy lies on the stack, in a frame that is no larger than it has to
-//! be; at most 4 KiB, since signal handlers and threads have stacks of 16 KiB. A larger vector is copied to a mapping if
-//! this process becomes the new program itself, which ends the mapping. A vfork child's would stay in its parent: there, a
-//! vector as large is handed on as it is.
+//! stored, no lock is taken and nothing allocated. The copy lies on the stack, in a frame as small as possible: at most 4
+//! KiB, since signal handlers and threads have stacks of 16 KiB. A larger vector is copied to a mapping if this process
+//! becomes the new program itself, which ends the mapping. A vfork child's would stay in its parent: there, a vector as
+//! large is handed on as it is.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -17,7 +17,7 @@ use crate::sys::{self, Vector};
 ///
 /// # Safety
 ///
-/// `vector` is null or a vector. `call` takes such a one.
+/// `vector` is null or a vector, and `call` accepts it.
 pub unsafe fn with_role(vector: Vector, whom: For, call: &dyn Fn(Vector) -> c_int) -> c_int {
     // SAFETY: the caller's promise.
     let (change, is_itself) = unsafe { change(vector, whom) };

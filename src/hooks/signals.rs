@@ -1,10 +1,9 @@
 //! Replaces the functions by which the host sets or asks the disposition of a signal.
 //!
-//! Within glibc `signal` and its relatives do not go through the exported `sigaction`, so each
-//! needs its own. What they do is told in their manual pages. For a signal that is not virtual each goes on to the
-//! next definition of its own name, so in a process without a file all of them do; for the others they work on
-//! [`signals::sigaction`], which goes on to the next sigaction(2). They are async-signal-safe, as POSIX demands of
-//! `sigaction` and `signal` (signal-safety(7)).
+//! Within glibc `signal` and its relatives do not go through the exported `sigaction`, so each needs its own. What they do
+//! is told in their manual pages. For a signal that is not virtual each goes on to the next definition of its own name. In
+//! a process without a file no signal is virtual. For virtual signals they work on [`signals::sigaction`], which goes on
+//! to the next sigaction(2). They are async-signal-safe, as POSIX demands of `sigaction` and `signal` (signal-safety(7)).
 
 use std::ffi::{c_int, c_ulong};
 use std::mem::MaybeUninit;

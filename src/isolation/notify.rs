@@ -42,8 +42,8 @@ unsafe extern "C" fn epoll_wait(
     }
 }
 
-/// What can mean that a PID file has lost its name or its place. notify asks for each opening and writing too:
-/// any user who may read the file could then keep the host busy.
+/// The events that can mean that a PID file has lost its name or its place. notify asks for each opening and writing too.
+/// With those any user who may read the file could keep the host busy.
 #[cfg(not(test))]
 const EVENTS: u32 = libc::IN_ATTRIB | libc::IN_DELETE_SELF | libc::IN_MOVE_SELF;
 

@@ -1,9 +1,9 @@
 //! Starts our threads on stacks of our own.
 //!
-//! glibc keeps the stacks of threads that have ended, and in a forked child those of all threads but one. The
-//! next thread that asks for as much or for less gets such a stack, and it may be one of the host's. So a
-//! thread of ours asks for the least that anybody can ask for, and leaves that stack at once for memory of the
-//! library's own: who gets the one that it leaves behind has got what he asked for.
+//! glibc keeps the stacks of threads that have ended, and in a forked child those of all threads but one. The next thread
+//! that asks for as much or for less gets such a stack, and it may be one of the host's. So a thread of ours asks for the
+//! smallest stack there is, and leaves it at once for memory of the library's own. A thread of the host's that gets the
+//! stack that is left behind has asked for no larger one.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};

@@ -18,8 +18,8 @@
 //! has lost that way it takes back as a whole before it needs it, if the host has it again. A host with threads
 //! of its own gets libc's way, after ours have taken exactly its rights: so all get the same answer.
 //!
-//! The keeper of a candidate waits for the lock of the file, and hears nothing. As long as it is root it can make
-//! every call that the host makes, by libc; after that it can make none, but the host may have kept the right to.
+//! The keeper of a candidate waits for the lock of the file, and hears nothing. As long as the keeper is root it can make
+//! every call that the host makes, by libc. After that it can make none, although the host may have kept the right to.
 //! Such a host is left to make it alone. What a candidate gives up by capset(2) its keeper gives up when it inherits.
 //!
 //! What changes one thread only, by its definition, is not seen: a raw system call, and setfsuid(2).

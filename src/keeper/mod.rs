@@ -1,9 +1,8 @@
 //! Starts and runs the keeper, the one thread that owns the file.
 //!
-//! Everybody else posts to its [`crate::ownership::state`]. The keeper and the thread that `notify` starts
-//! share the file under a mutex that no thread of the host ever takes, so our own removal can never
-//! be taken for a deletion: who looks holds the lock, and who removes has taken the file out of its
-//! place first.
+//! Everybody else posts to its [`crate::ownership::state`]. The keeper and the thread that `notify` starts share the file
+//! under a mutex that no thread of the host ever takes. A thread that looks holds the mutex. A thread that removes the
+//! file has first taken it out of the mutex. So our own removal is never taken for a deletion.
 
 pub mod credentials;
 mod event_loop;

@@ -88,8 +88,8 @@ pub fn has_removed_itself() -> bool {
     REMOVED.load(Ordering::SeqCst)
 }
 
-/// Returns whether only a child says that the host has removed the file: a candidate, which may have written a file of
-/// its own by then, or any child that writes to the memory that all share.
+/// Returns whether only a child says that the host has removed the file. The child may be a candidate, which may have
+/// written a file of its own by then, or any process that writes to the shared memory.
 pub fn is_said_by_child() -> bool {
     !REMOVED.load(Ordering::SeqCst) && removal_by_child::is_removed_by_host()
 }

@@ -42,8 +42,8 @@ pub fn is_removed_by_host() -> bool {
     is_confirmed
 }
 
-/// Waits until the owner has seen that this process, a candidate that ends, has removed the file, if it has: of one that is
-/// gone the owner could not confirm it. Gives up after a second.
+/// Waits until the owner has seen that this process, a candidate that ends, has removed the file, if it has. The owner
+/// cannot confirm a candidate that is gone. Gives up after a second.
 ///
 /// Async-signal-safe.
 pub fn await_removal_seen(shared: &SharedState) {

@@ -122,9 +122,9 @@ fn write_at(fd: &OwnedFd, content: &[u8], offset: usize) -> Result<(), Errno> {
     }
 }
 
-/// Replaces the PID in a file that others may be reading. A reader sees the old or the new PID as the first line, and after
-/// it nothing but empty lines. One that has read a shorter content to its end, and then reads on, gets the part of the new
-/// one beyond it: a second newline, where the PID has grown by a digit.
+/// Replaces the PID in a file that others may be reading. A reader sees the old or the new PID as the first line, and
+/// after it nothing but empty lines. A reader that has read a shorter content to its end, and then reads on, gets the rest
+/// of the new content: a second newline, where the PID has grown by a digit.
 pub fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), Errno> {
     let content = Content::naming(pid);
     let length = content.bytes().len();

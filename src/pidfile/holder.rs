@@ -87,8 +87,8 @@ pub fn holder(fd: &OwnedFd, path: &CStr) -> Holder {
     }
 }
 
-/// Returns whether a process that the file names may be its owner although it has no lock: it runs since
-/// before the file was written, and is an instance for this path.
+/// Returns whether a process that the file names may be its owner although it has no lock. It has to run since before the
+/// file was written, and to be an instance for this path.
 pub fn judge(pid: libc::pid_t, stat: &libc::stat64, path: &CStr) -> Verdict {
     if !procfs::is_running(pid) || pid == sys::getpid() {
         return Verdict::Other;

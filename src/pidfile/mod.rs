@@ -1,9 +1,9 @@
 //! Holds the file that is ours: looks at it, adopts another one, hands it over, removes or empties it.
 //!
-//! The protocol is flock(2) on the file itself. Who holds the lock is the owner; the kernel drops
-//! it when the owner ends in whatever way, so a free lock means a stale file, whatever its content,
-//! and PID reuse cannot mislead anybody. Within the protocol a path changes hands only under the
-//! lock of the file it leads to, and a new file appears whole and locked.
+//! The protocol is flock(2) on the file itself. The process that holds the lock is the owner. The kernel drops the lock
+//! when the owner ends in whatever way. So a free lock means a stale file, whatever its content, and a reused PID misleads
+//! nobody. Within the protocol a path changes hands only under the lock of the file it leads to, and a new file appears
+//! whole and locked.
 
 pub mod acquire;
 pub mod content;
@@ -57,8 +57,8 @@ pub enum Remark {
 }
 
 impl PidFile {
-    /// Returns the PID in the file that is at the path now, where ours has no name any more; and whether that file
-    /// was made later than ours lost its last name. (One that was renamed over ours is not later than that.)
+    /// Returns the PID in the file that is at the path now, where ours has no name any more. Returns with it whether that
+    /// file was made after ours had lost its last name; a file that was renamed over ours was not.
     pub fn successor(&self) -> Option<(libc::pid_t, bool)> {
         let fd = open(&self.path, libc::O_RDONLY).ok()?;
         let stat = fstat(&fd).ok()?;

@@ -1,8 +1,8 @@
 //! Keeps state through exec(2), in the environment variable `LIBPIDFILE_MARK`.
 //!
-//! Every descendant of an owner inherits `LD_PRELOAD` and `PIDFILE`. The variable tells a new image what
-//! this process was before exec, and every other process that it is nobody: a process acts on the variable
-//! only if the PID in it is its own, and stays inert otherwise, also when the owner is long gone.
+//! Every descendant of an owner inherits `LD_PRELOAD` and `PIDFILE`. The variable tells a new image what this process was
+//! before exec. A process acts on the variable only if the PID in it is its own. Otherwise it stays inert, also when the
+//! owner is long gone.
 //!
 //! The variable is never in the environment of the running program: `environ`, its array and its strings
 //! stay as the kernel and the host made them. `hooks/exec.rs` puts the variable into a copy of the vector that is

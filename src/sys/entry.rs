@@ -9,8 +9,8 @@ use super::{errno, set_errno};
 /// Runs an entry from the host. Returns `otherwise` if it panics; errno is afterwards what it was before.
 ///
 /// Cancellation (pthread_cancel(3)) is off meanwhile: glibc cancels by unwinding, and unwinding through Rust code aborts
-/// the process. A thread with PTHREAD_CANCEL_ASYNCHRONOUS may be cancelled at any instruction before and after; it is
-/// then in a frame with nothing to clean up, which is the caller's, since this function is always inlined.
+/// the process. A thread with PTHREAD_CANCEL_ASYNCHRONOUS may be cancelled at any instruction before and after. It is then
+/// in the caller's frame, since this function is always inlined, and that frame has nothing to clean up.
 #[inline(always)]
 pub fn guarded<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
     let before = forbid_cancellation();

@@ -1,9 +1,9 @@
 //! Serves a host that catches its own system calls (prctl(2), `PR_SET_SYSCALL_USER_DISPATCH`: Wine, emulators).
 //!
-//! In a thread that does so any system call becomes SIGSYS, unless the host has set a byte of its own that allows it; we do
-//! not know where that byte is, and not even a handler could return. So once the host has asked for it, our handler makes
-//! no system call: it leaves the signal in memory and turns in a loop, and the keeper, which looks every [`INTERVAL`],
-//! gives up the file and lets the signal happen. Threads that do not catch their calls are treated alike.
+//! In a thread that does so any system call becomes SIGSYS, unless the host has set a byte of its own that allows it. We
+//! do not know where that byte is. Not even a handler could return. So once the host has asked for it, our handler makes
+//! no system call: it leaves the signal in memory and loops. The keeper looks every [`INTERVAL`], gives up the file and
+//! lets the signal happen. Threads that do not catch their calls are treated alike.
 //!
 //! ```text
 //! hook of prctl(2):   ON = true, wake the keeper           (no keeper: no handlers any more, the file stays)
@@ -45,7 +45,7 @@ pub fn is_on() -> bool {
     ON.load(Ordering::SeqCst) && state::may_be_owner()
 }
 
-/// Leaves the signal to the keeper and waits for the end, by which the loop ends too; returns if that does not come.
+/// Leaves the signal to the keeper, and loops until the process ends; returns if it does not.
 ///
 /// Context: signal handler. Async-signal-safe: looks at memory only.
 pub fn leave_to_keeper(signal: c_int) {
@@ -69,7 +69,7 @@ pub fn signal() -> Option<c_int> {
 /// Context: keeper.
 pub fn end_by(signal: c_int) {
     if set_default(signal) {
-        // The threads of the host that turn in their handlers block it. So it is for this one.
+        // The threads of the host that loop in their handlers block the signal, so this thread gets it.
         sigset::unblock(signal);
         let process = sys::getpid() as usize;
         // SAFETY: takes numbers only.

@@ -27,8 +27,8 @@ const DUMPS_CORE: u64 = FAULTS
     | bit(libc::SIGXFSZ)
     | bit(libc::SIGSYS);
 
-/// Whether this process was the first one of its PID namespace when it started. For such a one the kernel ignores
-/// what has its default action (pid_namespaces(7)), and so it stays, but for what an operator sends, and faults.
+/// Whether this process was the first one of its PID namespace when it started. For that process the kernel ignores what
+/// has its default action (pid_namespaces(7)), and so it stays, but for what an operator sends, and faults.
 static FIRST: AtomicBool = AtomicBool::new(false);
 
 /// Records that this process is the first one of a PID namespace.
@@ -80,9 +80,9 @@ pub extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut lib
     }
 }
 
-/// Sends the same signal to the same thread, in which it is blocked: with all that came with it where somebody may see
-/// that, in a core; else by the call that a sandbox is most likely to allow. Where one is refused the next one has
-/// to do. Returns whether it is on its way.
+/// Sends the same signal to the same thread, in which it is blocked. Where a core may show it, all that came with the
+/// signal goes with it; otherwise it is sent by the call that a sandbox is most likely to allow. Where one is refused the
+/// next one has to do. Returns whether it is on its way.
 fn send_again(signal: c_int, info: &siginfo_t) -> bool {
     let (process, thread) = (sys::getpid() as usize, sys::gettid() as usize);
     // SAFETY: si_pid is in memory that belongs to the structure; where no process has sent the signal it is a number

@@ -1,10 +1,10 @@
 //! Handles the signals by which services end, and shows the host the dispositions that it has set.
 //!
-//! Where such a signal has its default action, our [`handler`](fatal::handler) is installed instead: it gives up
-//! the file, restores the default, and lets the signal happen again as it would have. The host never sees the
-//! handler: whoever sets SIG_DFL gets it installed, and whoever asks is told SIG_DFL, without flags and with an
-//! empty mask, as of a disposition that nobody has touched. (What a program has set together with SIG_DFL means
-//! nothing to the kernel, and no program was found that reads it back.)
+//! Where such a signal has its default action, our [`handler`](fatal::handler) is installed instead: it gives up the file,
+//! restores the default, and lets the signal happen again as it would have. The host never sees the handler. When it sets
+//! SIG_DFL, the handler is installed; when it asks, it is told SIG_DFL, without flags and with an empty mask. (Flags and
+//! masks that a program sets together with SIG_DFL mean nothing to the kernel, and no program was found that reads them
+//! back.)
 //!
 //! "The kernel's handler is ours" is the whole state. So it is right in a vfork child, and when a handler interrupts us at
 //! any point. A forked child has nothing to give up: the fork handler restores the defaults there, and a child that may
@@ -12,26 +12,25 @@
 //!
 //! # Which signals
 //!
-//! A handler is a chance to be noticed: the kernel does not end the process by itself any more, and so not while it
-//! waits in the kernel where only a fatal signal gets through (vfork(2), a file system that does not answer). So
-//! there are handlers for [`SERVICE_ENDS`] and for the signal that a deletion sends, and every other signal keeps the
-//! kernel's own action. After an end by one of those the file stays, with a free lock, as after SIGKILL.
+//! A handler can be noticed: the kernel does not end the process by itself any more. It does not end one that waits in the
+//! kernel where only a fatal signal gets through (vfork(2), a file system that does not answer). So there are handlers for
+//! [`SERVICE_ENDS`] and for the signal that a deletion sends, and every other signal keeps the kernel's own action. After
+//! an end by one of those the file stays, with a free lock, as after SIGKILL.
 //!
-//! A handler that the host sets to serve once (SA_RESETHAND) is the host's alone: after it has served, the kernel
-//! itself restores the default, and the file stays after the next one. So it does after abort(3) where SIGABRT is
-//! ignored or its handler returns, since libc insists then by restoring the default itself. `PIDFILE_GUARD=1` removes
-//! the file in all of these cases. Shown by
-//! `endings/every_ending::every_raised_signal_ends_alike`,
+//! A handler that the host sets to run once (SA_RESETHAND) is the host's alone. After it has run, the kernel itself
+//! restores the default, and the file stays when the next signal ends the process. The file also stays after abort(3)
+//! where SIGABRT is ignored or its handler returns, since libc then restores the default itself. `PIDFILE_GUARD=1` removes
+//! the file in all of these cases. Shown by `endings/every_ending::every_raised_signal_ends_alike`,
 //! `endings/every_ending::one_shot_handler_runs_once_then_ends_alike` and
 //! `endings/every_ending::abort_that_insists_ends_alike`.
 //!
 //! # On which stack
 //!
-//! On the one that was interrupted, but SIGSEGV on the alternate one, if there is one. An alternate stack may be too
-//! small for the kernel's frame (some 3.5 KiB with AVX-512, where MINSIGSTKSZ says 2 KiB), or unmapped since, and a
-//! host that relies on it for a handler of its own finds that out; but a host that only ever had defaults must not
-//! end by SIGSEGV where it would have ended by SIGTERM. For SIGSEGV the two ends are the same one. And only SIGSEGV
-//! needs it: by that a stack overflow is told, which has no other stack left.
+//! On the one that was interrupted, but SIGSEGV on the alternate one, if there is one. An alternate stack may be too small
+//! for the kernel's frame (some 3.5 KiB with AVX-512, where MINSIGSTKSZ says 2 KiB), or it may be unmapped by then. A host
+//! with a handler of its own on that stack finds that out. A host that only ever had defaults must not end by SIGSEGV
+//! where it would have ended by SIGTERM. For SIGSEGV the two ends are the same one. And only SIGSEGV needs it: by that a
+//! stack overflow is told, which has no other stack left.
 //!
 //! Everything here is async-signal-safe: computation on the stack and system calls.
 

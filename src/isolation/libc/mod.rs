@@ -1,10 +1,10 @@
 //! Makes the functions of libc that we, std and the crates call, over the kernel's system calls.
 //!
-//! A program may define any name that libc has, and so may another preload: the loader would bind our
-//! reference to *that* function. It may not be what libc's is (a shell's own `putenv`), not work yet (a
-//! preload whose constructor has yet to run), or keep tables by descriptor number, while our threads have
-//! a descriptor table of their own. So the linker sends our calls of these names here (`--wrap`, see
-//! build.rs). The symbols are hidden; what the host calls is not concerned.
+//! A program may define any name that libc has, and so may another preload: the loader would bind our reference to *that*
+//! function. It may do something else than libc's (a shell's own `putenv`). It may not work yet (a preload whose
+//! constructor has yet to run). It may keep tables by descriptor number, while our threads have a descriptor table of
+//! their own. So the linker sends our calls of these names here (`--wrap`, see build.rs). The symbols are hidden; what the
+//! host calls is not concerned.
 //!
 //! What has to be libc's own is looked up in its table of symbols. What is left to the loader has a name that
 //! is reserved to the implementation: tests/transparency/imports.rs holds the list of them.

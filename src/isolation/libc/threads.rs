@@ -1,8 +1,8 @@
 //! Starts threads, which have to be libc's own: so libc's functions are called, and nobody else's.
 //!
-//! A program may have threads of its own by these names (GNU Pth), or stand before libc's to know of each thread: a garbage
-//! collector would stop ours by a signal that they block, and ThreadSanitizer ends a forked child that starts one.
-//! `pthread_create` is in [`crate::isolation::stacks`].
+//! A program may have threads of its own by these names (GNU Pth), or wrap libc's functions to know of each thread. A
+//! garbage collector would stop our threads by a signal that they block. ThreadSanitizer ends a forked child that starts a
+//! thread. `pthread_create` is in [`crate::isolation::stacks`].
 
 use std::ffi::{c_char, c_int, c_void};
 

@@ -77,8 +77,8 @@ pub fn at_quick_exit(handler: extern "C" fn(*mut c_void)) {
 /// set that glibc makes (nptl(7)).
 pub const INTERNAL_SIGNALS: &[c_int] = &[32, 33];
 
-/// Whether signal(2) sets a handler with SA_RESTART and does nothing else, by all of its names. glibc's blocks the signal in
-/// its handler and heeds siginterrupt(3), and its System V relative is another function.
+/// Whether signal(2), by all of its names, sets a handler with SA_RESTART and does nothing else. glibc's blocks the signal
+/// in its handler and heeds siginterrupt(3). Its System V variant is another function.
 pub const SIGNAL_IS_BARE: bool = false;
 
 /// Calls libc's own sigaction(2), whoever else has one.
