@@ -11,7 +11,7 @@ use std::ptr;
 
 use crate::hooks::exec_role::{Change, For, change};
 use crate::settings::exec_state::VARIABLE;
-use crate::sys::{self, Vector};
+use crate::sys::{self, Vector, memory};
 
 /// Calls `call` with what the new program is to get for `vector`.
 ///
@@ -91,20 +91,17 @@ unsafe fn in_mapping(
     call: &dyn Fn(Vector) -> c_int,
 ) -> c_int {
     let size = room * size_of::<*const c_char>();
-    let access = libc::PROT_READ | libc::PROT_WRITE;
-    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let before = sys::errno();
-    // SAFETY: an anonymous mapping at a place of the kernel's choice, as large as the copy; nothing refers to it after
-    // the call, which returns only if it has failed.
+    let Some(copy) = memory::map(size, libc::MAP_PRIVATE) else {
+        sys::set_errno(before);
+        return call(vector);
+    };
+    // SAFETY: the mapping is as large as the copy, and nobody else knows of it. Nothing refers to it after the call, which
+    // returns only if it has failed.
     unsafe {
-        let copy = libc::mmap64(ptr::null_mut(), size, access, kind, -1, 0);
-        if copy == libc::MAP_FAILED {
-            sys::set_errno(before);
-            return call(vector);
-        }
-        let result = call(copied(vector, put, copy.cast()));
+        let result = call(copied(vector, put, copy.as_ptr().cast()));
         let errno = sys::errno();
-        libc::munmap(copy, size);
+        libc::munmap(copy.as_ptr(), size);
         sys::set_errno(errno);
         result
     }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use dlmalloc::{Allocator, Dlmalloc};
 
-use crate::sys::futex;
+use crate::sys::{futex, memory};
 
 /// Many times what we ever use.
 const RESERVE: usize = 512 * 1024;
@@ -48,19 +48,8 @@ pub fn renew() {
     if LOCKED.swap(0, Ordering::Acquire) == 0 {
         return;
     }
-    // SAFETY: an anonymous mapping at a place of the kernel's choice.
-    let reserve = unsafe {
-        libc::mmap64(
-            ptr::null_mut(),
-            RESERVE,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-            -1,
-            0,
-        )
-    };
-    if reserve != libc::MAP_FAILED {
-        CURRENT.store(reserve as usize, Ordering::Relaxed);
+    if let Some(reserve) = memory::map(RESERVE, libc::MAP_PRIVATE | libc::MAP_NORESERVE) {
+        CURRENT.store(reserve.as_ptr() as usize, Ordering::Relaxed);
         let heap = Dlmalloc::new_with_allocator(Source::new());
         // SAFETY: this is the only thread. The old heap has nothing to drop.
         unsafe { HEAP.0.get().write(heap) };

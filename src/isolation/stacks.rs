@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use crate::sys::{Errno, arch, c_library, function::LibcFunction};
+use crate::sys::{Errno, arch, c_library, function::LibcFunction, memory};
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -166,15 +166,9 @@ fn create_detached(entry: Start, value: *mut c_void) -> Result<(), Errno> {
 /// (nptl/allocatestack.c).
 fn is_there_room() -> bool {
     const ROOM: usize = 256 * 1024;
-    let (access, kind) = (
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-    );
-    // SAFETY: a mapping at a place of the kernel's choice, which nobody else has seen when it goes again.
-    unsafe {
-        let room = libc::mmap64(ptr::null_mut(), ROOM, access, kind, -1, 0);
-        room != libc::MAP_FAILED && libc::munmap(room, ROOM) == 0
-    }
+    let room = memory::map(ROOM, libc::MAP_PRIVATE);
+    // SAFETY: the mapping was just made, and nobody else has seen it.
+    room.is_some_and(|room| unsafe { libc::munmap(room.as_ptr(), ROOM) == 0 })
 }
 
 /// What a thread does, in a box that a thin pointer leads to.

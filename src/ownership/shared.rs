@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::candidates::Candidates;
 use super::children::Children;
-use crate::sys::{self, clock};
+use crate::sys::{self, clock, memory};
 
 /// How long after forking its daemon a launcher leaves at the latest, and the daemon begins its session. A process that
 /// ends later is a service, and its child a helper.
@@ -50,22 +50,9 @@ pub fn share_state() -> bool {
 impl SharedState {
     /// Maps memory that this process shares with what it forks from now on.
     fn map() -> Option<*mut Self> {
-        // SAFETY: a new anonymous mapping, where the kernel has room: no other memory changes.
-        let shared = unsafe {
-            libc::mmap64(
-                std::ptr::null_mut(),
-                size_of::<Self>(),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if shared == libc::MAP_FAILED {
-            return None;
-        }
         // All of it is valid as it is, zeroed.
-        Some(shared.cast())
+        let shared = memory::map(size_of::<Self>(), libc::MAP_SHARED)?;
+        Some(shared.as_ptr().cast())
     }
 
     /// Returns whether there is, or was, a candidate, or a child that has not decided. Looks at memory alone.

@@ -12,7 +12,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::sys::{self, clock, futex, raw};
+use crate::sys::{self, clock, futex, memory, raw};
 
 pub use super::phase::Phase;
 pub use super::request::Requests;
@@ -103,21 +103,14 @@ pub fn resign() {
 
 /// Maps a word that is zero in every forked child; null if there is no memory.
 fn wiped_on_fork() -> *mut AtomicU32 {
-    let (size, none) = (size_of::<AtomicU32>(), std::ptr::null_mut());
-    let (access, kind) = (
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-    );
-    // SAFETY: a new anonymous mapping, where the kernel has room: no other memory changes, and nothing else knows of it yet.
-    unsafe {
-        let page = libc::mmap64(none, size, access, kind, -1, 0);
-        if page == libc::MAP_FAILED {
-            return none.cast();
-        }
-        // Since Linux 4.14. Before, the PID alone has to tell.
-        libc::madvise(page, size, libc::MADV_WIPEONFORK);
-        page.cast()
-    }
+    let size = size_of::<AtomicU32>();
+    let Some(word) = memory::map(size, libc::MAP_PRIVATE) else {
+        return std::ptr::null_mut();
+    };
+    // Since Linux 4.14. Before, the PID alone has to tell.
+    // SAFETY: the mapping was just made, and nothing else knows of it yet.
+    unsafe { libc::madvise(word.as_ptr(), size, libc::MADV_WIPEONFORK) };
+    word.as_ptr().cast()
 }
 
 /// Returns the phase.

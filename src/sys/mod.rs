@@ -15,6 +15,7 @@ pub mod fs;
 pub mod function;
 pub mod futex;
 
+pub mod memory;
 pub mod objects;
 pub mod proc_stat;
 pub mod procfs;

@@ -1,0 +1,18 @@
+//! Maps memory of its own.
+
+use std::ffi::{c_int, c_void};
+use std::ptr::{self, NonNull};
+
+/// Maps `size` bytes that are zero, for reading and writing. `sharing` is `MAP_PRIVATE` or `MAP_SHARED`, with other flags
+/// of mmap(2). Returns nothing if there is no memory.
+///
+/// Async-signal-safe.
+pub fn map(size: usize, sharing: c_int) -> Option<NonNull<c_void>> {
+    let (access, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        sharing | libc::MAP_ANONYMOUS,
+    );
+    // SAFETY: a new anonymous mapping, where the kernel has room: no other memory changes, and nothing else knows of it yet.
+    let memory = unsafe { libc::mmap64(ptr::null_mut(), size, access, flags, -1, 0) };
+    NonNull::new(memory).filter(|_| memory != libc::MAP_FAILED)
+}
