@@ -132,14 +132,14 @@ static void start(const char *who)
 
 static int again(const char *who)
 {
-    const char *mark = getenv("LIBPIDFILE_MARK");
-    const char *pid = mark != NULL ? strchr(mark, ':') + 1 : NULL;
+    const char *variable = getenv("LIBPIDFILE_MARK");
+    const char *pid = variable != NULL ? strchr(variable, ':') + 1 : NULL;
     int becomes = is(who, "itself") || is(who, "thread") || is(who, "handler") || is(who, "daemon");
 
-    if (mark == NULL)
-        puts("no mark");
+    if (variable == NULL)
+        puts("no variable");
     else
-        printf("%.*s of %s\n", (int)(pid - 1 - mark), mark, atoi(pid) == getpid() ? "itself" : "another");
+        printf("%.*s of %s\n", (int)(pid - 1 - variable), variable, atoi(pid) == getpid() ? "itself" : "another");
     fflush(stdout);
     return becomes ? ready_until_eof() : 0;
 }

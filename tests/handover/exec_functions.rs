@@ -58,7 +58,7 @@ fn owner_by_each_exec_stays_owner() {
 /// It is known by its own PID in the file.
 #[test]
 fn owner_by_raw_exec_stays_owner() {
-    owner_stays(&["raw", "itself"], &[], "no mark");
+    owner_stays(&["raw", "itself"], &[], "no variable");
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn child_by_each_exec_is_inert() {
 #[test]
 fn child_without_mark_is_inert() {
     let strict = [("PIDFILE_STRICT", "1")];
-    owner_stays(&["raw", "fork"], &strict, "no mark");
-    owner_stays(&["raw", "vfork"], &strict, "no mark");
+    owner_stays(&["raw", "fork"], &strict, "no variable");
+    owner_stays(&["raw", "vfork"], &strict, "no variable");
     // The shell between carries nothing, but what it starts does.
     for function in UNSEEN {
         owner_stays(&[function, "itself"], &strict, "inert of another");
@@ -134,7 +134,7 @@ fn exec_with_large_environment_keeps_file() {
             }
             for who in ["fork", "vfork"] {
                 let told = if variables == "10000" {
-                    "no mark"
+                    "no variable"
                 } else {
                     "inert of another"
                 };

@@ -190,8 +190,8 @@ fn mark_of_an_earlier_boot_is_none() {
         for role in ["owner", "standby", "inert"] {
             let dir = TestDir::new();
             let path = dir.pidfile();
-            let mark = format!("{role}:1:0:0:0:0:ff:1:{boot}:{}", path.display());
-            let host = dir.host("waits_for_eof").env("LIBPIDFILE_MARK", mark);
+            let variable = format!("{role}:1:0:0:0:0:ff:1:{boot}:{}", path.display());
+            let host = dir.host("waits_for_eof").env("LIBPIDFILE_MARK", variable);
             let mut host = host.spawn_ready();
             assert_eq!(path.exists(), is_owner, "{role}, {boot}");
             host.close_stdin();

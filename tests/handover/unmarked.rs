@@ -1,4 +1,4 @@
-//! Children that were started without the mark that the library hands on at exec, while their owner ends.
+//! Children that were started without the variable that the library hands on at exec, while their owner ends.
 
 use crate::common::{
     Descendants, NOTHING, TestDir, exited, go_program, is_at_work, killed_by, library, output_pids,
@@ -45,7 +45,7 @@ fn child_without_mark_of_killed_leader_is_inert() {
     }
 }
 
-/// The same by a real program of Go's, linked to libc as cgo does: its runtime carries no mark.
+/// Starts a real program of Go, linked to libc as cgo does: its runtime hands on no variable.
 #[test]
 fn child_of_ending_go_program_is_inert() {
     let built = TestDir::new();
