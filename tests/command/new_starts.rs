@@ -78,7 +78,7 @@ fn background_reports_a_program_that_ends() {
         "{status}: {told}"
     );
     // Then the program may be about to end.
-    wait_for(|| dir.leftovers() == NOTHING, "no file is left");
+    crate::common::wait_for(|| dir.leftovers() == NOTHING, "no file is left");
     refuses(
         &dir,
         launcher(&dir).args(["-b", "-p", "a.pid", "./none"]),
