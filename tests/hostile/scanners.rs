@@ -77,3 +77,33 @@ fn sanitized_programs_live_as_ever() {
         lives_as_ever(&dir, &program, preload);
     }
 }
+
+/// A child may not allocate before all fork handlers of the host have run, wherever libc has stacks of ended threads.
+#[test]
+fn daemon_whose_heap_is_locked_around_fork_runs() {
+    for tunables in ["", "glibc.pthread.stack_cache_size=0"] {
+        for follow in ["auto", "fork", "off"] {
+            for watch in ["auto", "poll", "off"] {
+                let what = format!("{tunables} {follow} {watch}");
+                let dir = TestDir::new();
+                let host = dir.host("locks_its_heap").env("GLIBC_TUNABLES", tunables);
+                let host = host.env("PIDFILE_FOLLOW", follow);
+                let mut launcher = host.env("PIDFILE_WATCH", watch).spawn();
+                let said = |word: &str| launcher.stdout().contains(word);
+                wait_for(|| said("ready\n"), &format!("a daemon, {what}"));
+                let inherits = follow != "off" && watch != "off";
+                let daemon = inherits.then(|| daemon_of(&dir, &launcher));
+                launcher.close_stdin();
+                wait_for(
+                    || launcher.stdout().contains("ends\n"),
+                    &format!("its end, {what}"),
+                );
+                if let Some(daemon) = daemon {
+                    wait_for(|| daemon.has_ended(), &format!("its end, {what}"));
+                }
+                assert_eq!(launcher.wait().status, exited(0), "{what}");
+                assert_eq!(dir.leftovers(), NOTHING, "{what}");
+            }
+        }
+    }
+}
