@@ -119,11 +119,11 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
         }
     }
     // A launcher's helper is another program by now, its daemon is not.
-    let is_daemon = |leader: &Claimant| {
-        procfs::is_as_forked(leader.pid) && ending == Ending::Plain && age_of(leader) <= LAUNCH
-    };
-    if leaders.iter().any(is_daemon) {
-        leaders.retain(|leader| procfs::is_as_forked(leader.pid));
+    let mut as_forked = leaders.clone();
+    as_forked.retain(|leader| procfs::is_as_forked(leader.pid));
+    let is_young = |leader: &Claimant| age_of(leader) <= LAUNCH;
+    if ending == Ending::Plain && as_forked.iter().any(is_young) {
+        leaders = as_forked;
     }
     match leaders[..] {
         [] => {}
@@ -161,6 +161,10 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
 
 /// Returns the one that is left, with what it gets, if the kernel confirms it.
 fn settle(shared: &SharedState, looks: &mut Looks, owner: Leaving, claimant: Claimant) -> Choice {
+    // Another one may be meant.
+    if looks.is_any_held_up {
+        return Choice::Unclear;
+    }
     if let Some(confirmed) = confirm(claimant) {
         let pid = claimant.pid;
         if confirmed.is_equal || is_daemon_of_a_launcher(pid, owner.ending) {

@@ -37,6 +37,9 @@ pub struct Looks {
     pub alone: u32,
     /// In a row, how often none of several leaders was on its way.
     together: u32,
+    /// Whether the last look has given up a child that does not sleep of its own accord: it is stopped, waits for a disk, or is
+    /// being forked. It may yet begin a session.
+    pub is_any_held_up: bool,
 }
 
 impl Looks {
@@ -47,6 +50,7 @@ impl Looks {
             between: (0, 0),
             alone: 0,
             together: 0,
+            is_any_held_up: false,
         }
     }
 
@@ -65,6 +69,7 @@ impl Looks {
     /// Looks at all children once. Returns whether one may still be on its way to a session.
     pub fn are_pending(&mut self, shared: &SharedState) -> bool {
         let mut are_pending = false;
+        self.is_any_held_up = false;
         for (place, progress, born) in shared.children.undecided() {
             let Some(seen) = self.at_rest.get_mut(place) else {
                 continue;
@@ -98,6 +103,19 @@ impl Looks {
                 Progress::Deciding(_) => *at_rest < REST,
             };
             are_pending |= is_pending;
+            self.is_any_held_up |= !is_pending
+                && match progress {
+                    Progress::Expected => true,
+                    Progress::Unseen => false,
+                    // Also one that has just moved on.
+                    Progress::Undecided(pid) => {
+                        procfs::is_as_forked(pid)
+                            && procfs::is_running(pid)
+                            && !procfs::is_asleep(pid)
+                            && procfs::cpu_time(pid).is_none_or(|time| time < AT_WORK)
+                    }
+                    Progress::Deciding(pid) => procfs::is_running(pid),
+                };
         }
         are_pending
     }

@@ -10,7 +10,7 @@ use crate::ownership::shared::{SharedState, shared_state};
 use crate::ownership::state;
 use crate::settings::config::Config;
 use crate::settings::exec_state::{self, Role};
-use crate::sys::{self, sigset::SignalsBlocked};
+use crate::sys::{self, clock, sigset::SignalsBlocked};
 
 /// The settings, in a process of which a child may inherit; null: in all others.
 static CONFIG: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
@@ -61,7 +61,9 @@ pub fn begin_session() {
         // Where there are more than two the case is unclear: the backends of a database must not each pay for
         // a thread.
         if shared.candidates.leaders() >= 2 {
-            shared.candidates.add(Kind::ExtraSessionLeader, 0);
+            shared
+                .candidates
+                .add(Kind::ExtraSessionLeader, 0, clock::nanoseconds());
         } else {
             become_candidate(shared, config, kind);
         }
@@ -79,7 +81,12 @@ pub fn become_candidate(shared: &'static SharedState, config: &'static Config, k
     state::set_candidate(true);
     if stands_by {
         exec_state::take(Role::Standby);
-        shared.candidates.add(kind, receive::address());
+        // Of several children the youngest is meant, and not the one that was given a processor last.
+        let since = match kind {
+            Kind::AnyChild => shared.children.own_birth(),
+            _ => clock::nanoseconds(),
+        };
+        shared.candidates.add(kind, receive::address(), since);
     }
     shared.children.decide();
 }

@@ -20,8 +20,8 @@ impl Candidates {
         candidates.any(|candidate| candidate.pid.load(Ordering::SeqCst) != 0)
     }
 
-    /// Makes this process a candidate.
-    pub fn add(&self, kind: Kind, address: u32) {
+    /// Makes this process a candidate since a time, in nanoseconds since boot.
+    pub fn add(&self, kind: Kind, address: u32, since: u64) {
         let pid = sys::getpid();
         let free = |candidate: &&Candidate| {
             let known = candidate.pid.load(Ordering::SeqCst);
@@ -30,9 +30,7 @@ impl Candidates {
             !procfs::is_running(known) && exchange().is_ok()
         };
         if let Some(candidate) = self.candidates.iter().find(free) {
-            candidate
-                .since
-                .store(clock::nanoseconds(), Ordering::SeqCst);
+            candidate.since.store(since, Ordering::SeqCst);
             candidate.started_by.store(clock::ticks(), Ordering::SeqCst);
             candidate.address.store(address, Ordering::SeqCst);
             candidate.kind.store(kind as u32, Ordering::SeqCst);

@@ -75,6 +75,15 @@ impl Children {
         }
     }
 
+    /// Returns when this process was forked, as its parent has noted before, in nanoseconds since boot; or the time now.
+    pub fn own_birth(&self) -> u64 {
+        let place = OWN_PLACE.load(Ordering::SeqCst).checked_sub(1);
+        let child = place.and_then(|place| self.children.get(place));
+        child.map_or_else(clock::nanoseconds, |child| {
+            child.born.load(Ordering::SeqCst)
+        })
+    }
+
     /// Records that this process is about to be a candidate. That takes a while, in which it sleeps too.
     pub fn set_deciding(&self) {
         self.go_to(OWN_PLACE.load(Ordering::SeqCst), Stage::DECIDING);

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::candidates::Candidates;
+use super::child::Progress;
 use super::children::Children;
-use crate::sys::{self, clock, memory};
+use crate::sys::{self, clock, memory, procfs};
 
 /// How long after forking its daemon a launcher leaves at the latest, and the daemon begins its session. A process that
 /// ends later is a service, and its child a helper.
@@ -60,9 +61,19 @@ impl SharedState {
         self.candidates.is_any() || self.children.undecided().next().is_some()
     }
 
-    /// Leaves the path to a child that decides only now: the owner ends of its own accord.
+    /// Leaves the path to the child that decides only now: the owner ends of its own accord. Leaves it to nobody if there is
+    /// more than one that may be meant.
+    ///
+    /// Context: keeper.
     pub fn abandon(&self) {
-        self.abandoned.store(clock::nanoseconds(), Ordering::SeqCst);
+        let may_live = |progress: &Progress| match progress.pid() {
+            0 => true,
+            pid => procfs::is_running(pid),
+        };
+        let undecided = self.children.undecided().map(|(_, progress, _)| progress);
+        if self.candidates.claimants().next().is_none() && undecided.filter(may_live).count() <= 1 {
+            self.abandoned.store(clock::nanoseconds(), Ordering::SeqCst);
+        }
     }
 
     /// Takes that back: there may be a successor.
