@@ -1,0 +1,122 @@
+//! Who inherits, tried on a simulated kernel: the library's own code that chooses a successor (`handover/choose.rs`, and what it
+//! needs) decides here for launchers, daemons, helpers and workers that go on in any order, and may be stalled at any moment.
+//!
+//! A wrong successor is wrong at any speed. Where nobody is stalled the right one inherits each time.
+//!
+//! `CHOICE_SEED=N` repeats one run of each scenario, and shows what happened in it.
+
+#![expect(
+    dead_code,
+    reason = "the library's files offer more than a choice needs"
+)]
+
+mod handover;
+mod hooks;
+mod kernel;
+mod life;
+mod owner;
+mod ownership;
+mod pidfile;
+mod scenarios;
+mod sys;
+
+use handover::relation::Ending;
+use kernel::{Blind, World, with};
+use ownership::shared::SharedState;
+use scenarios::{SCENARIOS, Scenario};
+
+/// Runs a scenario once. Returns the name of the process that the file names in the end; nothing if there is no file.
+fn run(
+    scenario: &Scenario,
+    seed: u64,
+    stalls: bool,
+    blind: Option<Blind>,
+) -> (Option<&'static str>, Vec<String>) {
+    // SAFETY: numbers only, for which all zeroes are valid (`SharedState`).
+    let shared: &'static SharedState = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
+    let mut world = World::new(seed, stalls, shared);
+    world.follows_forks = scenario.follows_forks;
+    world.blind = blind;
+    let owner = world.create(None, "owner", scenario.steps);
+    (world.owner, world.file) = (owner, owner);
+    if scenario.ending != Ending::Plain {
+        // A service has run for long.
+        world.process_mut(owner).owner_since = 0;
+        world.clock += 60_000_000_000;
+    }
+    kernel::begin(world);
+    owner::run(scenario.ending);
+    let named = with(|world| {
+        let file = world.file;
+        (file != 0).then(|| world.process(file).name)
+    });
+    let trace = with(|world| std::mem::take(&mut world.trace));
+    // SAFETY: leaked above, and nobody uses it any more: the next run has a world of its own.
+    drop(unsafe { Box::from_raw(std::ptr::from_ref(shared).cast_mut()) });
+    (named, trace)
+}
+
+/// Returns what is wrong in some of the runs of a scenario.
+fn try_all(scenario: &Scenario, runs: u64, blind: Option<Blind>) -> Result<(), String> {
+    let seeds = match std::env::var("CHOICE_SEED") {
+        Ok(seed) => {
+            let seed = seed.parse().expect("a number");
+            seed..seed + 1
+        }
+        Err(_) => 1..runs + 1,
+    };
+    for seed in seeds {
+        for stalls in [false, true] {
+            let (named, trace) = run(scenario, seed, stalls, blind);
+            let is_right = named == scenario.named || named.is_none() && stalls;
+            if !is_right {
+                return Err(format!(
+                    "{}: the file names {named:?}, where it should name {:?} (CHOICE_SEED={seed}, stalls: {stalls}):\n{}",
+                    scenario.what,
+                    scenario.named,
+                    trace.join("\n")
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn runs() -> u64 {
+    if cfg!(feature = "torture") {
+        20_000
+    } else {
+        100
+    }
+}
+
+#[test]
+fn choice_is_right_in_any_order() {
+    for scenario in SCENARIOS {
+        if let Err(what) = try_all(scenario, runs(), None) {
+            panic!("{what}");
+        }
+    }
+}
+
+/// Without any one of its observations the choice goes wrong in some scenario.
+#[test]
+fn choice_needs_every_observation() {
+    let all = [
+        Blind::Parents,
+        Blind::Sessions,
+        Blind::Users,
+        Blind::Execs,
+        Blind::Running,
+        Blind::Ages,
+    ];
+    for blind in all {
+        let found = SCENARIOS
+            .iter()
+            .find_map(|scenario| try_all(scenario, 300, Some(blind)).err());
+        match found {
+            Some(what) => println!("{blind:?}: {}", what.lines().next().unwrap_or_default()),
+            None => panic!("nothing shows that {blind:?} are needed"),
+        }
+    }
+}
