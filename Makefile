@@ -47,11 +47,17 @@ test-daemons: ## try it on a table of daemons from Debian, or some: T=part_of_a_
 	@$(MAKE) --no-print-directory all c-tests
 	@PIDFILE_DAEMONS="$(or $(T),all)" scripts/test --test daemons
 
-torture: ## make every system call fail, and race thousands of times, some 20 minutes (installs what it needs)
-	@scripts/setup build run test
+torture: ## make every system call fail, race thousands of times, and soak, some 30 minutes (installs what it needs)
+	@scripts/setup build run test torture
 	@$(MAKE) --no-print-directory all c-tests
 	@$(NOW) scripts/test --features torture --test torture $(T) -- --nocapture
 	@test -n "$(T)" || $(NOW) scripts/test --features torture --test endings many_owners
+	@test -n "$(T)" || $(NOW) scripts/soak 2
+
+soak: ## run the tests of the hand-over beside stress-ng, ROUNDS=20 times, some minutes each (installs what it needs)
+	@scripts/setup build run test torture
+	@$(MAKE) --no-print-directory all c-tests
+	@$(NOW) scripts/soak $(or $(ROUNDS),20)
 
 test-cpython: ## compare the outcome of CPython's own tests with and without the library, some minutes (installs what it needs)
 	@scripts/setup build test cpython
@@ -163,5 +169,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all deny completion run test dist musl test-musl test-dist test-daemons test-arm64 test-cpython torture bench c-tests picture lint install uninstall clean help
+.PHONY: all deny completion run test dist musl test-musl test-dist test-daemons test-arm64 test-cpython torture soak bench c-tests picture lint install uninstall clean help
 .DELETE_ON_ERROR:
