@@ -113,9 +113,9 @@ pub fn wait(config: &Config) -> Option<Inheritance> {
     let standby = StandbyFile::open(&config.path);
     let has_called_exec = RESUMED.load(Ordering::SeqCst) == sys::getpid();
     let listener = if has_called_exec {
-        Listener::after_exec()?
+        Listener::after_exec(exec_state::file())?
     } else {
-        let (listener, address) = Listener::new()?;
+        let (listener, address) = Listener::new(exec_state::file())?;
         ADDRESS.store(address, Ordering::SeqCst);
         listener
     };

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 use crate::pidfile::fd_passing::Connection;
+use crate::settings::exec_state;
 use crate::sys::{self, procfs};
 
 #[repr(C)]
@@ -63,11 +64,12 @@ pub struct Confirmed {
     pub is_equal: bool,
 }
 
-/// Connects to a candidate; returns nothing if the kernel says that another process listens, or none.
+/// Connects to a candidate; returns nothing if the kernel says that another process listens, or none. A process that stands
+/// by for another file listens elsewhere: its PID may be what a child of fewer rights has written.
 ///
 /// Context: keeper.
 pub fn confirm(claimant: Claimant) -> Option<Confirmed> {
-    let (connection, peer) = Connection::to(claimant.pid, claimant.address)?;
+    let (connection, peer) = Connection::to(exec_state::file(), claimant.pid, claimant.address)?;
     let is_ours = || procfs::user(sys::getpid()).is_none_or(|user| user == peer.uid);
     (peer.pid == claimant.pid).then(|| Confirmed {
         connection,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::candidate::{Candidate, Claimant, Kind};
+use super::candidate::{Candidate, Claimant, Confirmed, Kind, confirm};
 use crate::sys::{self, clock, procfs};
 
 const CANDIDATES: usize = 16;
@@ -82,4 +82,14 @@ impl Candidates {
         };
         self.claimants().filter(is_leader).count()
     }
+}
+
+/// Returns a candidate by its PID, if the kernel confirms that it is one.
+///
+/// Context: keeper.
+pub fn confirmed(candidates: &Candidates, pid: libc::pid_t) -> Option<Confirmed> {
+    candidates
+        .claimants()
+        .filter(|claimant| claimant.pid == pid)
+        .find_map(confirm)
 }

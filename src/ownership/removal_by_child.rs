@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use super::candidate::confirm;
+use super::candidates::confirmed;
 use super::shared::{SharedState, shared_state};
 use super::state;
 use crate::sys::{self, clock, futex, procfs};
@@ -27,13 +27,15 @@ pub fn is_removed_by_host() -> bool {
         return false;
     };
     let pid = shared.removed_by.load(Ordering::SeqCst);
-    if pid == 0 || pid == sys::getpid() || pid == CONFIRMED_REMOVER.load(Ordering::SeqCst) {
-        return pid != 0;
+    // What this process itself has removed is in no memory that others can write.
+    if pid == 0 || pid == sys::getpid() {
+        return false;
     }
-    let all = shared.candidates.claimants();
-    let is_confirmed = all
-        .filter(|claimant| claimant.pid == pid)
-        .any(|claimant| confirm(claimant).is_some_and(|confirmed| confirmed.is_equal));
+    if pid == CONFIRMED_REMOVER.load(Ordering::SeqCst) {
+        return true;
+    }
+    let is_confirmed =
+        confirmed(&shared.candidates, pid).is_some_and(|confirmed| confirmed.is_equal);
     if is_confirmed {
         CONFIRMED_REMOVER.store(pid, Ordering::SeqCst);
         shared.removal_seen.store(pid as u32, Ordering::SeqCst);

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 
+use crate::ownership::candidates::confirmed;
 use crate::ownership::owned_file::Access;
 use crate::ownership::shared::shared_state;
 use crate::ownership::state::{self, Requests};
@@ -49,7 +50,7 @@ pub fn was_deleted_before_it_was_replaced(file: &PidFile) -> bool {
         is_other
             && (is_younger || instance::keeper_in(pid) == Some(true))
             && !procfs::has_ancestor(pid, sys::getpid())
-            && !shared_state().is_some_and(|shared| shared.candidates.knows(pid))
+            && shared_state().is_none_or(|shared| confirmed(&shared.candidates, pid).is_none())
     })
 }
 

@@ -6,7 +6,7 @@
 //! (SO_PEERCRED): a process, and the user that it was when it began to listen.
 //!
 //! ```text
-//! successor   listens at an address of the kernel's choice, and tells its number
+//! successor   listens at an address that names the file and itself, and tells the number in it
 //! owner       connects, asks the kernel who it is, writes the PID, sends the descriptor
 //! successor   has the file, and answers
 //! owner       ends; if the successor ends before it has answered, takes the file back
@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::sys::fs::FileId;
 use crate::sys::{self, Errno, check, clock};
-use address::{AFTER_EXEC, address_after_exec, no_address, numbered_address};
+use address::{AFTER_EXEC, address_of};
 use message::{DELETED, FILE, FILE_OF_NOWHERE, TAKEN, Text};
 
 /// How long the one end waits for a message that the other is just sending.
@@ -57,46 +57,32 @@ pub enum Answer {
 }
 
 impl Listener {
-    /// Begins to listen; returns the number of the address too.
-    pub fn new() -> Option<(Self, u32)> {
-        let socket = socket()?;
-        let mut address = no_address();
-        let unnamed = size_of::<libc::sa_family_t>() as libc::socklen_t;
-        let mut length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
-        // SAFETY: an address of that length, and room for one as long; the descriptor is ours.
-        unsafe {
-            let fd = socket.as_raw_fd();
-            check(libc::bind(fd, (&raw const address).cast(), unnamed)).ok()?;
-            check(libc::listen(fd, 8)).ok()?;
-            check(libc::getsockname(
-                fd,
-                (&raw mut address).cast(),
-                &mut length,
-            ))
-            .ok()?;
-        }
-        // A zero byte and five hexadecimal digits (unix(7), autobind).
-        let mut number = 0;
-        for digit in address.sun_path.get(1..6)? {
-            number = number << 4 | char::from(*digit as u8).to_digit(16)?;
-        }
-        // So that no address is 0.
-        Some((Self(socket), number + 1))
+    /// Begins to listen for the owner of `file`; returns the number of the address too, which is never 0. Nobody can guess it,
+    /// and take the address before.
+    pub fn new(file: u64) -> Option<(Self, u32)> {
+        const ATTEMPTS: u32 = 4;
+        let number = |_| (clock::nanoseconds() as u32).max(AFTER_EXEC);
+        Self::at_first_of((0..ATTEMPTS).map(number), file)
     }
 
-    /// Begins to listen where the owner will look for a process that has called exec(2).
-    pub fn after_exec() -> Option<Self> {
+    /// Begins to listen where the owner of `file` will look for a process that has called exec(2).
+    pub fn after_exec(file: u64) -> Option<Self> {
+        Self::at_first_of(0..AFTER_EXEC, file).map(|(listener, _)| listener)
+    }
+
+    /// Begins to listen at the first of these addresses that is free.
+    fn at_first_of(numbers: impl Iterator<Item = u32>, file: u64) -> Option<(Self, u32)> {
         let socket = socket()?;
-        (0..AFTER_EXEC).find_map(|which| {
-            let (address, length) = address_after_exec(sys::getpid(), which);
+        let number = { numbers }.find(|number| {
+            let (address, length) = address_of(file, sys::getpid(), *number);
             // SAFETY: an address of that length; the descriptor is ours.
             let bound =
                 unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
-            check(bound).ok()
+            check(bound).is_ok()
         })?;
         // SAFETY: takes numbers only.
         check(unsafe { libc::listen(socket.as_raw_fd(), 8) }).ok()?;
-        Some(Self(socket))
+        Some((Self(socket), number))
     }
 
     /// Sleeps until somebody connects, or the process ends that `pidfd` stands for; or for `bound`.
@@ -146,14 +132,13 @@ impl Listener {
 }
 
 impl Connection {
-    /// Connects to the keeper of a process, at the number that it has told (0: after exec(2)). Returns who it
-    /// is, and was when it began to listen.
-    pub fn to(pid: libc::pid_t, number: u32) -> Option<(Self, libc::ucred)> {
-        let numbered = number.checked_sub(1).map(numbered_address);
-        let after_exec = (0..AFTER_EXEC).map(|which| address_after_exec(pid, which));
-        numbered
-            .into_iter()
-            .chain(after_exec)
+    /// Connects to the keeper of a process that stands by for `file`, at the number that it has told (0: after exec(2)).
+    /// Returns who it is, and was when it began to listen.
+    pub fn to(file: u64, pid: libc::pid_t, number: u32) -> Option<(Self, libc::ucred)> {
+        let told = (number >= AFTER_EXEC).then_some(number);
+        told.into_iter()
+            .chain(0..AFTER_EXEC)
+            .map(|number| address_of(file, pid, number))
             .find_map(|(address, length)| {
                 let connection = Self(socket()?);
                 // SAFETY: an address of that length; the descriptor is ours.

@@ -36,6 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::boot::Boot;
 use crate::pidfile::location::Location;
+use crate::sys::fs::FileId;
 use crate::sys::{self, clock};
 pub use format::{ExecState, Role};
 use text::Text;
@@ -191,6 +192,22 @@ pub fn inert() -> Option<Inert> {
     let value = text.to_bytes().get(VARIABLE.len() + 1..)?;
     let state = ExecState::parse(value)?;
     Some(Inert { text, state })
+}
+
+/// Returns a number for the file, by its path and its directory: the same for all processes of one owner, also after
+/// exec(2), and another one for another file.
+///
+/// Async-signal-safe.
+pub fn file() -> u64 {
+    let Some(inert) = inert() else { return 0 };
+    let FileId(device, inode) = inert.state.location.directory;
+    let numbers = device.to_le_bytes().into_iter().chain(inode.to_le_bytes());
+    // FNV-1a.
+    numbers
+        .chain(inert.state.path.iter().copied())
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
 }
 
 #[cfg(test)]

@@ -8,3 +8,4 @@ mod handover_faults;
 mod inotify_fallbacks;
 mod protocol;
 mod rounds;
+mod shared_memory;

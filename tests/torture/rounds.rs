@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How many of something, of which `make test` does fewer.
-const fn times(sample: u64, all: u64) -> u64 {
+pub const fn times(sample: u64, all: u64) -> u64 {
     if cfg!(feature = "torture") {
         all
     } else {
@@ -37,7 +37,7 @@ fn seed() -> u64 {
 }
 
 /// Each round has delays of its own. Two at a time, so that they disturb each other.
-fn rounds(what: &str, count: u64, round: impl Fn(&mut Rng) + Sync) {
+pub fn rounds(what: &str, count: u64, round: impl Fn(&mut Rng) + Sync) {
     let seed = seed();
     let next = AtomicU64::new(0);
     let violations = Mutex::new(Vec::new());

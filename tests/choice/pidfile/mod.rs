@@ -7,7 +7,7 @@ pub mod fd_passing {
     pub struct Connection;
 
     impl Connection {
-        pub fn to(pid: libc::pid_t, _address: u32) -> Option<(Self, libc::ucred)> {
+        pub fn to(_file: u64, pid: libc::pid_t, _address: u32) -> Option<(Self, libc::ucred)> {
             kernel::observe(pid, |process, _| {
                 let uid = process.listens_as?;
                 Some((Self, libc::ucred { pid, uid, gid: uid }))
