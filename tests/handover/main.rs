@@ -14,5 +14,6 @@ mod kinds;
 mod resting;
 mod rights;
 mod stalls;
+mod strangers;
 mod threads_and_forks;
 mod unmarked;
