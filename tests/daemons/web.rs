@@ -13,6 +13,7 @@ pub fn daemons() -> Vec<Daemon> {
         lighttpd(),
         haproxy(),
         haproxy_in_a_chroot(),
+        icecast2(),
         haproxy_with_a_master(),
         haproxy_as_systemd_starts_it(),
         tinyproxy(),
@@ -128,6 +129,29 @@ listen here
         first: "mkdir DATA/jail",
         file: File::Empty,
         ..haproxy()
+    }
+}
+
+/// Begins no session at all: its child is the daemon, enters a chroot and gives up root.
+fn icecast2() -> Daemon {
+    Daemon {
+        name: "icecast2 -b, in a chroot",
+        program: "/usr/bin/icecast2",
+        arguments: "-b -c DATA/conf",
+        configuration: "<icecast>
+<limits><clients>9</clients><sources>2</sources></limits>
+<authentication><source-password>a</source-password><admin-user>b</admin-user><admin-password>c</admin-password></authentication>
+<listen-socket><port>PORT</port><bind-address>127.0.0.1</bind-address></listen-socket>
+<paths><basedir>DATA/jail</basedir><logdir>/log</logdir><webroot>/web</webroot><adminroot>/admin</adminroot></paths>
+<logging><accesslog>access</accesslog><errorlog>error</errorlog></logging>
+<security><chroot>1</chroot><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>
+</icecast>
+",
+        first: "mkdir -p DATA/jail/log DATA/jail/web DATA/jail/admin; chown -R nobody DATA/jail",
+        settings: &[("PIDFILE_FOLLOW", "fork")],
+        usage: Use::Port(HTTP, b"HTTP/1."),
+        file: File::Empty,
+        ..A_DAEMON
     }
 }
 
