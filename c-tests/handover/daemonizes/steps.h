@@ -49,6 +49,11 @@ static void wait_until_ready(int end, pid_t child)
     }
 }
 
+/* musl has no such flag: there a module's calls go through the preload. */
+#ifndef RTLD_DEEPBIND
+#define RTLD_DEEPBIND 0
+#endif
+
 static int begin_session_by(const char *module)
 {
     void *handle = dlopen(module, RTLD_NOW | RTLD_DEEPBIND);
