@@ -462,3 +462,18 @@ fn command_by_a_link_finds_its_library() {
     host.signal(libc::SIGTERM);
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
+
+/// It is no reason not to start it.
+#[test]
+fn check_tells_of_a_program_that_looks_first() {
+    let dir = TestDir::new();
+    for name in ["unicorn", "celery", "monit", "another"] {
+        let program = dir.path("bin").join(name);
+        fs::copy(dir.host_path("waits_for_signal"), &program).unwrap();
+        let check = launcher(&dir).args(["check", "-p"]).arg(dir.pidfile());
+        let (status, said) = answer(check.arg(&program));
+        assert_eq!(status, 0, "{said}");
+        let is_told = said.contains("looks at its PID file") && said.contains("another path");
+        assert_eq!(is_told, name != "another", "{said}");
+    }
+}

@@ -21,6 +21,9 @@ use executable::{check_executable, find_on_path};
 /// The kernel gives up a little later.
 const MOST_INTERPRETERS: usize = 4;
 
+/// Programs that do not start if their own PID file names a living process (docs/limits.md).
+const LOOK_FIRST: &[&str] = &["unicorn", "unicorn_rails", "celery", "monit"];
+
 /// What came out.
 pub struct Report {
     /// The file that exec(2) is given.
@@ -88,6 +91,14 @@ pub fn inspect(
         inspection.examine_env(&program, &name, &command[1..])?;
     }
     inspection.examine_the_one(&program, command)?;
+    if is_called(&program, LOOK_FIRST) {
+        let why =
+            "looks at its PID file before it writes it, and takes itself for another instance";
+        let remedy = "give PIDFILE another path than the program's own PID file has";
+        inspection
+            .notes
+            .push(Failure::new(0, &name, why).help(remedy));
+    }
     Ok(Report {
         program,
         findings: inspection.findings,
