@@ -151,8 +151,23 @@ fn icecast2() -> Daemon {
         settings: &[("PIDFILE_FOLLOW", "fork")],
         usage: Use::Port(HTTP, b"HTTP/1."),
         file: File::Empty,
+        settle: wait_until_it_has_all_its_threads,
+        is_quick: false,
         ..A_DAEMON
     }
+}
+
+/// It answers before, and SIGTERM then becomes SIGSEGV now and then, without us too.
+fn wait_until_it_has_all_its_threads(pid: i32) {
+    let log = format!("/proc/{pid}/root/log/error");
+    wait_for(
+        || {
+            fs::read_to_string(&log)
+                .unwrap_or_default()
+                .contains("YP update thread started")
+        },
+        "icecast2 has started its last thread",
+    );
 }
 
 fn haproxy_with_a_master() -> Daemon {
