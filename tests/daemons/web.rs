@@ -149,25 +149,15 @@ fn icecast2() -> Daemon {
 ",
         first: "mkdir -p DATA/jail/log DATA/jail/web DATA/jail/admin; chown -R nobody DATA/jail",
         settings: &[("PIDFILE_FOLLOW", "fork")],
-        usage: Use::Port(HTTP, b"HTTP/1."),
+        // A request that comes before its last thread has started ends it by SIGSEGV now and then, without us too.
+        usage: Use::Client(
+            "grep -q 'YP update thread started' DATA/jail/log/error && \
+             bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT; printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3; grep -q HTTP/1. <&3'",
+        ),
         file: File::Empty,
-        settle: wait_until_it_has_all_its_threads,
         is_quick: false,
         ..A_DAEMON
     }
-}
-
-/// It answers before, and SIGTERM then becomes SIGSEGV now and then, without us too.
-fn wait_until_it_has_all_its_threads(pid: i32) {
-    let log = format!("/proc/{pid}/root/log/error");
-    wait_for(
-        || {
-            fs::read_to_string(&log)
-                .unwrap_or_default()
-                .contains("YP update thread started")
-        },
-        "icecast2 has started its last thread",
-    );
 }
 
 fn haproxy_with_a_master() -> Daemon {
