@@ -43,7 +43,9 @@ static RESUMED: AtomicI32 = AtomicI32::new(0);
 static ADDRESS: AtomicU32 = AtomicU32::new(0);
 /// How many looks a process that ends waits for a file that is being passed on to it: some 2 s. Looks are counted, since no time
 /// counts in which all are frozen (cgroups(7)).
-const TAKE_OVER_LOOKS: u32 = 2000;
+const TAKE_OVER_LOOKS: u32 = 100;
+/// Pause between two of these looks, unless the keeper tells before that it has the file. Each look opens the file.
+const TAKE_OVER_LOOK: Duration = Duration::from_millis(20);
 
 /// A file that has become this process's, and who waits to hear of that.
 pub struct Inheritance {
@@ -75,11 +77,12 @@ pub fn withdraw() {
     }
     let is_named = || host_file::path().is_some_and(names_us_at);
     for _ in 0..TAKE_OVER_LOOKS {
-        if state::phase() != Phase::Standby || !is_named() && standing::withdraw() {
+        let may_come = || standing::is_taking() || is_named();
+        if state::phase() != Phase::Standby || !may_come() && standing::withdraw() {
             return;
         }
         // The keeper may wait for another owner by then.
-        state::wait_beyond(Phase::Standby, LOOK);
+        state::wait_beyond(Phase::Standby, TAKE_OVER_LOOK);
     }
 }
 

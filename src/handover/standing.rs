@@ -26,6 +26,11 @@ pub fn take() -> bool {
     go_from_waiting_to(TAKING)
 }
 
+/// Returns whether the keeper has begun to take the file, and does not wait again. Async-signal-safe.
+pub fn is_taking() -> bool {
+    STANDING.load(Ordering::SeqCst) == TAKING
+}
+
 /// Records that the keeper waits again, for another owner. Context: keeper that has begun to take the file.
 pub fn wait_again() {
     STANDING.store(WAITING, Ordering::SeqCst);
