@@ -61,7 +61,7 @@ impl Listener {
     /// and take the address before.
     pub fn new(file: u64) -> Option<(Self, u32)> {
         const ATTEMPTS: u32 = 4;
-        let number = |_| (clock::nanoseconds() as u32).max(AFTER_EXEC);
+        let number = |_| random_number().max(AFTER_EXEC);
         Self::at_first_of((0..ATTEMPTS).map(number), file)
     }
 
@@ -71,9 +71,9 @@ impl Listener {
     }
 
     /// Begins to listen at the first of these addresses that is free.
-    fn at_first_of(numbers: impl Iterator<Item = u32>, file: u64) -> Option<(Self, u32)> {
+    fn at_first_of(mut numbers: impl Iterator<Item = u32>, file: u64) -> Option<(Self, u32)> {
         let socket = socket()?;
-        let number = { numbers }.find(|number| {
+        let number = numbers.find(|number| {
             let (address, length) = address_of(file, sys::getpid(), *number);
             // SAFETY: an address of that length; the descriptor is ours.
             let bound =
@@ -237,6 +237,26 @@ impl Connection {
                 return None;
             }
         }
+    }
+}
+
+/// Returns a number that nobody can guess. Before Linux 3.17, and as long as the kernel has no entropy (getrandom(2)), it is
+/// the clock's.
+fn random_number() -> u32 {
+    let mut bytes = [0; size_of::<u32>()];
+    // SAFETY: the bytes are writable, and the length is theirs.
+    let got = unsafe {
+        libc::syscall(
+            libc::SYS_getrandom,
+            bytes.as_mut_ptr(),
+            bytes.len(),
+            libc::GRND_NONBLOCK,
+        )
+    };
+    if usize::try_from(got) == Ok(bytes.len()) {
+        u32::from_ne_bytes(bytes)
+    } else {
+        clock::nanoseconds() as u32
     }
 }
 
