@@ -35,6 +35,8 @@ of_libc! {
     pthread_attr_init(attributes: *mut c_void) -> c_int, or libc::ENOSYS;
     pthread_attr_setdetachstate(attributes: *mut c_void, state: c_int) -> c_int, or libc::ENOSYS;
     pthread_attr_setstacksize(attributes: *mut c_void, size: usize) -> c_int, or libc::ENOSYS;
+    pthread_cond_broadcast(condition: *mut c_void) -> c_int, or libc::ENOSYS;
+    pthread_cond_wait(condition: *mut c_void, mutex: *mut c_void) -> c_int, or libc::ENOSYS;
     pthread_detach(thread: usize) -> c_int, or libc::ENOSYS;
     pthread_key_delete(key: libc::pthread_key_t) -> c_int, or libc::ENOSYS;
     pthread_mutex_lock(mutex: *mut c_void) -> c_int, or libc::ENOSYS;
@@ -60,6 +62,8 @@ crate::isolation::wrap::wrap!(
     pthread_attr_init,
     pthread_attr_setdetachstate,
     pthread_attr_setstacksize,
+    pthread_cond_broadcast,
+    pthread_cond_wait,
     pthread_detach,
     pthread_key_create,
     pthread_key_delete,
