@@ -12,12 +12,13 @@ use std::ffi::{CStr, CString, c_char, c_int};
 
 const TEN_YEARS: Duration = Duration::from_secs(3650 * 86_400);
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "PIDFILE",
     "PIDFILE_PATH",
     "PIDFILE_EXE",
     "PIDFILE_FOLLOW",
     "PIDFILE_SIGNAL",
+    "PIDFILE_GUARD",
     "PIDFILE_KILL_AFTER",
     "PIDFILE_WATCH",
     "PIDFILE_STRICT",
@@ -26,13 +27,14 @@ const NAMES: [&str; 11] = [
     "LD_PRELOAD",
 ];
 
-fn slots<'a>(of: &Variables<'a>) -> [Option<&'a [u8]>; 11] {
+fn slots<'a>(of: &Variables<'a>) -> [Option<&'a [u8]>; 12] {
     [
         of.pidfile,
         of.pidfile_path,
         of.exe,
         of.follow,
         of.signal,
+        of.guard,
         of.kill_after,
         of.watch,
         of.strict,
