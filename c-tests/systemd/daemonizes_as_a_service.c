@@ -37,6 +37,19 @@ static void leave_the_parent(int wait_until_ready, int *ready)
     }
 }
 
+/* systemd reads the file as soon as it is there: it has to have its line then. */
+static int write_pid_file(const char *path)
+{
+    char new[4096];
+    FILE *file;
+
+    snprintf(new, sizeof new, "%s.new", path);
+    file = fopen(new, "w");
+    if (!file || fprintf(file, "%d\n", (int)getpid()) < 0 || fclose(file) != 0)
+        return -1;
+    return rename(new, path);
+}
+
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "fork";
@@ -57,12 +70,8 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    if (argc > 2) {
-        FILE *file = fopen(argv[2], "w");
-
-        if (!file || fprintf(file, "%d\n", (int)getpid()) < 0 || fclose(file) != 0)
-            return 1;
-    }
+    if (argc > 2 && write_pid_file(argv[2]) != 0)
+        return 1;
     say("ready\n");
     if (ready >= 0 && write(ready, "", 1) != 1)
         return 1;
