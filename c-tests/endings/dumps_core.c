@@ -1,6 +1,7 @@
-/* CFLAGS: -D_GNU_SOURCE */
+/* CFLAGS: -D_GNU_SOURCE -Wl,-z,now */
 /* Ends with a core dump, and with something known in every register. Its argument says how: fault, ud2, int3, divide,
- * spin or pause (both wait for a signal from outside), abort, raise. */
+ * spin or pause (both wait for a signal from outside), abort, raise. The loader has looked up all functions before: it leaves
+ * other numbers in the registers where it looks into more libraries. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,9 +36,13 @@ int main(int argc, char **argv)
         __asm__ volatile(REGISTERS "0: jmp 0b" : : : CHANGED);
     if (strcmp(how, "pause") == 0) /* system call 34 */
         __asm__ volatile(REGISTERS "movl $34, %%eax; syscall" : : : CHANGED);
-    if (strcmp(how, "abort") == 0)
+    if (strcmp(how, "abort") == 0) {
+        __asm__ volatile(REGISTERS : : : CHANGED);
         abort();
-    if (strcmp(how, "raise") == 0)
+    }
+    if (strcmp(how, "raise") == 0) {
+        __asm__ volatile(REGISTERS : : : CHANGED);
         raise(SIGQUIT);
+    }
     return 2;
 }
