@@ -3,13 +3,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alike;
 // Compares registers of one architecture.
 #[cfg(target_arch = "x86_64")]
 mod core_dumps;
 mod every_ending;
+mod every_signal;
 mod exit_status;
 mod first_process;
 mod guard;
+mod guard_unnoticed;
 mod guarded;
 mod held_up;
 

@@ -20,8 +20,8 @@
 //! A handler that the host sets to run once (SA_RESETHAND) is the host's alone. After it has run, the kernel itself
 //! restores the default, and the file stays when the next signal ends the process. The file also stays after abort(3)
 //! where SIGABRT is ignored or its handler returns, since libc then restores the default itself. `PIDFILE_GUARD=1` removes
-//! the file in all of these cases. Shown by `endings/every_ending::every_raised_signal_ends_alike`,
-//! `endings/every_ending::one_shot_handler_runs_once_then_ends_alike` and
+//! the file in all of these cases. Shown by `endings/every_signal::every_raised_signal_ends_alike`,
+//! `endings/every_signal::one_shot_handler_runs_once_then_ends_alike` and
 //! `endings/every_ending::abort_that_insists_ends_alike`.
 //!
 //! # On which stack
