@@ -33,7 +33,7 @@ static unsigned flags_of(const struct sigaction *action)
     return action->sa_handler == SIG_DFL ? 0 : (unsigned)action->sa_flags;
 }
 
-/* Bit for bit, with what libc leaves untouched. */
+/* Bit for bit, as far as the kernel fills it: glibc fills the rest of the mask with what lies on its stack (libc_sigaction.c). */
 static void show_action(const char *what, int number)
 {
     struct sigaction action;
@@ -51,9 +51,6 @@ static void show_action(const char *what, int number)
         printf(" %s flags %x restorer %d mask ", name_of(action.sa_handler), (unsigned)action.sa_flags, action.sa_restorer != NULL);
         for (at = 0; at < 8; at++)
             printf("%02x", mask[at]);
-        for (at = 8; at < sizeof action.sa_mask && mask[at] == 0xa5; at++)
-            continue;
-        printf(" untouched from %zu", at == sizeof action.sa_mask ? (size_t)8 : at);
     }
     putchar('\n');
 }
