@@ -95,11 +95,12 @@ fn library_needs_only_libc_and_loader() {
     assert!(needed.iter().all(is_expected), "{needed:?}");
 }
 
-/// Every process of every host maps it, and an image of a container may carry it.
+/// Every process of every host maps it, and an image of a container may carry it. It holds the unwinder of the compiler: that of
+/// GCC 13 and newer has 10 KiB more.
 #[test]
 fn library_file_is_small() {
     let size = std::fs::metadata(library()).unwrap().len();
-    assert!(size <= 600 * 1024, "{size} bytes");
+    assert!(size <= 616 * 1024, "{size} bytes");
 }
 
 #[test]
