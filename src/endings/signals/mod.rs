@@ -24,6 +24,10 @@
 //! `endings/every_signal::one_shot_handler_runs_once_then_ends_alike` and
 //! `endings/every_ending::abort_that_insists_ends_alike`.
 //!
+//! An abort of the first process of a PID namespace, for which the kernel ignores SIGABRT, ends by the instruction to which
+//! libc goes on. glibc 2.41 blocks all signals before that, so no handler sees the SIGSEGV, and the file stays. The kernel
+//! ends the guard with the namespace.
+//!
 //! # On which stack
 //!
 //! On the one that was interrupted, but SIGSEGV on the alternate one, if there is one. An alternate stack may be too small
