@@ -4,8 +4,8 @@
 //! Many daemons do that: they remove the file when they end, or rename it when they are upgraded. Such a removal must not
 //! be answered with SIGTERM, but its event looks like that of a deletion. So the functions with which a host removes files
 //! are interposed. The keeper has no other way to tell who removed the file: inotify(7) does not say, and a host may take
-//! seconds from the removal to its end. Shown by `ownership/foreign_hands::host_removing_its_file_goes_on` and
-//! `ownership/foreign_hands::host_using_libbsd_pidfile_keeps_it`, and by the upgrade of nginx in
+//! seconds from the removal to its end. Shown by `ownership/host_writes_file::host_removing_its_file_goes_on` and
+//! `ownership/host_writes_file::host_using_libbsd_pidfile_keeps_it`, and by the upgrade of nginx in
 //! `tests/daemons/web.rs`.
 //!
 //! ```text

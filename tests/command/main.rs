@@ -3,14 +3,19 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod background;
+mod completion;
+mod help;
 mod library;
 mod listing;
 mod man_pages;
-mod new_starts;
+mod obstacles;
 mod odd_inputs;
+mod output;
 mod owners;
 mod refuses;
 mod run;
 mod scripts;
 mod stop;
+mod stop_identity;
 mod sub_commands;

@@ -1,27 +1,27 @@
-//! The manual pages, the help, the completion and the README say the same as the code.
+//! The manual pages render without a warning, and name the settings and the version that the code has.
 
-use crate::common::{TestDir, exited, launcher, library, pidfile_run};
+use crate::common::{TestDir, exited, launcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
 const LIBRARY_PAGE: &str = "man/libpidfile.7";
-const LAUNCHER_PAGE: &str = "man/pidfile-run.1";
+pub const LAUNCHER_PAGE: &str = "man/pidfile-run.1";
 
-fn source(path: &str) -> String {
+pub fn source(path: &str) -> String {
     let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// What is between two lines of a text.
 #[track_caller]
-fn between<'text>(text: &'text str, from: &str, to: &str) -> &'text str {
+pub fn between<'text>(text: &'text str, from: &str, to: &str) -> &'text str {
     let start = text.find(from).unwrap_or_else(|| panic!("no {from:?}")) + from.len();
     let end = text[start..].find(to);
     &text[start..start + end.unwrap_or_else(|| panic!("no {to:?}"))]
 }
 
-fn words(text: &str, delimiter: char) -> BTreeSet<&str> {
+pub fn words(text: &str, delimiter: char) -> BTreeSet<&str> {
     text.split(delimiter).skip(1).step_by(2).collect()
 }
 
@@ -72,8 +72,6 @@ fn faulty_man_page_fails_the_check() {
         .unwrap();
     assert!(!said.status.success());
 }
-
-// ---- settings ----
 
 /// The settings of src/settings/env.rs, and what is in code font in the description of each.
 fn settings() -> BTreeMap<String, BTreeSet<String>> {
@@ -168,131 +166,6 @@ fn every_setting_has_an_option() {
     }
 }
 
-// ---- options ----
-
-fn help() -> String {
-    let dir = TestDir::new();
-    let ended = launcher(&dir).arg("--help").run();
-    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    ended.stdout
-}
-
-/// The options in the help: `-p FILE, --pidfile FILE`.
-fn options() -> BTreeSet<String> {
-    let help = help();
-    let list = between(&help, "Options:\n", "\n\n").replace(['<', '>'], "");
-    let options = list.lines().map(|line| {
-        let (option, _) = line.trim_start().split_once("  ").expect(line);
-        match option.split_once(", ") {
-            Some((short, long)) => match long.split_once(' ') {
-                Some((_, value)) => format!("{short} {value}, {long}"),
-                None => option.to_owned(),
-            },
-            None => option.to_owned(),
-        }
-    });
-    options.collect()
-}
-
-fn long_options() -> BTreeSet<String> {
-    let options = options();
-    let long = options.iter().flat_map(|option| option.split(' '));
-    long.filter(|word| word.starts_with("--"))
-        .map(|word| word.trim_end_matches(',').to_owned())
-        .collect()
-}
-
-#[test]
-fn help_and_man_page_list_the_same_options() {
-    let page = source(LAUNCHER_PAGE);
-    let items = page.lines().filter_map(|line| line.strip_prefix(".It Fl "));
-    let items = items.map(|item| {
-        let item = format!("-{item}").replace(" , Fl ", ", -");
-        item.replace(" Ar ", " ")
-    });
-    assert_eq!(items.collect::<BTreeSet<String>>(), options());
-}
-
-/// Those that a sub-command has beside the settings.
-#[test]
-fn man_page_has_every_option_of_a_sub_command() {
-    let page = source(LAUNCHER_PAGE);
-    for sub in [
-        "status", "stop", "signal", "wait", "list", "check", "systemd",
-    ] {
-        let dir = TestDir::new();
-        let help = launcher(&dir).args([sub, "--help"]).run().stdout;
-        let words = help.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
-        let options = words.filter(|word| word.starts_with("--") && word.len() > 3);
-        for option in options.map(|word| word.trim_start_matches('-')) {
-            assert!(page.contains(&format!("Fl -{option}")), "{sub}: --{option}");
-        }
-    }
-}
-
-#[test]
-fn help_manual_completion_have_equal_sub_commands() {
-    let help = help();
-    let subs = help
-        .lines()
-        .skip_while(|line| *line != "Sub-commands:")
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .map(str::trim_start)
-        .filter(|usage| !usage.starts_with("help "));
-    let of_help: BTreeSet<&str> = subs.map(|usage| usage.split(' ').next().unwrap()).collect();
-    let page = source(LAUNCHER_PAGE);
-    let synopsis = between(&page, ".Sh SYNOPSIS", ".Sh DESCRIPTION");
-    let subs = synopsis
-        .lines()
-        .filter_map(|line| line.strip_prefix(".Cm "));
-    assert_eq!(subs.collect::<BTreeSet<&str>>(), of_help);
-    let described = between(&page, "Cm status Ar FILE", ".Sh ENVIRONMENT");
-    for sub in of_help.iter().filter(|sub| **sub != "status") {
-        assert!(
-            described.contains(&format!("Cm {sub} Ar"))
-                || described.contains(&format!("Cm {sub} Op")),
-            "{sub}"
-        );
-    }
-    let completed: BTreeSet<String> = complete(&["pidfile-run", "s"]).into_iter().collect();
-    for sub in of_help.iter().filter(|sub| sub.starts_with('s')) {
-        assert!(completed.contains(*sub), "{sub}: {completed:?}");
-    }
-}
-
-#[test]
-fn every_option_in_help_is_accepted() {
-    let dir = TestDir::new();
-    for option in options() {
-        let long = option
-            .split(' ')
-            .find(|word| word.starts_with("--"))
-            .unwrap();
-        if ["--help", "--version"].contains(&long) {
-            continue;
-        }
-        for spelling in option.split(", ") {
-            let mut words: Vec<&str> = spelling.split(' ').collect();
-            if let Some(value) = words.get_mut(1) {
-                *value = match long {
-                    "--follow" | "--watch" | "--log" => "off",
-                    "--signal" => "HUP",
-                    "--kill-after" => "2.5",
-                    _ => "/no/such",
-                };
-            }
-            let ended = launcher(&dir).args(&words).run();
-            assert_eq!(ended.status, exited(125), "{words:?}");
-            assert!(ended.stderr.contains("no command"), "{words:?}: {ended:?}");
-        }
-    }
-    for option in ["-h", "-V"] {
-        let ended = launcher(&dir).arg(option).run();
-        assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    }
-}
-
 #[test]
 fn version_is_the_same_everywhere() {
     let version = env!("CARGO_PKG_VERSION");
@@ -302,113 +175,5 @@ fn version_is_the_same_everywhere() {
     assert_eq!((ended.stdout, ended.status), (expected, exited(0)));
     for page in [LIBRARY_PAGE, LAUNCHER_PAGE] {
         assert!(source(page).contains(&format!("\n.Os libpidfile {version}\n")));
-    }
-}
-
-// ---- completion ----
-
-/// What bash offers when the cursor is behind the last of these words.
-fn complete(words: &[&str]) -> Vec<String> {
-    let script = "source <(\"$1\" --completion bash); shift; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
-                  complete -p pidfile-run >/dev/null && compopt() { :; } && \
-                  _pidfile_run \"$1\" \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; \
-                  printf '%s\\n' \"${COMPREPLY[@]}\"";
-    let said = Command::new("bash")
-        .args(["--norc", "-c", script, "bash"])
-        .arg(pidfile_run())
-        .args(words)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("LIBPIDFILE", library())
-        .output()
-        .unwrap();
-    assert!(said.stderr.is_empty(), "{said:?}");
-    let offered = String::from_utf8(said.stdout).unwrap();
-    offered.lines().map(Into::into).collect()
-}
-
-#[test]
-fn bash_completes_every_option() {
-    let offered: BTreeSet<String> = complete(&["pidfile-run", "--"]).into_iter().collect();
-    assert_eq!(offered, long_options());
-    let offered: BTreeSet<String> = complete(&["pidfile-run", "-p", "x", "--"])
-        .into_iter()
-        .collect();
-    assert_eq!(offered, long_options());
-}
-
-#[test]
-fn bash_completes_option_values() {
-    for (words, expected) in [
-        (
-            ["pidfile-run", "--follow", ""].as_slice(),
-            vec!["auto", "fork", "off"],
-        ),
-        (&["pidfile-run", "--log", "s"], vec!["stderr", "syslog"]),
-        (&["pidfile-run", "--watch", "=", "i"], vec!["inotify"]),
-        (
-            &["pidfile-run", "--watch", "="],
-            vec!["auto", "inotify", "poll", "poll:", "off"],
-        ),
-        (&["pidfile-run", "signal", "US"], vec!["USR1", "USR2"]),
-        (&["pidfile-run", "stop", "README.md", "-t"], vec!["-t"]),
-        (
-            &["pidfile-run", "--kill-after", "5", "-p", "README"],
-            vec!["README.md"],
-        ),
-        (&["pidfile-run", "-p", "a", "mktem"], vec!["mktemp"]),
-        (&["pidfile-run", "check", "mktem"], vec!["mktemp"]),
-        (&["pidfile-run", "systemd", "a", "--ty"], vec!["--type"]),
-    ] {
-        assert_eq!(complete(words), expected, "{words:?}");
-    }
-}
-
-/// Where nothing is offered the shell goes on to file names by itself.
-#[test]
-fn bash_falls_back_to_file_names() {
-    let says = Command::new("bash")
-        .args([
-            "--norc",
-            "-c",
-            "source <(\"$1\" --completion bash); complete -p pidfile-run",
-        ])
-        .arg("bash")
-        .arg(pidfile_run())
-        .output()
-        .unwrap();
-    let says = String::from_utf8(says.stdout).unwrap();
-    assert!(says.contains("-o default"), "{says}");
-    assert_eq!(complete(&["pidfile-run", "status", "README"]), [""]);
-}
-
-#[test]
-fn other_shells_have_a_completion() {
-    for shell in ["zsh", "fish"] {
-        let dir = TestDir::new();
-        let ended = launcher(&dir).args(["--completion", shell]).run();
-        assert_eq!(ended.status, exited(0));
-        for option in long_options() {
-            let name = option.trim_start_matches('-');
-            assert!(ended.stdout.contains(name), "{shell}: {option}");
-        }
-    }
-}
-
-#[test]
-fn help_fits_on_a_terminal() {
-    let dir = TestDir::new();
-    let subs = [
-        "status", "stop", "signal", "wait", "list", "check", "systemd",
-    ];
-    let pages = subs.map(|sub| {
-        let ended = launcher(&dir).args([sub, "--help"]).run();
-        assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-        ended.stdout
-    });
-    for line in help()
-        .lines()
-        .chain(pages.iter().flat_map(|page| page.lines()))
-    {
-        assert!(line.chars().count() <= 80, "{line}");
     }
 }

@@ -1,19 +1,12 @@
-//! Where the file cannot be had the host runs as it would have, one line says why, and nothing there is touched.
+//! Where the path is none for a file, the host runs as it would have, one line says why, and nothing there is touched.
 
-use crate::common::{
-    Ended, HostCommand, NOTHING, Process, TestDir, exited, is_watching, trace, tree,
-    wait_until_idle,
-};
+use crate::common::{Ended, HostCommand, NOTHING, TestDir, exited, tree};
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Command;
-
-const NOBODY: u32 = 65534;
-const SOMEBODY: u32 = 65533;
 
 /// Runs a host that owns no file. It ends as usual, and says why in one line with these words.
 #[track_caller]
@@ -24,7 +17,7 @@ fn runs_without(dir: &TestDir, pidfile: impl AsRef<Path>, why: &str) {
 }
 
 #[track_caller]
-fn runs_so_without(
+pub fn runs_so_without(
     dir: &TestDir,
     host: for<'dir> fn(&'dir TestDir, &str) -> HostCommand<'dir>,
     pidfile: &Path,
@@ -44,7 +37,7 @@ fn runs_so_without(
 }
 
 #[track_caller]
-fn ends_as_usual(ended: &Ended, pidfile: &Path, why: &str) {
+pub fn ends_as_usual(ended: &Ended, pidfile: &Path, why: &str) {
     assert_eq!(ended.status, exited(3), "{why}: {ended:?}");
     assert_eq!(ended.stdout, "leaving\natexit\n", "{why}");
     says(&ended.stderr, pidfile, why);
@@ -52,7 +45,7 @@ fn ends_as_usual(ended: &Ended, pidfile: &Path, why: &str) {
 
 /// One line with the path and the cause.
 #[track_caller]
-fn says(stderr: &str, pidfile: &Path, why: &str) {
+pub fn says(stderr: &str, pidfile: &Path, why: &str) {
     let line = format!("libpidfile: {}: ", pidfile.display());
     let what = stderr.strip_prefix(&line).unwrap_or_default();
     assert!(what.to_lowercase().contains(why), "{why}: {stderr:?}");
@@ -68,14 +61,14 @@ fn make_node(path: &Path, kind: libc::mode_t, device: libc::dev_t) {
 }
 
 /// What a dead program has left.
-fn leave_a_stale_file(dir: &TestDir, user: u32, mode: u32) {
+pub fn leave_a_stale_file(dir: &TestDir, user: u32, mode: u32) {
     let path = dir.pidfile();
     fs::write(&path, format!("{}\n", i32::MAX)).unwrap();
     chown(&path, Some(user), Some(user)).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn set_mode(dir: &TestDir, mode: u32) {
+pub fn set_mode(dir: &TestDir, mode: u32) {
     fs::set_permissions(dir.path("run"), fs::Permissions::from_mode(mode)).unwrap();
 }
 
@@ -266,213 +259,4 @@ fn path_to_a_descriptor_is_refused() {
     runs_without(&dir, "/proc/0/a", "/proc/0 does not exist");
     runs_without(&dir, "/proc/self/fd/", "is a directory");
     runs_without(&dir, "/dev/fd", "is a symbolic link");
-}
-
-#[test]
-#[ignore = "needs root"]
-fn unwritable_directory_is_reported() {
-    let dir = TestDir::new();
-    let refused = |why| runs_so_without(&dir, TestDir::host_as_nobody, &dir.pidfile(), why);
-    refused("permission denied");
-    leave_a_stale_file(&dir, 0, 0o644);
-    refused("permission denied");
-    leave_a_stale_file(&dir, 0, 0o600);
-    refused("permission denied");
-    set_mode(&dir, 0o700);
-    refused("permission denied");
-}
-
-/// An administrator has put it there for this user.
-#[test]
-#[ignore = "needs root"]
-fn writable_file_alone_is_used_and_emptied() {
-    let dir = TestDir::new();
-    leave_a_stale_file(&dir, NOBODY, 0o644);
-    let mut host = dir.host_as_nobody("waits_for_eof").spawn_owner();
-    host.close_stdin();
-    let ended = host.wait();
-    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(dir.content(), "");
-    assert_eq!(dir.leftovers(), ["a.pid"]);
-}
-
-/// As in /tmp.
-#[test]
-#[ignore = "needs root"]
-fn other_users_file_in_sticky_dir_is_refused() {
-    let (root, nobody): (for<'a> fn(&'a TestDir, &str) -> HostCommand<'a>, _) =
-        (TestDir::host, TestDir::host_as_nobody);
-    for (host, owner, why) in [
-        (root, NOBODY, "belongs to another user"),
-        (nobody, SOMEBODY, "belongs to another user"),
-        (nobody, 0, "not permitted"),
-    ] {
-        let dir = TestDir::new();
-        set_mode(&dir, 0o1777);
-        leave_a_stale_file(&dir, owner, 0o666);
-        if owner == 0 {
-            // Root's, whose directory it is, is no trap; but only root can remove it.
-            fs::set_permissions(dir.pidfile(), fs::Permissions::from_mode(0o644)).unwrap();
-        }
-        runs_so_without(&dir, host, &dir.pidfile(), why);
-    }
-}
-
-#[test]
-#[ignore = "needs root"]
-fn own_stale_file_in_sticky_dir_is_taken_over() {
-    let dir = TestDir::new();
-    set_mode(&dir, 0o1777);
-    leave_a_stale_file(&dir, NOBODY, 0o644);
-    let ended = dir.host_as_nobody("returns_status").run();
-    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(dir.leftovers(), NOTHING);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn read_only_file_system_is_reported() {
-    for stale in [false, true] {
-        let dir = TestDir::new();
-        if stale {
-            leave_a_stale_file(&dir, 0, 0o644);
-        }
-        let before = tree(&dir.path("run"));
-        let mount = "mount --bind \"${pidfile%/*}\" \"${pidfile%/*}\"
-                     mount -o remount,bind,ro \"${pidfile%/*}\"";
-        let host = dir.host_after(mount, "exits_with_status").arg("3");
-        ends_as_usual(&host.run(), &dir.pidfile(), "read-only file system");
-        assert_eq!(tree(&dir.path("run")), before);
-    }
-}
-
-/// No room for a byte, or for one more file. A script looks at the directory, which nobody sees from outside.
-#[test]
-#[ignore = "needs root"]
-fn full_file_system_leaves_no_partial_file() {
-    for (options, fill) in [
-        ("size=4k", "echo neighbour >\"$run/neighbour\""),
-        ("nr_inodes=2", "mkdir \"$run/neighbour\""),
-    ] {
-        let dir = TestDir::new();
-        let script = format!(
-            "run=${{pidfile%/*}}
-             mount -t tmpfs -o {options} tmpfs \"$run\"
-             {fill}
-             before=$(ls -AlR \"$run\")
-             env LD_PRELOAD=\"$library\" PIDFILE=\"$pidfile\" \"$@\" && status=0 || status=$?
-             test \"$(ls -AlR \"$run\")\" = \"$before\"
-             exit $status"
-        );
-        let host = dir.host_after(&script, "exits_with_status").arg("3");
-        ends_as_usual(&host.run(), &dir.pidfile(), "no space left on device");
-    }
-}
-
-/// Runs a host in which such calls always fail.
-fn with_calls_that_fail(
-    dir: &TestDir,
-    faults: &[&str],
-    meanwhile: impl FnOnce(&mut Process),
-) -> Ended {
-    let host = dir.host("stops_before_constructors");
-    let (ended, _) = trace(dir, host, faults, |host| {
-        host.wait_until(|host| !host.stdout().is_empty(), "in its main function");
-        meanwhile(host);
-    });
-    assert_eq!(ended.stdout, "hello\n");
-    ended
-}
-
-#[test]
-fn used_up_quota_is_reported() {
-    for faults in [
-        // No new file, or no new block.
-        [
-            "--inject=openat:error=EDQUOT:when=4+",
-            "--inject=pwrite64:error=EDQUOT",
-        ],
-        [
-            "--inject=linkat:error=EXDEV",
-            "--inject=pwrite64:error=EDQUOT",
-        ],
-    ] {
-        let dir = TestDir::new();
-        let ended = with_calls_that_fail(&dir, &faults, Process::close_stdin);
-        assert_eq!(ended.status, exited(7));
-        says(&ended.stderr, &dir.pidfile(), "quota exceeded");
-        assert_eq!(dir.leftovers(), NOTHING);
-    }
-}
-
-/// As on NFS, when the server has forgotten the file or the directory.
-#[test]
-#[ignore = "needs root"]
-fn stale_file_handle_is_reported() {
-    let dir = TestDir::new();
-    // Not what leads to stderr.
-    let path = format!("--trace-path={}", dir.pidfile().display());
-    let faults = ["--inject=newfstatat:error=ESTALE", &path];
-    leave_a_stale_file(&dir, 0, 0o644);
-    let before = tree(&dir.path("run"));
-    let ended = with_calls_that_fail(&dir, &faults, Process::close_stdin);
-    assert_eq!(ended.status, exited(7));
-    says(&ended.stderr, &dir.pidfile(), "stale file handle");
-    assert_eq!(tree(&dir.path("run")), before);
-}
-
-/// It proves nothing, so it is no deletion.
-#[test]
-#[ignore = "needs root"]
-fn stale_handle_later_is_no_deletion() {
-    let dir = TestDir::new();
-    let faults = [
-        "--inject=newfstatat:error=ESTALE:when=3+",
-        "--inject=fstat:error=ESTALE:when=3+",
-        "--inject=unlink:error=ESTALE",
-    ];
-    let ended = with_calls_that_fail(&dir, &faults, |host| {
-        assert_eq!(dir.content(), host.pid_line());
-        wait_until_idle(host);
-        for _ in 0..20 {
-            fs::set_permissions(dir.pidfile(), fs::Permissions::from_mode(0o644)).unwrap();
-        }
-        wait_until_idle(host);
-        assert!(host.is_running(), "{}", host.stderr());
-        host.close_stdin();
-    });
-    assert_eq!((ended.status, ended.stderr.as_str()), (exited(7), ""));
-    assert_eq!(dir.content(), "");
-}
-
-#[test]
-#[ignore = "needs root"]
-fn removed_current_directory_is_reported() {
-    let dir = TestDir::new();
-    let script = "mkdir gone; cd gone; rmdir ../gone; pidfile=a.pid";
-    let host = dir.host_after(script, "exits_with_status").arg("3");
-    ends_as_usual(&host.run(), Path::new("a.pid"), "no such file or directory");
-    assert_eq!(dir.leftovers(), NOTHING);
-}
-
-/// Taken away with what it is on (umount -l): the file is still on that, so it is no deletion.
-#[test]
-#[ignore = "needs root"]
-fn lazy_unmount_is_no_deletion() {
-    let dir = TestDir::new();
-    let mount = "mount -t tmpfs tmpfs \"${pidfile%/*}\"";
-    let mut host = dir.host_after(mount, "waits_for_eof").spawn_ready();
-    host.wait_until(|host| is_watching(host.pid()), "watching");
-    let unmounted = Command::new("nsenter")
-        .args(["--target", &host.pid().to_string(), "--mount"])
-        .args(["umount", "--lazy"])
-        .arg(dir.path("run"))
-        .status();
-    assert!(unmounted.is_ok_and(|status| status.success()));
-    wait_until_idle(&host);
-    assert!(host.is_running(), "{}", host.stderr());
-    host.close_stdin();
-    let ended = host.wait();
-    assert_eq!((ended.status, ended.stderr.as_str()), (exited(0), ""));
-    assert_eq!(dir.leftovers(), NOTHING);
 }

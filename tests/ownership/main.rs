@@ -3,12 +3,17 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bad_file_systems;
 mod bad_paths;
+mod bad_rights;
 mod creation;
 mod crowds;
 mod foreign_hands;
+mod host_writes_file;
+mod inner_service;
 mod other_tools;
 mod real_programs;
 mod rights_lost;
 mod second_instance;
+mod second_instance_strict;
 mod watching;
