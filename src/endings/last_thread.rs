@@ -7,7 +7,7 @@
 //!
 //! Without that a host whose main thread leaves its work to others would never end. Shown by
 //! `endings/every_ending::pthread_exit_of_main_first_ends_alike` and
-//! `handover/daemonizing::daemon_without_main_thread_owns_until_last_thread`.
+//! `handover/daemon_steps::daemon_without_main_thread_owns_until_last_thread`.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;

@@ -1,15 +1,12 @@
 //! Of all that an owner starts only its daemon may inherit the file.
 
 use crate::common::{
-    Descendant, Descendants, FileObserver, NOTHING, Reader, SHAPES, SHELLS, TestDir,
-    blocked_signals, daemonize_while, exited, extra_tasks_of, is_alive, is_at_work, is_watching,
-    killed_by, output_pids, status_line, wait_for, wait_until_idle,
+    Descendant, Descendants, FileObserver, NOTHING, Reader, SHAPES, TestDir, daemonize_while,
+    exited, is_alive, is_at_work, killed_by, output_pids, status_line, wait_for,
 };
-use std::os::unix::fs::chown;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// How an owner in the foreground ends.
 fn ends() -> [(i32, ExitStatus); 3] {
@@ -22,7 +19,7 @@ fn ends() -> [(i32, ExitStatus); 3] {
 
 /// A service in the foreground that has these children when it ends. They live on, and have nothing to do with the file.
 #[track_caller]
-fn end_before_the(children: &[&str], signal: i32, status: ExitStatus) {
+pub fn end_before_the(children: &[&str], signal: i32, status: ExitStatus) {
     let dir = TestDir::new();
     let orphans = Descendants::of(&dir);
     let host = dir.host("daemonizes").args(children).spawn();
@@ -82,86 +79,6 @@ fn several_session_leaders_none_inherits() {
     }
 }
 
-/// A single session may be the daemon: so it inherits, unless the end of the owner is a stop.
-#[test]
-fn only_session_of_stopped_owner_gets_nothing() {
-    for child in ["backend", "pane"] {
-        end_before_the(&[child], libc::SIGTERM, killed_by(libc::SIGTERM));
-    }
-}
-
-/// Nobody sends a signal to a session that inherits nothing, neither at once nor when its part of the library has understood
-/// that there is nothing to inherit.
-#[track_caller]
-fn are_not_signalled(sessions: &[i32], what: &str) {
-    for session in sessions {
-        wait_for(
-            || extra_tasks_of(*session).is_empty(),
-            &format!("{session} has understood: {what}"),
-        );
-        assert!(is_alive(*session), "{session} was ended: {what}");
-        let orphan = Descendant::new(*session);
-        orphan.signal(libc::SIGKILL);
-        assert_eq!(orphan.wait(), killed_by(libc::SIGKILL), "{what}");
-    }
-}
-
-/// It has begun its session, and called exec if it does; of all its threads only the first is its own.
-#[track_caller]
-fn wait_until_it_stands_by(session: i32) {
-    let term = 1 << (libc::SIGTERM - 1);
-    wait_for(
-        || {
-            ["worker", "sleep"].contains(&&*status_line(session, "Name"))
-                && !extra_tasks_of(session).is_empty()
-                && blocked_signals(session) & term == 0
-        },
-        "the session is there",
-    );
-}
-
-#[test]
-fn session_outlives_the_stopped_owner() {
-    for child in ["backend", "pane"] {
-        for _ in 0..5 {
-            let dir = TestDir::new();
-            let _orphans = Descendants::of(&dir);
-            let host = dir.host("daemonizes").arg(child).spawn();
-            host.wait_until(|host| is_at_work(host.pid()), "at work");
-            let sessions = output_pids(&dir, "worker");
-            wait_until_it_stands_by(sessions[0]);
-            host.signal(libc::SIGTERM);
-            assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-            assert_eq!(dir.leftovers(), NOTHING);
-            are_not_signalled(&sessions, child);
-        }
-    }
-}
-
-/// Its owner alone decides what the deletion of the file means.
-#[test]
-fn session_outlives_the_deleted_file() {
-    for child in ["backend", "pane"] {
-        let dir = TestDir::new();
-        let _orphans = Descendants::of(&dir);
-        let steps = [child, "catch SIGTERM"];
-        let host = dir.host("daemonizes").args(steps).spawn();
-        host.wait_until(|host| is_at_work(host.pid()), "at work");
-        host.wait_until(|host| is_watching(host.pid()), "watching");
-        let sessions = output_pids(&dir, "worker");
-        wait_until_it_stands_by(sessions[0]);
-        dir.remove_pidfile();
-        host.wait_until(|_| !output_pids(&dir, "caught by").is_empty(), "told");
-        wait_until_idle(&host);
-        assert!(is_alive(sessions[0]), "{child}");
-        host.signal(libc::SIGINT);
-        assert_eq!(host.wait().status, exited(0), "{child}");
-        are_not_signalled(&sessions, child);
-        assert_eq!(output_pids(&dir, "caught by").len(), 1, "{child}");
-        assert_eq!(dir.leftovers(), NOTHING, "{child}");
-    }
-}
-
 /// With two of them the case is unclear, until one of them ends.
 #[test]
 fn survivor_of_two_sessions_inherits() {
@@ -201,75 +118,6 @@ fn survivor_of_two_sessions_inherits() {
         survivor.signal(libc::SIGTERM);
         assert_eq!(survivor.wait(), killed_by(libc::SIGTERM), "{steps:?}");
         assert_eq!(dir.leftovers(), NOTHING, "{steps:?}");
-    }
-}
-
-/// A shell that leaves a command behind has ended; nothing of it goes on under its name.
-#[test]
-#[ignore = "needs root"]
-fn background_command_of_shell_never_inherits() {
-    for shell in SHELLS {
-        for command in [
-            "sleep 1000",
-            "nohup sleep 1000",
-            "setsid sleep 1000",
-            "setsid --fork sleep 1000",
-            "setpriv --reuid 65534 --clear-groups sleep 1000",
-            "exec sleep 1000",
-            "env A=1 nice sleep 1000",
-        ] {
-            let dir = TestDir::new();
-            let orphans = Descendants::of(&dir);
-            let script = format!("{command} >/dev/null 2>&1 & exit 5");
-            let shell = dir.shell(shell).args(["-c", &script]).spawn();
-            let pid = shell.pid();
-            let ended = shell.wait();
-            let what = format!("{script}: {ended:?}");
-            assert_eq!(ended.status, exited(5), "{what}");
-            assert_eq!(ended.stderr, "", "{what}");
-            assert_eq!(dir.leftovers(), NOTHING, "{what}, of {pid}");
-            wait_for(
-                || {
-                    orphans
-                        .children()
-                        .iter()
-                        .any(|pid| status_line(*pid, "Name") == "sleep")
-                },
-                &format!("the command goes on: {what}"),
-            );
-            assert_eq!(dir.leftovers(), NOTHING, "{what}");
-        }
-    }
-}
-
-/// Does it 40 times. Were each held up by as much as an owner waits for a child that may become the daemon (a second and more),
-/// not one in four would end in half of that, however busy the machine is.
-#[track_caller]
-fn is_not_held_up(what: &str, does_it: impl Fn(&TestDir)) {
-    let mut took: Vec<Duration> = (0..40)
-        .map(|_| {
-            let dir = TestDir::new();
-            let _orphans = Descendants::of(&dir);
-            let start = Instant::now();
-            does_it(&dir);
-            let took = start.elapsed();
-            assert_eq!(dir.leftovers(), NOTHING, "{what}");
-            took
-        })
-        .collect();
-    took.sort();
-    assert!(took[10] < Duration::from_millis(500), "{what}: {took:?}");
-}
-
-#[test]
-#[ignore = "needs root"]
-fn shell_does_not_wait_for_background_commands() {
-    for shell in SHELLS {
-        is_not_held_up(shell, |dir| {
-            let script = "sleep 1000 >/dev/null 2>&1 & (exit 3); exit 5";
-            let ended = dir.shell(shell).args(["-c", script]).run();
-            assert_eq!(ended.status, exited(5), "{shell:?}");
-        });
     }
 }
 
@@ -355,29 +203,6 @@ fn worker_ending_later_does_not_end_daemon() {
         assert_eq!(daemon.wait(), status);
         assert_eq!(dir.leftovers(), NOTHING);
     }
-}
-
-#[track_caller]
-fn end_at_once(steps: &[&str], status: ExitStatus) {
-    is_not_held_up(&format!("{steps:?}"), |dir| {
-        // Those that drop root can remove the file too.
-        chown(dir.path("run"), Some(65534), None).unwrap();
-        let ended = dir.host("daemonizes").args(steps).run();
-        assert_eq!(ended.status, status, "{steps:?}: {ended:?}");
-    });
-}
-
-#[test]
-#[ignore = "needs root"]
-fn young_worker_does_not_delay_owners_exit() {
-    end_at_once(&["worker", "leave"], exited(0));
-    end_at_once(&["worker", "worker", "helper", "leave"], exited(0));
-}
-
-#[test]
-#[ignore = "needs root"]
-fn unfit_child_does_not_delay_owners_exit() {
-    end_at_once(&["drop root", "no more processes", "fork"], exited(99));
 }
 
 /// That another session had begun beside it, or before it, and has ended does not keep a daemon from inheriting.

@@ -1,16 +1,16 @@
-//! What is said, where it is said, and that nobody waits for it.
+//! What is said, and where it is said.
 
 use crate::common::{
     Ended, HostCommand, NOTHING, Process, TestDir, exited, is_watching, killed_by,
 };
 use std::fs::{self, File};
-use std::io::{Read, Write, pipe};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 
 /// The system's log, as the programs of one test directory see it.
-struct SystemLog(UnixDatagram);
+pub struct SystemLog(pub UnixDatagram);
 
 /// Only they have it at /dev/log.
 const HAS_LOG: &str = "mount -t tmpfs tmpfs /dev
@@ -18,14 +18,14 @@ const HAS_LOG: &str = "mount -t tmpfs tmpfs /dev
                        ln -s \"${pidfile%/run/*}/out/log\" /dev/log";
 
 impl SystemLog {
-    fn of(dir: &TestDir) -> SystemLog {
+    pub fn of(dir: &TestDir) -> SystemLog {
         let log = UnixDatagram::bind(dir.path("out/log")).unwrap();
         log.set_nonblocking(true).unwrap();
         SystemLog(log)
     }
 
     /// What has come since the last time.
-    fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut line = [0; 1000];
         while let Ok(size) = self.0.recv(&mut line) {
@@ -34,7 +34,7 @@ impl SystemLog {
         lines
     }
 
-    fn fill(&self, dir: &TestDir) {
+    pub fn fill(&self, dir: &TestDir) {
         let sender = UnixDatagram::unbound().unwrap();
         sender.set_nonblocking(true).unwrap();
         while sender.send_to(b"<13>busy", dir.path("out/log")).is_ok() {}
@@ -42,11 +42,11 @@ impl SystemLog {
 }
 
 /// A program that has a system log.
-fn host<'dir>(dir: &'dir TestDir, name: &str, setting: &str) -> HostCommand<'dir> {
+pub fn host<'dir>(dir: &'dir TestDir, name: &str, setting: &str) -> HostCommand<'dir> {
     dir.host_after(HAS_LOG, name).env("PIDFILE_LOG", setting)
 }
 
-fn deleted(host: Process, dir: &TestDir) -> Ended {
+pub fn deleted(host: Process, dir: &TestDir) -> Ended {
     host.wait_until_ready();
     assert_eq!(dir.content(), host.pid_line());
     host.wait_until(|host| is_watching(host.pid()), "watching");
@@ -92,7 +92,7 @@ fn went_where_it_was_to_go(
     assert_eq!((lines_of(stderr), log), expected, "{setting}");
 }
 
-const SETTINGS: [&str; 4] = ["auto", "stderr", "syslog", "off"];
+pub const SETTINGS: [&str; 4] = ["auto", "stderr", "syslog", "off"];
 
 #[test]
 #[ignore = "needs root"]
@@ -150,7 +150,7 @@ fn unusable_file_is_reported_as_set() {
 
 /// The deletion of such a program is in the system's log.
 #[track_caller]
-fn is_in_the_log(dir: &TestDir, host: Process, log: &SystemLog) {
+pub fn is_in_the_log(dir: &TestDir, host: Process, log: &SystemLog) {
     let pid = host.pid();
     let ended = deleted(host, dir);
     assert_eq!(ended.stderr, "");
@@ -231,144 +231,4 @@ fn stderr_socket_gets_messages() {
     let what = format!("was deleted: terminating PID {pid} with SIGTERM");
     assert_eq!(lines_of(&text), expected_lines(&dir, pid, &[&what]).0);
     assert_eq!(log.lines(), [""; 0]);
-}
-
-fn set_nonblocking(fd: i32, nonblocking: bool) {
-    let flags = if nonblocking { libc::O_NONBLOCK } else { 0 };
-    // SAFETY: plain call on a descriptor that the caller keeps open.
-    assert_eq!(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }, 0);
-}
-
-/// Until not a byte more goes in.
-fn fill(stream: impl Into<OwnedFd>) -> OwnedFd {
-    let mut stream = File::from(stream.into());
-    set_nonblocking(stream.as_raw_fd(), true);
-    for size in [4096, 1] {
-        while stream.write(&vec![b'x'; size]).is_ok() {}
-    }
-    set_nonblocking(stream.as_raw_fd(), false);
-    stream.into()
-}
-
-fn full_pipe() -> (OwnedFd, OwnedFd) {
-    let (reader, writer) = pipe().unwrap();
-    (reader.into(), fill(writer))
-}
-
-fn full_socket() -> (OwnedFd, OwnedFd) {
-    let (reader, writer) = UnixStream::pair().unwrap();
-    (reader.into(), fill(writer))
-}
-
-/// A terminal on which somebody has pressed ^S.
-fn stopped_terminal() -> (OwnedFd, OwnedFd) {
-    let (mut ours, mut theirs) = (-1, -1);
-    let none = std::ptr::null_mut();
-    // SAFETY: room for both descriptors, which are new; the rest may be null.
-    let (ours, theirs) = unsafe {
-        let opened = libc::openpty(
-            &raw mut ours,
-            &raw mut theirs,
-            none,
-            none.cast(),
-            none.cast(),
-        );
-        assert_eq!(opened, 0);
-        assert_eq!(libc::tcflow(theirs, libc::TCOOFF), 0);
-        (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs))
-    };
-    (ours, theirs)
-}
-
-/// Nobody reads what the host is about to say, neither there nor in the system's log.
-#[track_caller]
-fn waits_for_nobody(what: &str, stderr: fn() -> (OwnedFd, OwnedFd)) {
-    for setting in SETTINGS {
-        let dir = TestDir::new();
-        let log = SystemLog::of(&dir);
-        log.fill(&dir);
-        let (_reader, writer) = stderr();
-        let host = host(&dir, "waits_for_eof", setting).stderr(writer).spawn();
-        deleted(host, &dir);
-
-        symlink("/", dir.pidfile()).unwrap();
-        let (_reader, writer) = stderr();
-        let host = host_with(&dir, setting, writer);
-        assert_eq!(host.run().status, exited(3), "{what}, {setting}");
-        let lines = log.lines();
-        assert!(lines.len() > 1, "{what}: the log was full");
-        assert!(lines.iter().all(|line| line == "<13>busy"), "{what}");
-    }
-}
-
-fn host_with<'dir>(dir: &'dir TestDir, setting: &str, stderr: OwnedFd) -> HostCommand<'dir> {
-    let host = host(dir, "returns_status", setting).arg("3");
-    host.stderr(stderr)
-}
-
-#[test]
-#[ignore = "needs root"]
-fn full_pipe_never_blocks_the_host() {
-    waits_for_nobody("pipe", full_pipe);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn full_socket_never_blocks_the_host() {
-    waits_for_nobody("socket", full_socket);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn stopped_terminal_never_blocks_the_host() {
-    waits_for_nobody("terminal", stopped_terminal);
-}
-
-/// What stderr has no room for goes to the system's log.
-#[test]
-#[ignore = "needs root"]
-fn full_pipe_sends_messages_to_system_log() {
-    let dir = TestDir::new();
-    let log = SystemLog::of(&dir);
-    let (_reader, writer) = full_pipe();
-    let host = host(&dir, "waits_for_eof", "auto").stderr(writer);
-    is_in_the_log(&dir, host.spawn(), &log);
-}
-
-/// Writing there costs a signal too, SIGPIPE.
-#[test]
-#[ignore = "needs root"]
-fn pipe_without_reader_uses_system_log() {
-    for watch in ["auto", "off"] {
-        let dir = TestDir::new();
-        let log = SystemLog::of(&dir);
-        let (reader, writer) = pipe().unwrap();
-        drop(reader);
-        if watch == "auto" {
-            let host = host(&dir, "waits_for_eof", "auto");
-            is_in_the_log(&dir, host.stderr(writer.try_clone().unwrap()).spawn(), &log);
-        }
-        symlink("/", dir.pidfile()).unwrap();
-        let host = host_with(&dir, "auto", writer.into()).env("PIDFILE_WATCH", watch);
-        assert_eq!(host.run().status, exited(3));
-        assert_eq!(log.lines().len(), 1);
-    }
-}
-
-/// The one who listened has gone, and left the socket behind; or there is none.
-#[test]
-#[ignore = "needs root"]
-fn missing_system_log_is_harmless() {
-    for exists in [true, false] {
-        for setting in ["auto", "syslog"] {
-            let dir = TestDir::new();
-            drop(SystemLog::of(&dir));
-            if !exists {
-                fs::remove_file(dir.path("out/log")).unwrap();
-            }
-            let (_reader, writer) = full_pipe();
-            let host = host(&dir, "waits_for_eof", setting).stderr(writer).spawn();
-            deleted(host, &dir);
-        }
-    }
 }

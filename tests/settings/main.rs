@@ -7,5 +7,8 @@ mod bad_values;
 mod deletion;
 mod log;
 mod log_targets;
+mod log_unread;
 mod only_this_program;
+mod only_this_program_below;
+mod variables;
 mod where_they_come_from;

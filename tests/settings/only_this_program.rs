@@ -1,8 +1,8 @@
-//! `PIDFILE_EXE`: only the one program that it names may own the file. Whatever launches it does nothing at all.
+//! `PIDFILE_EXE`: only the one program that it names may own the file..
 
 use crate::common::{
-    HostCommand, NOTHING, Process, SHELLS, TestDir, children_of, exited, is_watching, killed_by,
-    library, status_line, tasks_of, wait_for,
+    HostCommand, NOTHING, Process, TestDir, children_of, exited, is_watching, killed_by, library,
+    status_line, tasks_of, wait_for,
 };
 use std::fs;
 use std::os::unix::fs::chown;
@@ -12,14 +12,14 @@ const NOBODY: u32 = 65534;
 const LEGACY: &str = "waits_for_eof";
 
 /// A test directory in which nobody may write a PID file, and read the library and the program.
-struct Place {
-    dir: TestDir,
-    legacy: PathBuf,
-    library: PathBuf,
+pub struct Place {
+    pub dir: TestDir,
+    pub legacy: PathBuf,
+    pub library: PathBuf,
 }
 
 impl Place {
-    fn new() -> Place {
+    pub fn new() -> Place {
         let dir = TestDir::new();
         chown(dir.path("run"), Some(NOBODY), None).unwrap();
         let legacy = dir.copy(&dir.host_path(LEGACY), "755");
@@ -32,7 +32,7 @@ impl Place {
     }
 
     /// A launcher that gets the path of the program as its last argument.
-    fn launcher(&self, words: &[&str]) -> HostCommand<'_> {
+    pub fn launcher(&self, words: &[&str]) -> HostCommand<'_> {
         self.dir
             .program(words[0])
             .args(&words[1..])
@@ -43,7 +43,7 @@ impl Place {
 }
 
 /// The process, among this one and its descendants, that runs the program.
-fn find(root: i32, program: &PathBuf) -> Option<i32> {
+pub fn find(root: i32, program: &PathBuf) -> Option<i32> {
     let runs =
         |pid: i32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == *program);
     let mut open = vec![root];
@@ -68,7 +68,7 @@ fn wrappers_around(program: i32, root: i32) -> Vec<i32> {
 }
 
 /// Starts a launcher; the program below it must own the file, and each wrapper have nothing of it.
-fn starts_the_owner(place: &Place, launcher: HostCommand, what: &str) -> (Process, i32) {
+pub fn starts_the_owner(place: &Place, launcher: HostCommand, what: &str) -> (Process, i32) {
     let process = launcher.spawn_ready();
     let program = find(process.pid(), &place.legacy).expect("the program runs");
     assert_eq!(place.dir.content(), format!("{program}\n"), "{what}");
@@ -82,122 +82,6 @@ fn starts_the_owner(place: &Place, launcher: HostCommand, what: &str) -> (Proces
         assert!(!environment.contains("LIBPIDFILE"), "{what}: {comm}");
     }
     (process, program)
-}
-
-fn works_below(words: &[&str]) {
-    let what = words.join(" ");
-    let place = Place::new();
-    let (mut process, _) = starts_the_owner(&place, place.launcher(words), &what);
-    process.close_stdin();
-    let ended = process.wait();
-    assert_eq!(ended.status, exited(0), "{what}");
-    assert_eq!(ended.stderr, "", "{what}");
-    assert_eq!(place.dir.leftovers(), NOTHING, "{what}");
-
-    let place = Place::new();
-    let (process, program) = starts_the_owner(&place, place.launcher(words), &what);
-    wait_for(|| is_watching(program), "the program is watching");
-    place.dir.remove_pidfile();
-    wait_for(
-        || find(process.pid(), &place.legacy).is_none(),
-        "the program has ended",
-    );
-    process.wait();
-    assert_eq!(place.dir.leftovers(), NOTHING, "{what}");
-}
-
-#[test]
-#[ignore = "needs root"]
-fn exe_matching_program_owns_file() {
-    works_below(&["env"]);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn exe_below_shells_owns_file() {
-    for shell in SHELLS {
-        for script in [
-            "\"$0\"; exit $?",
-            "exec \"$0\"",
-            "(\"$0\"); exit $?",
-            "/bin/true; env \"$0\"; exit $?",
-        ] {
-            let mut words: Vec<&str> = shell.split(' ').collect();
-            words.extend(["-c", script]);
-            works_below(&words);
-        }
-    }
-}
-
-#[test]
-#[ignore = "needs root"]
-fn exe_below_su_owns_file() {
-    works_below(&["su", "--shell=/bin/sh", "root", "-c", "exec \"$0\"", "--"]);
-    works_below(&[
-        "su",
-        "--shell=/bin/sh",
-        "nobody",
-        "-c",
-        "\"$0\"; exit $?",
-        "--",
-    ]);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn exe_below_shell_su_shell_owns_file() {
-    works_below(&[
-        "bash",
-        "-c",
-        "su --shell=/bin/sh nobody -c '\"$0\"; exit $?' -- \"$0\"; exit $?",
-    ]);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn exe_below_runuser_owns_file() {
-    works_below(&["runuser", "--user=nobody", "--"]);
-    works_below(&[
-        "runuser",
-        "--shell=/bin/sh",
-        "nobody",
-        "-c",
-        "\"$0\"; exit $?",
-        "--",
-    ]);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn exe_below_setpriv_owns_file() {
-    works_below(&[
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-    ]);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn exe_below_sudo_owns_file() {
-    works_below(&[
-        "sudo",
-        "--preserve-env=LD_PRELOAD,PIDFILE,PIDFILE_EXE",
-        "--user=nobody",
-        "--",
-    ]);
-}
-
-#[test]
-#[ignore = "needs root"]
-fn exe_below_start_stop_daemon_owns_file() {
-    works_below(&[
-        "start-stop-daemon",
-        "--start",
-        "--chuid=65534:65534",
-        "--exec",
-    ]);
 }
 
 #[test]
