@@ -84,7 +84,8 @@ pub fn has_something_to_release() -> bool {
 ///       leave the file: it will be stale
 /// ```
 ///
-/// Nothing is waited for without a timeout, no lock is taken and nothing allocated.
+/// Nothing is waited for without a timeout, no lock is taken and nothing allocated. Shown by
+/// `torture/held_calls::call_that_hangs_holds_up_no_end` and `torture/held_calls::ending_thread_makes_no_call_on_the_file`.
 ///
 /// Context: signal handler, exit path. Async-signal-safe, and without thread-local storage.
 pub fn release(exit: Exit) {

@@ -2,11 +2,11 @@
 //! else is different.
 
 use crate::common::{
-    Descendants, Ended, Mode, NOTHING, Process, TestDir, exited, killed_by, library, wait_for,
+    Descendants, Ended, Mode, NOTHING, Process, Stopped, TestDir, exited, killed_by, library,
+    wait_for,
 };
 use crate::first_process::sees_abort;
 use crate::guard::{WITH_GUARD, guard_of, guards, guards_of, owner, wait_until_unguarded};
-use crate::held_up::Stopped;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 //! send signals, code that is not libc's.
 
 use crate::common::{
-    Ended, Mode, NOTHING, Process, TestDir, exited, extra_tasks_of, killed_by, library,
-    wait_until_idle,
+    Ended, Mode, NOTHING, Process, Stopped, TestDir, exited, extra_tasks_of, keeper_of, killed_by,
+    library, wait_until_idle,
 };
 use std::io;
 use std::process::ExitStatus;
@@ -115,7 +115,6 @@ fn keeper_without_processor_does_not_keep_the_file() {
 }
 
 /// A debugger that stops the keeper at the removal stands for a file system that does not answer. The file is stale then.
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn stuck_keeper_does_not_hold_up_the_end() {
     for by_signal in [true, false] {
@@ -123,7 +122,8 @@ fn stuck_keeper_does_not_hold_up_the_end() {
         let mut host = dir.host("waits_for_eof").spawn_owner();
         let stopped = Stopped::stop(keeper_of(host.pid()));
         have_it_end(&mut host, by_signal);
-        stopped.go_to_system_call(&[libc::SYS_unlink, libc::SYS_unlinkat]);
+        let removal = [libc::SYS_unlinkat, OTHER_UNLINK];
+        stopped.go_to_call(|call| removal.contains(&call.number));
         stopped.reap();
         let ended = host.wait();
         assert_eq!(ended.status, status_when(by_signal));
@@ -131,69 +131,11 @@ fn stuck_keeper_does_not_hold_up_the_end() {
     }
 }
 
-fn keeper_of(pid: i32) -> i32 {
-    let is_keeper = |task: &i32| {
-        let name = std::fs::read_to_string(format!("/proc/{pid}/task/{task}/comm"));
-        name.is_ok_and(|name| name.trim_end() == "libpidfile")
-    };
-    let mut tasks = extra_tasks_of(pid).into_iter();
-    tasks.find(is_keeper).expect("an owner has a keeper")
-}
-
-/// A thread that is stopped as by a debugger.
-pub struct Stopped(i32);
-
-impl Stopped {
-    pub fn stop(thread: i32) -> Self {
-        for request in [libc::PTRACE_SEIZE, libc::PTRACE_INTERRUPT] {
-            // SAFETY: both requests take no data.
-            let done = unsafe { libc::ptrace(request, thread, 0, 0) };
-            assert_eq!(done, 0, "{}", io::Error::last_os_error());
-        }
-        let stopped = Self(thread);
-        assert!(libc::WIFSTOPPED(stopped.wait()));
-        stopped
-    }
-
-    /// Lets it run to the entry of one of these system calls.
-    #[cfg(target_arch = "x86_64")]
-    fn go_to_system_call(&self, numbers: &[i64]) {
-        loop {
-            // SAFETY: the request takes a signal, here none.
-            let done = unsafe { libc::ptrace(libc::PTRACE_SYSCALL, self.0, 0, 0) };
-            assert_eq!(done, 0, "{}", io::Error::last_os_error());
-            assert!(libc::WIFSTOPPED(self.wait()));
-            // SAFETY: all zeroes is a valid value, which the kernel fills in.
-            let registers = unsafe {
-                let mut registers: libc::user_regs_struct = std::mem::zeroed();
-                let done = libc::ptrace(libc::PTRACE_GETREGS, self.0, 0, &raw mut registers);
-                assert_eq!(done, 0, "{}", io::Error::last_os_error());
-                registers
-            };
-            if numbers.contains(&registers.orig_rax.cast_signed()) {
-                return;
-            }
-        }
-    }
-
-    /// Waits until it has ended.
-    pub fn reap(self) {
-        loop {
-            let status = self.wait();
-            if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
-                return;
-            }
-        }
-    }
-
-    fn wait(&self) -> i32 {
-        let mut status = 0;
-        // SAFETY: the status is writable; the thread is traced by this one.
-        let waited = unsafe { libc::waitpid(self.0, &mut status, libc::__WALL) };
-        assert_eq!(waited, self.0, "{}", io::Error::last_os_error());
-        status
-    }
-}
+/// arm64 has one call to remove a name.
+#[cfg(target_arch = "x86_64")]
+const OTHER_UNLINK: i64 = libc::SYS_unlink;
+#[cfg(not(target_arch = "x86_64"))]
+const OTHER_UNLINK: i64 = libc::SYS_unlinkat;
 
 /// Containers on kernels before 5.9 refuse both ways to a descriptor table of our own, and so to count threads: the
 /// process ends with the host's last thread all the same.

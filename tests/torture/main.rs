@@ -5,6 +5,7 @@ mod common;
 
 mod faults;
 mod handover_faults;
+mod held_calls;
 mod inotify_fallbacks;
 mod protocol;
 mod rounds;
