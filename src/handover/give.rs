@@ -87,6 +87,7 @@ pub fn hand_over(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
 /// Makes the file name the successor, and sends it the file if it may have that. Returns whether it is the
 /// successor's from then on; if not, it is as before.
 fn give(shared: &SharedState, file: &PidFile, successor: libc::pid_t, gift: &Gift) -> bool {
+    shared.expect_named(successor);
     let Some(fd) = file.rename_owner(successor) else {
         return false;
     };

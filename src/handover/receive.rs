@@ -22,7 +22,7 @@ use crate::handover::{lineage, standing};
 use crate::isolation::fd_table;
 use crate::ownership::host_file;
 use crate::ownership::removal_by_child::await_removal_seen;
-use crate::ownership::shared::shared_state;
+use crate::ownership::shared::{SharedState, shared_state};
 use crate::ownership::state::{self, Phase};
 use crate::ownership::terminate;
 use crate::pidfile::PidFile;
@@ -71,11 +71,16 @@ pub fn withdraw() {
     if !state::is_candidate() {
         return;
     }
-    if let Some(shared) = shared_state() {
+    let shared = shared_state();
+    if let Some(shared) = shared {
         await_removal_seen(shared);
         shared.candidates.forget(sys::getpid());
     }
-    let is_named = || host_file::path().is_some_and(names_us_at);
+    // Before the file is looked at, whose file system may not answer. What the owner writes from now on it takes back. A
+    // process that has called exec(2) does not share its owner's memory.
+    let has_called_exec = RESUMED.load(Ordering::SeqCst) == sys::getpid();
+    let may_be_named = || has_called_exec || shared.is_none_or(SharedState::may_name_us);
+    let is_named = || may_be_named() && host_file::path().is_some_and(names_us_at);
     for _ in 0..TAKE_OVER_LOOKS {
         let may_come = || standing::is_taking() || is_named();
         if state::phase() != Phase::Standby || !may_come() && standing::withdraw() {

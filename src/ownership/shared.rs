@@ -25,6 +25,8 @@ pub struct SharedState {
     pub(super) removed_by: AtomicI32,
     /// The candidate of which the owner has seen that.
     pub(super) removal_seen: AtomicU32,
+    /// The candidate that the file was about to name last.
+    named: AtomicI32,
     /// When the owner has ended of its own accord, and there was nobody to inherit, in nanoseconds since boot.
     abandoned: AtomicU64,
     /// The first child that has begun its session after that.
@@ -59,6 +61,18 @@ impl SharedState {
     /// Returns whether there is, or was, a candidate, or a child that has not decided. Looks at memory alone.
     pub fn has_children(&self) -> bool {
         self.candidates.is_any() || self.children.undecided().next().is_some()
+    }
+
+    /// Records that the file may name a candidate from now on.
+    ///
+    /// Context: keeper, before it writes that.
+    pub fn expect_named(&self, candidate: libc::pid_t) {
+        self.named.store(candidate, Ordering::SeqCst);
+    }
+
+    /// Returns whether the file may name this process, a candidate. Looks at memory alone.
+    pub fn may_name_us(&self) -> bool {
+        self.named.load(Ordering::SeqCst) == sys::getpid()
     }
 
     /// Leaves the path to the child that decides only now: the owner ends of its own accord. Leaves it to nobody if there is

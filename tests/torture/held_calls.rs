@@ -223,6 +223,22 @@ fn ending_thread_makes_no_call_on_the_file() {
     }
 }
 
+/// A daemon that stands by, and ends before its launcher does.
+#[test]
+fn ending_candidate_makes_no_call_on_the_file() {
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
+    let (launcher, daemon) = launched(&dir);
+    let main = Stopped::stop(daemon);
+    // SAFETY: plain call with numbers.
+    assert_eq!(unsafe { libc::kill(daemon, libc::SIGTERM) }, 0);
+    let call = hold(&dir, &main, 0, || false);
+    assert!(call.is_none(), "{call:?}");
+    // It has waited for the daemon alone.
+    assert_eq!(launcher.wait().status, exited(0));
+    assert_eq!(dir.leftovers(), NOTHING);
+}
+
 const LIVES: &[(&str, Life)] = &[
     ("a life ended by a signal", |number| {
         live(number, true, false, &[])
