@@ -1,4 +1,4 @@
-//! `PIDFILE_EXE`: only the one program that it names may own the file..
+//! `PIDFILE_EXE`: only the one program that it names may own the file.
 
 use crate::common::{
     HostCommand, NOTHING, Process, TestDir, children_of, exited, is_watching, killed_by, library,

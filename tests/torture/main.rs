@@ -3,10 +3,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aftermath;
 mod faults;
 mod handover_faults;
 mod held_calls;
 mod inotify_fallbacks;
+mod late_events;
 mod protocol;
 mod rounds;
+mod rounds_of_changes;
 mod shared_memory;
