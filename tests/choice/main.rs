@@ -17,6 +17,7 @@ mod life;
 mod owner;
 mod ownership;
 mod pidfile;
+mod scenario;
 mod scenarios;
 mod sys;
 
@@ -32,7 +33,8 @@ mod settings {
 use handover::relation::Ending;
 use kernel::{Blind, World, with};
 use ownership::shared::SharedState;
-use scenarios::{SCENARIOS, Scenario};
+use scenario::Scenario;
+use scenarios::SCENARIOS;
 
 /// Runs a scenario once. Returns the name of the process that the file names in the end; nothing if there is no file.
 fn run(

@@ -1,54 +1,7 @@
 //! The ways to become a daemon, and what is like them and is none.
 
-use crate::handover::relation::Ending;
 use crate::life::Step::{self, *};
-
-pub struct Scenario {
-    pub what: &'static str,
-    /// What the owner does.
-    pub steps: &'static [Step],
-    pub ending: Ending,
-    /// With `PIDFILE_FOLLOW=fork`
-    pub follows_forks: bool,
-    /// Whom the file names in the end, where nobody is stalled; nothing: it is gone.
-    pub named: Option<&'static str>,
-}
-
-const fn launcher(
-    what: &'static str,
-    steps: &'static [Step],
-    named: Option<&'static str>,
-) -> Scenario {
-    Scenario {
-        what,
-        steps,
-        ending: Ending::Plain,
-        follows_forks: false,
-        named,
-    }
-}
-
-const fn service(
-    what: &'static str,
-    steps: &'static [Step],
-    named: Option<&'static str>,
-) -> Scenario {
-    Scenario {
-        ending: Ending::OfService,
-        ..launcher(what, steps, named)
-    }
-}
-
-const fn following_forks(
-    what: &'static str,
-    steps: &'static [Step],
-    named: Option<&'static str>,
-) -> Scenario {
-    Scenario {
-        follows_forks: true,
-        ..launcher(what, steps, named)
-    }
-}
+use crate::scenario::{Scenario, following_forks, launcher, service};
 
 const DAEMON: Option<&str> = Some("daemon");
 /// Another program, with the library or without it.

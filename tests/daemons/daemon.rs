@@ -85,6 +85,12 @@ pub const A_DAEMON: Daemon = Daemon {
     is_quick: true,
 };
 
+/// One that is not tried by `make test`.
+pub const ANOTHER: Daemon = Daemon {
+    is_quick: false,
+    ..A_DAEMON
+};
+
 /// For a service that is not root any more when it becomes a daemon.
 pub const OWN_DIRECTORY: &str = "chown nobody DATA/../run";
 

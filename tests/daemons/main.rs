@@ -8,8 +8,11 @@
 mod common;
 
 mod daemon;
+mod haproxy;
 mod launchers;
+mod machine;
 mod machine_services;
+mod network;
 mod place;
 mod remote_access;
 mod storage;
@@ -51,11 +54,14 @@ fn debian_daemons_keep_and_remove_their_file() {
 
 fn chosen() -> Vec<Daemon> {
     let mut daemons = web::daemons();
+    daemons.extend(haproxy::daemons());
     daemons.extend(storage::daemons());
     daemons.extend(remote_access::daemons());
     daemons.extend(machine_services::daemons());
     daemons.extend(launchers::daemons());
     daemons.extend(unusual::daemons());
+    daemons.extend(network::daemons());
+    daemons.extend(machine::daemons());
     match env::var("PIDFILE_DAEMONS").unwrap_or_default().as_str() {
         "" => daemons.retain(|daemon| daemon.is_quick),
         "all" => {}

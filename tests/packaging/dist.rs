@@ -1,20 +1,17 @@
-//! The packages of `make dist`: what is in them, that an old system can use it, and that anybody can make the same again.
+//! The packages of `make dist`: what is in them, and that anybody can make the same again.
 
-use crate::common::{NOTHING, TestDir, killed_by, library, pidfile_run};
+use crate::common::{TestDir, killed_by, library, pidfile_run};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// RHEL 7's glibc.
-const OLDEST: &str = "2.17";
-
-fn tree() -> &'static Path {
+pub fn tree() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The one file in `target/dist` that ends so.
-fn package(ending: &str) -> PathBuf {
+pub fn package(ending: &str) -> PathBuf {
     let found: Vec<PathBuf> = fs::read_dir(tree().join("target/dist"))
         .expect("`make dist` makes the packages")
         .map(|entry| entry.unwrap().path())
@@ -25,7 +22,7 @@ fn package(ending: &str) -> PathBuf {
 }
 
 /// What a command prints, which has to succeed.
-fn says(command: &mut Command) -> String {
+pub fn says(command: &mut Command) -> String {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -50,90 +47,6 @@ fn unpack(dir: &TestDir) -> [PathBuf; 2] {
             .arg(&deb),
     );
     [tarball, deb.join("usr")]
-}
-
-/// The versions of libc's symbols that a file asks for.
-fn versions_needed(file: &Path) -> Vec<String> {
-    let said = says(
-        Command::new("readelf")
-            .args(["--wide", "--version-info"])
-            .arg(file),
-    );
-    let names = said.lines().filter_map(|line| {
-        let (_, name) = line.split_once("Name: ")?;
-        name.split_whitespace().next().map(str::to_owned)
-    });
-    names.collect()
-}
-
-/// `GLIBC_2.3.4` as numbers. Whatever else is there (`GLIBC_ABI_DT_RELR`, `GLIBC_PRIVATE`), an old libc has not got it.
-fn numbers(version: &str) -> Vec<u32> {
-    let number = version.strip_prefix("GLIBC_").unwrap_or(version);
-    let parts = number.split('.').map(|part| {
-        part.parse()
-            .unwrap_or_else(|_| panic!("{version} is not a version of glibc"))
-    });
-    parts.collect()
-}
-
-fn runs_on_the_oldest(file: &Path) {
-    let needed = versions_needed(file);
-    let newest = needed.iter().map(|version| numbers(version)).max();
-    let newest = newest.expect("a file that needs libc names versions of it");
-    assert!(newest <= numbers(OLDEST), "{}: {needed:?}", file.display());
-}
-
-#[test]
-fn portable_library_needs_no_newer_glibc() {
-    runs_on_the_oldest(&library());
-}
-
-/// It is started before each program, and on the same systems.
-#[test]
-fn portable_command_is_small_and_as_portable() {
-    runs_on_the_oldest(&pidfile_run());
-    let size = fs::metadata(pidfile_run()).unwrap().len();
-    assert!(size < 2 * 1024 * 1024, "{size}");
-}
-
-/// Compact relocations need the loader of glibc 2.36; the old hash table is for loaders and tools that know no other.
-#[test]
-fn portable_library_is_readable_by_old_loader() {
-    let dynamic = says(
-        Command::new("readelf")
-            .args(["--wide", "--dynamic"])
-            .arg(library()),
-    );
-    for tag in ["(HASH)", "(GNU_HASH)", "(RELA)"] {
-        assert!(dynamic.contains(tag), "{tag}: {dynamic}");
-    }
-    assert!(!dynamic.contains("RELR"), "{dynamic}");
-}
-
-#[test]
-fn portable_library_serves_program_of_oldest_glibc() {
-    let dir = TestDir::new();
-    let program = dir.path("bin/linked_on_the_oldest");
-    let machine = std::env::consts::ARCH;
-    says(
-        Command::new(tree().join("target/portable/tools/bin/python"))
-            .args(["-m", "ziglang", "cc", "-target"])
-            .arg(format!("{machine}-linux-gnu.{OLDEST}"))
-            .args(["-pthread", "-o"])
-            .arg(&program)
-            .arg("-I")
-            .arg(tree().join("c-tests"))
-            .arg(tree().join("c-tests/plain/waits_for_eof.c"))
-            .env(
-                "ZIG_GLOBAL_CACHE_DIR",
-                tree().join("target/portable/cache/zig"),
-            ),
-    );
-    runs_on_the_oldest(&program);
-    let host = dir.program(&program).spawn_owner();
-    dir.remove_pidfile();
-    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    assert_eq!(dir.leftovers(), NOTHING);
 }
 
 #[test]
@@ -244,101 +157,6 @@ fn packages_name_every_licence_in_the_library() {
             assert!(text.contains(name), "{}: {name:?}", file.display());
         }
     }
-}
-
-#[test]
-fn lintian_finds_nothing_in_the_package() {
-    let found = says(
-        Command::new("lintian")
-            .arg("--allow-root")
-            .args(["--fail-on", "error,warning"])
-            .arg(package(".deb")),
-    );
-    assert_eq!(found, "");
-}
-
-/// What it says of every package that has a library and no soname, or of one that nobody has signed. It knows SUSE's rules
-/// for shared libraries alone.
-const OF_RPMLINT: [&str; 10] = [
-    "executable-in-library-package",
-    "invalid-license MIT",
-    "manpage-not-compressed bz2",
-    "no-changelogname-tag",
-    "no-manual-page-for-binary",
-    "no-signature",
-    "no-soname",
-    "no-url-tag",
-    "non-versioned-file-in-library-package",
-    "outside-libdir-files",
-];
-
-#[test]
-fn rpmlint_finds_nothing_new_in_the_package() {
-    let output = Command::new("rpmlint").arg(package(".rpm")).output();
-    let output = String::from_utf8(output.unwrap().stdout).unwrap();
-    assert!(output.contains(" 1 packages "), "{output}");
-    let found = output
-        .lines()
-        .filter(|line| line.contains(": E: ") || line.contains(": W: "))
-        .filter(|line| !OF_RPMLINT.iter().any(|known| line.contains(known)));
-    assert_eq!(found.collect::<Vec<_>>(), NOTHING);
-}
-
-/// Into a root of its own, without what it depends on.
-#[test]
-#[ignore = "needs root"]
-fn rpm_is_installed_and_removed_without_a_trace() {
-    let dir = TestDir::new();
-    let root = dir.path("data/root");
-    fs::create_dir(&root).unwrap();
-    let rpm = |arguments: &[&str]| {
-        let mut rpm = Command::new("rpm");
-        says(rpm.arg("--root").arg(&root).args(arguments))
-    };
-    let files = || {
-        let mut find = Command::new("find");
-        let found = says(find.args(["usr", "-mindepth", "1"]).current_dir(&root));
-        let files = found
-            .lines()
-            .filter(|file| !file.starts_with("usr/lib/sysimage"));
-        let mut files: Vec<String> = files.map(str::to_owned).collect();
-        files.sort();
-        files
-    };
-    let before = [
-        "usr",
-        "usr/bin",
-        "usr/lib",
-        "usr/lib64",
-        "usr/share",
-        "usr/share/doc",
-    ];
-    for directory in before {
-        fs::create_dir_all(root.join(directory)).unwrap();
-    }
-    rpm(&["--install", "--nodeps", package(".rpm").to_str().unwrap()]);
-    let copy = root.join("usr/lib64/libpidfile.so");
-    assert!(fs::read(&copy).unwrap() == fs::read(library()).unwrap());
-    let page = fs::read_to_string(root.join("usr/share/doc/libpidfile/README.md")).unwrap();
-    assert!(page.contains("/usr/lib64/libpidfile.so"), "{page}");
-    assert!(!page.contains("/usr/lib/libpidfile.so"), "{page}");
-    // The command of the package finds the library of the package.
-    let command = root.join("usr/bin/pidfile-run");
-    let host = dir
-        .program(&command)
-        .plain()
-        .arg("-p")
-        .arg(dir.pidfile())
-        .arg("--")
-        .arg(dir.host_path("waits_for_eof"))
-        .spawn_ready();
-    assert_eq!(dir.content(), host.pid_line(), "{}", host.stderr());
-    dir.remove_pidfile();
-    assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
-    rpm(&["--erase", "libpidfile"]);
-    let left = files();
-    let left = left.iter().filter(|file| file.contains("pidfile"));
-    assert_eq!(left.collect::<Vec<_>>(), NOTHING);
 }
 
 #[test]

@@ -5,6 +5,10 @@ mod common;
 
 #[cfg(feature = "dist")]
 mod dist;
+#[cfg(feature = "dist")]
+mod dist_portable;
+#[cfg(feature = "dist")]
+mod dist_tools;
 mod scripts;
 mod setting_up;
 mod uninstall;

@@ -6,5 +6,6 @@ mod common;
 mod drop_in;
 mod forking;
 mod guard;
+mod machine;
 mod recipes;
 mod services;

@@ -8,7 +8,7 @@ use std::process::Command;
 fn table(mode: Mode, settings: &[(&str, &str)]) -> String {
     let dir = TestDir::new();
     let host = dir.host("calls_each_function").mode(mode);
-    let host = host.arg("table").arg(dir.path("data"));
+    let host = host.arg(dir.path("data"));
     let host = settings
         .iter()
         .fold(host, |host, (name, value)| host.env(name, value));
@@ -57,7 +57,7 @@ fn calls_in_child(
         strace.args(settings.iter().map(|setting| format!("--env={setting}")));
     }
     strace.args(words);
-    strace.arg(dir.host_path("calls_each_function"));
+    strace.arg(dir.host_path("calls_each_function_once"));
     strace.arg(what).arg(dir.path("data"));
     let output = strace.output().expect("strace");
     assert!(output.status.success(), "{output:?}");
@@ -89,12 +89,12 @@ fn who_is_no_owner_makes_the_system_calls_of_libc() {
     // setsid(2), and only then calls more.
     let through_a_shell = ["dash", "-c", "\"$@\"; exit $?", "sh"];
     let runs: [(&str, &[&str], &[&str]); 6] = [
-        ("calls", &["PIDFILE="], &[]),
-        ("calls", &["PIDFILE_FOLLOW=off"], &[]),
-        ("calls", &["PIDFILE_WATCH=off"], &[]),
-        ("calls", &[], &through_a_shell),
-        ("calls but setsid", &[], &[]),
-        ("calls but setsid", &["PIDFILE_WATCH=poll"], &[]),
+        ("all", &["PIDFILE="], &[]),
+        ("all", &["PIDFILE_FOLLOW=off"], &[]),
+        ("all", &["PIDFILE_WATCH=off"], &[]),
+        ("all", &[], &through_a_shell),
+        ("all but setsid", &[], &[]),
+        ("all but setsid", &["PIDFILE_WATCH=poll"], &[]),
     ];
     for (what, settings, words) in runs {
         let plain = calls_in_child(what, false, &[], &[]);
