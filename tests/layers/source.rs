@@ -5,11 +5,16 @@ use std::path::Path;
 
 /// Returns the Rust files below a folder of the project, each by its name there and its text.
 pub fn files(folder: &str) -> Vec<(String, String)> {
+    files_ending(folder, &[".rs"])
+}
+
+/// Returns the files below a folder of the project whose names end so, each by its name there and its text.
+pub fn files_ending(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
-    collect(&root, "", &mut files);
+    collect(&root, "", endings, &mut files);
     assert!(
-        files.len() > 20,
+        files.len() > 5,
         "{} files in {}",
         files.len(),
         root.display()
@@ -17,13 +22,13 @@ pub fn files(folder: &str) -> Vec<(String, String)> {
     files
 }
 
-fn collect(directory: &Path, prefix: &str, files: &mut Vec<(String, String)>) {
+fn collect(directory: &Path, prefix: &str, endings: &[&str], files: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
         if path.is_dir() {
-            collect(&path, &format!("{name}/"), files);
-        } else if name.ends_with(".rs") {
+            collect(&path, &format!("{name}/"), endings, files);
+        } else if endings.iter().any(|ending| name.ends_with(ending)) {
             files.push((name, fs::read_to_string(&path).unwrap()));
         }
     }
