@@ -183,6 +183,7 @@ fn foreign_content_is_left_alone() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn no_process_left_is_told_in_one_line() {
     let dir = TestDir::new();
     let _descendants = Descendants::of(&dir);
