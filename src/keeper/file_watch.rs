@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::credentials::following;
 use super::threads::wait_for_stack;
-use super::watcher::Watcher;
+use super::watcher::{Unwatched, Watcher};
 use crate::ownership::host_file;
 use crate::ownership::owned_file::OWNED_FILE;
 use crate::ownership::state::{self, Phase, Requests};
@@ -19,10 +19,15 @@ use crate::settings::{POLL, Watch};
 /// the keeper looks, at intervals.
 const LOOKS_AT_UNLINKING: u32 = 50;
 
+/// How often the thread of `notify` is asked for. As long as another thread is in execve(2), which may fail, the kernel starts
+/// none (kernel/fork.c, copy_fs).
+const ATTEMPTS: u32 = 50;
+
 /// The watch on the file.
 pub struct FileWatch {
     config: &'static Config,
     armed: bool,
+    attempts: u32,
     watcher: Option<Watcher>,
     /// Pause between two looks, where events cannot be relied on.
     interval: Option<Duration>,
@@ -34,6 +39,7 @@ impl FileWatch {
         Self {
             config,
             armed: false,
+            attempts: 0,
             watcher: None,
             interval: None,
         }
@@ -106,6 +112,11 @@ impl FileWatch {
             Ok(()) => self.interval = None,
             // It has gone before it could be watched: the look that follows says so.
             Err(_) if !is_present() => self.interval = Some(POLL),
+            Err(Unwatched::NoThread) if self.attempts < ATTEMPTS => {
+                // Soon again.
+                self.attempts += 1;
+                self.armed = false;
+            }
             Err(why) if config.watch == Watch::Inotify => {
                 self.interval = None;
                 report::problem(config, &format!("is not watched: {why}"));

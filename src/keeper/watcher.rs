@@ -5,6 +5,7 @@
 //! shows as a change of attributes (the link count, inotify(7) IN_ATTRIB), a rename as a move.
 
 use std::ffi::{CStr, OsStr};
+use std::fmt;
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +21,22 @@ use crate::sys::entry::guarded;
 /// business when the process ends.
 pub struct Watcher(ManuallyDrop<RecommendedWatcher>);
 
+/// Why the file is not watched.
+pub enum Unwatched {
+    /// `notify` has no thread.
+    NoThread,
+    Because(String),
+}
+
+impl fmt::Display for Unwatched {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoThread => to.write_str("notify has no thread"),
+            Self::Because(why) => to.write_str(why),
+        }
+    }
+}
+
 impl Watcher {
     /// Has `on_event` called, in notify's thread, for each event on what is at `path` now. A
     /// watcher that is there already is used again.
@@ -27,12 +44,12 @@ impl Watcher {
     /// # Errors
     ///
     /// Why inotify cannot serve. notify panics where it could not start its thread: that is caught
-    /// here, and is such a reason too.
+    /// here.
     pub fn arm(
         watcher: &mut Option<Self>,
         path: &CStr,
         on_event: impl Fn() + Send + 'static,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unwatched> {
         let path = Path::new(OsStr::from_bytes(path.to_bytes()));
         let armed = catch_unwind(AssertUnwindSafe(|| {
             if let Some(Self(watcher)) = watcher {
@@ -46,17 +63,19 @@ impl Watcher {
             stacks::expect_watcher(true);
             let new = notify::recommended_watcher(on_event);
             stacks::expect_watcher(false);
-            let mut new = ManuallyDrop::new(new?);
-            let armed = new.watch(path, RecursiveMode::NonRecursive);
-            *watcher = Some(Self(new));
-            armed
+            watcher
+                .insert(Self(ManuallyDrop::new(new?)))
+                .0
+                .watch(path, RecursiveMode::NonRecursive)
         }));
-        if armed.is_err() {
-            *watcher = None;
+        if armed.is_err()
+            && let Some(without_thread) = watcher.take()
+        {
+            without_thread.stop();
         }
         armed
-            .map_err(|_| "notify has no thread".to_owned())?
-            .map_err(|error| error.to_string())
+            .map_err(|_| Unwatched::NoThread)?
+            .map_err(|error| Unwatched::Because(error.to_string()))
     }
 
     /// Has notify's thread go round its loop, and so call what it calls before it waits; returns whether it lives.

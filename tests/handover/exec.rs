@@ -175,6 +175,21 @@ fn failed_exec_keeps_file() {
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
+/// No thread can be started while another thread is in execve(2) (copy_fs in the kernel's kernel/fork.c).
+#[test]
+fn exec_that_fails_for_long_does_not_keep_the_watch_away() {
+    let dir = TestDir::new();
+    // Whether this can be run is not known before the kernel has begun.
+    let program = dir.executable("without-interpreter", "#!/nonexistent\n");
+    let host = dir.host("fails_to_exec").arg(program).arg("5000");
+    let host = host.env("PIDFILE_LOG", "stderr").spawn_ready();
+    host.wait_until(|host| is_watching(host.pid()), "watching");
+    dir.remove_pidfile();
+    let ended = host.wait();
+    assert_eq!(ended.status, killed_by(libc::SIGTERM));
+    assert!(!ended.stderr.contains("polling"), "{}", ended.stderr);
+}
+
 /// Others who want the file see its lock free for a moment each time.
 #[test]
 fn exec_beside_second_instances_keeps_file() {
