@@ -21,7 +21,7 @@ use crate::settings::config::Config;
 use crate::settings::values::signal_name;
 use crate::sys::fs::{fstat, is_dev_null};
 use crate::sys::text::escaped;
-use crate::sys::{self, records, sigset::SignalsBlocked};
+use crate::sys::{self, records, sigset::SignalsBlocked, unix_socket};
 
 /// Reports something that the operator should know in any case.
 pub fn problem(config: &Config, what: &str) {
@@ -228,8 +228,9 @@ fn is_sandboxed() -> bool {
 /// Sends a message to the system log, if something listens there and has room.
 fn deliver_to_syslog(head: &str, what: &str) {
     let mut parts = [head, what].map(part);
+    let (mut address, length) = unix_socket::address_of(b"/dev/log\0");
     let flags = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: a new descriptor, which nothing else owns. All zeroes is a value of both structures, which are plain data.
+    // SAFETY: a new descriptor, which nothing else owns. All zeroes is a value of the structure, which is plain data.
     // The name and the parts that the message points to outlive the call; sendmsg(2) only reads them.
     unsafe {
         let socket = libc::socket(libc::AF_UNIX, flags, 0);
@@ -237,14 +238,9 @@ fn deliver_to_syslog(head: &str, what: &str) {
             return;
         }
         let socket = OwnedFd::from_raw_fd(socket);
-        let mut address = MaybeUninit::<libc::sockaddr_un>::zeroed().assume_init();
-        address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-        for (to, from) in address.sun_path.iter_mut().zip(b"/dev/log") {
-            *to = *from as libc::c_char;
-        }
         let mut message = MaybeUninit::<libc::msghdr>::zeroed().assume_init();
         message.msg_name = std::ptr::from_mut(&mut address).cast();
-        message.msg_namelen = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        message.msg_namelen = length;
         message.msg_iov = parts.as_mut_ptr();
         message.msg_iovlen = parts.len() as _;
         libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_NOSIGNAL);

@@ -26,6 +26,7 @@ pub mod records;
 pub mod sigaction;
 pub mod sigset;
 pub mod text;
+pub mod unix_socket;
 
 use std::ffi::{c_char, c_int};
 use std::{fmt, io};
