@@ -1,8 +1,8 @@
 //! Daemons, and launchers, that give up rights on their way: they are root no more, or cannot see the file any more.
 
 use crate::common::{
-    Descendant, Descendants, NOTHING, SHAPES, TestDir, daemonize, end_daemon, exited, killed_by,
-    status_line, tasks_of, wait_for,
+    Descendant, Descendants, NOTHING, SHAPES, TestDir, daemonize, end_daemon, exited, is_watching,
+    killed_by, status_line, tasks_of, wait_for,
 };
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -246,6 +246,11 @@ fn no_thread_keeps_more_rights(role: &str, may: impl Fn(bool) -> bool) {
         let host = dir.host("gives_up_rights").args([role, way]);
         let mut host = host.arg(dir.path("data")).spawn();
         wait_for(|| host.stdout().starts_with("ready\n"), "ready");
+        if role == "successor" {
+            // The file names it before its keeper has the file.
+            let successor = dir.content().trim_end().parse().expect("a PID");
+            wait_for(|| is_watching(successor), "it owns the file");
+        }
         host.write_stdin(b"\n");
         wait_for(|| host.stdout().ends_with(" seen\n"), way);
         let said = host.stdout();
