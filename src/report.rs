@@ -192,8 +192,8 @@ fn keeps_hosts_table() -> bool {
     is_main_thread() || !fd_table::is_entered()
 }
 
-/// Returns whether the calling thread may open a descriptor: not in the host's table while the host runs, which could
-/// close it or take it for one of its own.
+/// Returns whether the calling thread may open a descriptor. It may not in the host's table while the host runs: the
+/// host could close it, or take it for one of its own.
 fn may_open() -> bool {
     is_main_thread() || fd_table::is_entered()
 }

@@ -224,8 +224,9 @@ fn stand_aside(config: &Config, refusal: &Refusal, claim: Claim, is_known: bool)
     }
 }
 
-/// Returns whether this program was told a PID, as an argument or in `MAINPID`, as systemd's `ExecReload=`, `ExecStop=` and
-/// `ExecStartPost=` are (systemd.service(5)): then it has to do with that process, and is no second instance of it.
+/// Returns whether this program was told a PID, as an argument or in `MAINPID`. Then it has to do with that process,
+/// and is no second instance of it. systemd tells one to `ExecReload=`, `ExecStop=` and `ExecStartPost=`
+/// (systemd.service(5)).
 fn is_told_of(pid: libc::pid_t) -> bool {
     // SAFETY: both vectors are null or those of execve(2). Nothing changes them before main.
     unsafe { env::names_pid(c_library::arguments(), sys::environment(), pid) }

@@ -1,5 +1,5 @@
-//! What calls cost that the library sees, and children that have nothing to do with it: in an owner, and in a bystander, which
-//! is a program that an owner has started.
+//! What calls cost that the library sees, and children that have nothing to do with it. Both are measured in an owner,
+//! and in a bystander, which is a program that an owner has started.
 
 use crate::common::{TestDir, exited};
 use crate::figure::{Figure, Samples};

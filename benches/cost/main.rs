@@ -1,8 +1,8 @@
 //! What the library costs, and how fast it is, beside other ways to get the same: one table.
 //!
-//! Everything that is compared is measured in one run, in turns, so that whatever else the machine does hits all alike. Each
-//! figure is a median, with the minimum in brackets: on a busy machine the minimum tells what the program does, and the
-//! median what the machine did to it.
+//! Everything that is compared is measured in one run, in turns, so that whatever else the machine does hits all alike.
+//! Each figure is a median, with the minimum in brackets. On a busy machine the minimum tells what the program does,
+//! and the median what the machine did to it.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;

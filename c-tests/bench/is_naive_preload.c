@@ -1,7 +1,7 @@
 /* CFLAGS: -fPIC -D_GNU_SOURCE */
 /* LDFLAGS: -shared */
-/* A library that anybody would write in an afternoon, for the same promise: a constructor writes and locks the PID file, a
- * thread watches it by inotify and sends SIGTERM when it is deleted, atexit(3) and handlers for three signals remove it. It
+/* A library that anybody would write in an afternoon, for the same promise. A constructor writes and locks the PID file. A
+ * thread watches it by inotify and sends SIGTERM when it is deleted. atexit(3) and handlers for three signals remove it. It
  * is what ours is measured against; it keeps none of the promises that a program notices. */
 #include <fcntl.h>
 #include <pthread.h>

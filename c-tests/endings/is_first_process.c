@@ -1,9 +1,9 @@
 /* CFLAGS: -D_GNU_SOURCE */
-/* Starts the first process of a PID namespace (argv[1] and on is what that one runs; "-": this program goes on in a forked
- * child), waits for it, and tells how it ended.
+/* Starts the first process of a PID namespace, waits for it, and tells how it ended. argv[1] and on is what that process
+ * runs; "-": this program goes on in a forked child.
  *
- * Without further arguments it is that first process: it sends itself everything that the kernel ignores there, says that
- * it is ready, and does what its input says: a letter for a way to end. */
+ * Without further arguments it is that first process: it sends itself everything that the kernel ignores there, and says that
+ * it is ready. Then it ends in the way that a letter of its input names. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* CFLAGS: -D_GNU_SOURCE -fno-stack-protector */
-/* Runs code that is not libc's, as Wine and emulators do: with a thread register that leads nowhere (nowhere) or to memory
- * of its own (own), or with system calls that it catches itself (dispatch, and dispatch_thread in a thread beside an idle
- * main thread; prctl(2), PR_SET_SYSCALL_USER_DISPATCH). */
+/* Runs code that is not libc's, as Wine and emulators do. "nowhere" and "own": with a thread register that leads nowhere, or
+ * to memory of its own. "dispatch": with system calls that it catches itself (prctl(2), PR_SET_SYSCALL_USER_DISPATCH);
+ * "dispatch_thread": in a thread beside an idle main thread. */
 #include <asm/prctl.h>
 #include <pthread.h>
 #include <signal.h>

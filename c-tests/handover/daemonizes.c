@@ -1,8 +1,8 @@
 /* Becomes a daemon by the steps that its arguments name, one after the other, and is a service then.
  *
  * Whoever goes on after a fork says "process PID". Once it is a service, whose descriptors may all be closed by then, it
- * calls itself "at work" (/proc/PID/comm). A service returns 0 at SIGINT, leaves by _exit(3) at SIGQUIT, calls exec on
- * itself at SIGHUP, and begins anew in a child at SIGUSR2; SIGTERM has its default action. */
+ * calls itself "at work" (/proc/PID/comm). A service returns 0 at SIGINT, leaves by _exit(3) at SIGQUIT, calls exec on itself
+ * at SIGHUP, and begins anew in a child at SIGUSR2. SIGTERM has its default action. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* Calls exec on the program in the arguments, with LD_PRELOAD and PIDFILE as the whole environment: what a program hands
- * on that lets only the variables through that it knows. */
+/* Calls exec on the program in the arguments, with LD_PRELOAD and PIDFILE as the whole environment. So does a program that
+ * lets only the variables through that it knows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* CFLAGS: -D_GNU_SOURCE -Wno-deprecated-declarations */
-/* Forks 2,000 children (or as many as its argument says) from the main thread, while other threads allocate, set
- * dispositions and start threads of their own, and while signals arrive whose handler forks, too. Each child ends in
- * another way; what its parent learns of that is compared. Prints how many were as they should be. */
+/* Forks 2,000 children (or as many as its argument says) from the main thread. Meanwhile other threads allocate, set
+ * dispositions and start threads of their own, and signals arrive whose handler forks, too. Each child ends in another way;
+ * what its parent learns of that is compared. Prints how many were as they should be. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,8 +1,8 @@
 /* Becomes a new instance of itself by exec, when its PID file is gone. The new one says "restarted" and that it is ready, and
  * returns 0 at the end of its input.
  *
- * argv: "handler", at SIGTERM, in the handler; "loop", at SIGTERM, in main; "unlink" and "rename", when it has done that to its
- * file itself, after a line of input; "destructor", when it has ended but for that, after a line of input. */
+ * argv says when. "handler": at SIGTERM, in the handler. "loop": at SIGTERM, in main. After a line of input: "unlink" and
+ * "rename", when it has done that to its file itself; "destructor", at its end, in a destructor. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* CFLAGS: -fPIC */
 /* LDFLAGS: -shared */
-/* A library for LD_PRELOAD that says on stderr by which function a program becomes another or starts one, as loggers of commands
- * do, and goes on to the next definition of that. */
+/* A library for LD_PRELOAD that logs commands: it says on stderr by which function a program becomes another or starts one.
+ * Then it goes on to the next definition of that function. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <spawn.h>

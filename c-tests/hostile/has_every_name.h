@@ -1,5 +1,6 @@
-/* A program that has a function of its own by each name in NAMES, a list of NAME(…), exported as a program's functions are
- * when a shared library has the name too. Whoever calls one of them is told, and the program ends with status 66.
+/* A program that has a function of its own by each name in NAMES, a list of NAME(…). They are exported, as a program's
+ * functions are when a shared library has the name too. Whoever calls one of them is told, and the program ends with status
+ * 66.
  *
  * It uses no function of libc by itself. Says that it is ready, and returns 0 at the end of its input; with an argument it
  * becomes a daemon first, by daemon(3). */

@@ -1,7 +1,7 @@
 /* CFLAGS: -D_GNU_SOURCE */
 /* Reads all writable data of every library, as leak checkers and conservative garbage collectors do, which look for pointers
- * there: when it begins, as a daemon if it has an argument, and when it ends. Says that it is ready, and returns 0 at the end
- * of its input. */
+ * there. Does so when it begins, as a daemon if it has an argument, and when it ends. Says that it is ready, and returns 0 at
+ * the end of its input. */
 #include <link.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* CFLAGS: -D_GNU_SOURCE */
 /* Gives something up before any library has been initialised: starts_poor WHAT..., in this order. Is "at work" then by its
- * name, since it may have no stream to say so, and returns at the end of its input, or when a signal ends it if it has
- * none. Its status is 10 plus the number of the next descriptor, 9 if it can have none.
+ * name, since it may have no stream to say so. Returns at the end of its input; without input a signal has to end it. Its
+ * status is 10 plus the number of the next descriptor, 9 if it can have none.
  *
  * close=N          a descriptor
  * nofile=N fsize=N nproc=N

@@ -1,6 +1,6 @@
 /* LDFLAGS: -lbsd */
-/* Keeps a PID file with pidfile_open(3bsd), as daemons from the BSDs do: refuses to run if another instance does, says
- * that it is ready, and removes the file at the end of its input. */
+/* Keeps a PID file with pidfile_open(3bsd), as daemons from the BSDs do. Refuses to run if another instance does. Says that
+ * it is ready, and removes the file at the end of its input. */
 #include <bsd/libutil.h>
 #include <errno.h>
 #include <stdio.h>

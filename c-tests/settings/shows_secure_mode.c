@@ -1,5 +1,5 @@
-/* Shows what a setuid program knows: whether the kernel calls this a secure execution, which user it acts for, which of
- * its libraries has the name in its argument, and how many threads it has. */
+/* Shows what a setuid program knows: whether the kernel calls this a secure execution, and which user it acts for. Also shows
+ * which of its libraries has the name in its argument, and how many threads it has. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Forks a hundred children that end at once, and says for how many pages the kernel had to be asked in a child, on
- * average: what the library touches there costs every fork of every program. */
+/* Forks a hundred children that end at once, and says for how many pages the kernel had to be asked in a child, on average.
+ * What the library touches there costs every fork of every program. */
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 /* CFLAGS: -D_GNU_SOURCE */
-/* Closes every descriptor in the way that its first argument names (or none), then opens files of its own in the current
+/* Closes every descriptor in the way that its first argument names (or none). Then opens files of its own in the current
  * directory, which get the freed numbers, and writes into each what it is. Says that it is ready by a directory of that name,
  * and sleeps until a signal ends it. A second argument "append": the files are opened as logs are. */
 #include <errno.h>

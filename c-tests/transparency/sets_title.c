@@ -1,5 +1,5 @@
 /* Computes the room for a process title from its environment, in one of the ways that daemons have copied from each other for
- * thirty years, holds it against what the kernel says, moves the environment away and writes the title there.
+ * thirty years. Holds it against what the kernel says, moves the environment away and writes the title there.
  *
  * argv: the way; "fork" if a forked child with a session of its own does it. Prints the environment. Returns 0 if all is right. */
 #define _GNU_SOURCE
@@ -88,8 +88,8 @@ static size_t room(const char *way, int argc, char **argv)
     return (size_t)(end - argv[0]);
 }
 
-/* Copies the strings that lie behind each other, keeps the others, and at its end frees the copies and one entry more, which is
- * the null pointer that ends the vector. */
+/* Copies the strings that lie behind each other, and keeps the others. At its end it frees the copies and one entry more,
+ * which is the null pointer that ends the vector. */
 static void move_and_free(char **argv)
 {
     char *next = env_start, **copy, **before = environ;

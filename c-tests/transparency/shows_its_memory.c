@@ -1,5 +1,5 @@
-/* A program with an allocator of its own: says how often that was called before main, whether there is a heap, how many
- * threads it has, and what is mapped, but for the library that its argument names and what lies right behind it. */
+/* A program with an allocator of its own. Says how often that was called before main, whether there is a heap, and how many
+ * threads it has. Then says what is mapped, but for the library that its argument names and what lies right behind it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

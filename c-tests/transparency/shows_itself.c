@@ -1,7 +1,7 @@
 /* CFLAGS: -D_GNU_SOURCE -Wno-deprecated-declarations */
 /* Prints everything it can learn about itself by asking libc and the kernel: dispositions through every function, masks,
- * descriptors, limits, threads, timers, the environment; then has a child print the same. Addresses and PIDs are left
- * out, as are the variables with which a test preloads a library. */
+ * descriptors, limits, threads, timers, the environment. Then has a child print the same. Addresses and PIDs are left out, as
+ * are the variables with which a test preloads a library. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* Starts a child once a line of input has come, says how it ended (or which one it has left behind) and that it is ready,
- * and returns 0 at the end of the input.
+/* Starts a child once a line of input has come. Says how it ended (or which one it has left behind) and that it is ready, and
+ * returns 0 at the end of the input.
  *
  * argv: a way to start a child, a way in which the child ends. */
 #define _GNU_SOURCE

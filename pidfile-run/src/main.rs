@@ -1,7 +1,7 @@
 //! Starts a program with a PID file; asks, signals and stops whoever owns one. The manual is pidfile-run(1).
 //!
-//! `main` is what libc calls, not the standard library's, which opens what is closed of the descriptors 0 to 2 and ignores SIGPIPE,
-//! and the program that this one becomes would find it so.
+//! `main` is what libc calls, not the standard library's. That one opens what is closed of the descriptors 0 to 2 and
+//! ignores SIGPIPE, and the program that this one becomes would find it so.
 
 #![cfg_attr(not(test), no_main)]
 #![cfg_attr(test, allow(dead_code))]

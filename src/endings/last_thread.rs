@@ -1,9 +1,9 @@
 //! Ends a process whose main thread has called pthread_exit(3), when its last thread ends.
 //!
-//! Such a process lives until its last thread ends, and libc has that thread call exit(0). libc counts our threads too, so
-//! no thread of the host would be the last. When the main thread leaves, an exit thread is started. It has the host's
-//! descriptor table, because it will run the host's exit handlers, and calls exit(0) when the keeper sees that only our
-//! threads are left.
+//! Such a process lives until its last thread ends, and libc has that thread call exit(0). But libc counts our threads
+//! too, so no thread of the host would be the last. When the main thread leaves, an exit thread is started. It has the
+//! host's descriptor table, because it will run the host's exit handlers, and calls exit(0) when the keeper sees that
+//! only our threads are left.
 //!
 //! Without that a host whose main thread leaves its work to others would never end. Shown by
 //! `endings/every_ending::pthread_exit_of_main_first_ends_alike` and

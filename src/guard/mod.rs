@@ -17,10 +17,10 @@
 //! Nothing that it does not look for. [`start`] runs before the file gets its name, so there is no moment in which a
 //! file is unguarded. The guard is made by clone(2) with no exit signal: wait(2) returns it only to who asks with
 //! `__WALL` or `__WCLONE`, and its end sends no SIGCHLD. It has a session and a process group of its own, an empty
-//! descriptor table, `/` as its directory, every signal blocked, and none of the host's memory: it unmaps all but
-//! this library and the page of its command line. It is made by a short-lived process in between, which shares the
-//! host's memory and so has no rseq(2) area: the kernel would write to that area after it is unmapped. That process
-//! uses `CLONE_PARENT`, and the keeper reaps it.
+//! descriptor table, `/` as its directory, and every signal blocked. It keeps none of the host's memory: it unmaps all
+//! but this library and the page of its command line. It is made by a short-lived process in between, which shares the
+//! host's memory and so has no rseq(2) area. Otherwise the kernel would write to that area after it is unmapped. That
+//! process uses `CLONE_PARENT`, and the keeper reaps it.
 
 mod leave;
 mod orders;
@@ -45,7 +45,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Starts the guard, if the settings ask for one; where it cannot be had, that is reported and all goes on without.
 ///
-/// A claim that finds the path taken at the last moment tries again with another file, and calls this again: the guard
+/// A claim that finds the path taken at the last moment tries again with another file, and calls this again. The guard
 /// of the file that got no name goes.
 ///
 /// Context: the thread that claims the file, with every signal blocked.

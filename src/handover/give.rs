@@ -121,9 +121,9 @@ fn take_back(file: &PidFile) {
     }
 }
 
-/// Returns whether a successor that has closed its end without an answer has called exec(2): then its new image has a
-/// keeper soon, and finds its name in the file. One that ends has none. Gives up after some 1 s; it lives, and the
-/// file names it.
+/// Returns whether a successor that has closed its end without an answer has called exec(2). Then its new image has a
+/// keeper soon, and finds its name in the file. One that ends has none. Gives up after some 1 s; it lives, and the file
+/// names it.
 fn comes_back(successor: libc::pid_t) -> bool {
     /// Counted, as [`LOOKS`] are.
     const LOOKS: u32 = 5000;

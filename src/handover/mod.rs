@@ -23,9 +23,9 @@
 //! | one without a keeper: static, without the library, environment cleared | nobody answers |
 //!
 //! A candidate has a standby keeper from the moment it becomes one. That waits for the owner's end (pidfd_open(2)) and for
-//! its message. The owner stays the owner for as long as it lives. When it exits by itself, no child is undecided, and
-//! there is exactly one candidate, it hands over: it writes the candidate's PID into the file and sends it the descriptor
-//! that holds the lock ([`crate::pidfile::fd_passing`]). It ends when the successor has answered.
+//! its message. The owner stays the owner for as long as it lives. It hands over when it exits by itself, no child is
+//! undecided, and there is exactly one candidate. It writes the candidate's PID into the file and sends it the
+//! descriptor that holds the lock ([`crate::pidfile::fd_passing`]). It ends when the successor has answered.
 //!
 //! `tests/choice` tries these rules on a simulated kernel, and `tests/torture/protocol` is a model of the hand-over itself.
 //!

@@ -21,8 +21,8 @@ pub enum Ending {
 
 /// Returns whether a process that gave up root before its session is the daemon that this launcher was started for. The
 /// daemon is a child of this process and the same program still. The launcher has no handler for SIGTERM, and ends soon
-/// after its start. All of that is the kernel's word, or memory of this process alone: a worker of a service that has run
-/// for a while never gets a descriptor of root's.
+/// after its start. All of that is the kernel's word, or memory of this process alone. So a worker of a service that
+/// has run for a while never gets a descriptor of root's.
 pub fn is_daemon_of_a_launcher(pid: libc::pid_t, ending: Ending) -> bool {
     ending != Ending::OfService
         && state::owner_age() <= LAUNCH

@@ -1,7 +1,7 @@
 //! Decides which comes first in a candidate: its keeper begins to take the file, or the process begins to end.
 //!
-//! Either the process waits until its keeper has the file, and gives it up as an owner does; or the keeper takes nothing more,
-//! and the owner learns from the closed connection that the candidate has gone.
+//! Either the process waits until its keeper has the file, and gives it up as an owner does. Or the keeper takes
+//! nothing more, and the owner learns from the closed connection that the candidate has gone.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

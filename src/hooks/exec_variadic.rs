@@ -1,8 +1,8 @@
 //! Replaces execl, execlp and execle: exec(3) with a list of arguments instead of a vector.
 //!
 //! Rust cannot define a function with a variable number of arguments. But by the calling conventions such a list nearly
-//! is a vector: its first strings are in registers, and the others lie one after the other on the caller's stack. So each
-//! function stores the registers right below those, and hands on where they begin.
+//! is a vector. Its first strings are in registers, and the others lie one after the other on the caller's stack. So
+//! each function stores the registers right below those, and hands on where they begin.
 
 use std::ffi::{c_char, c_int};
 

@@ -1,15 +1,13 @@
 //! Allocates from a heap of our own, in the library's own data.
 //!
-//! The host's malloc may be anything: a leak checker, an arena allocator that takes 64 MiB of
-//! address space for each of our threads, one whose lock a forked child inherits locked. So the
-//! linker sends our own calls of malloc(3) and its relatives here (`--wrap`, see build.rs); the
-//! host's calls are not concerned. (A `#[global_allocator]` would not do: std takes some of what it
-//! keeps for threads from malloc directly.)
+//! The host's malloc may be anything: a leak checker, or one whose lock a forked child inherits locked. An arena
+//! allocator takes 64 MiB of address space for each of our threads. So the linker sends our own calls of malloc(3) and
+//! its relatives here (`--wrap`, see build.rs); the host's calls are not concerned. (A `#[global_allocator]` would not
+//! do: std takes some of what it keeps for threads from malloc directly.)
 //!
-//! All of it lies in [`RESERVE`] bytes that the loader maps with the library, so there is no system
-//! call that could fail, and pages that are not used cost nothing. Shown by
-//! `transparency/imports::library_imports_only_reserved_names` and
-//! `hostile/resource_limits::private_heap_stays_mostly_unused`.
+//! All of it lies in [`RESERVE`] bytes that the loader maps with the library. So there is no system call that could
+//! fail, and pages that are not used cost nothing. Shown by `transparency/imports::library_imports_only_reserved_names`
+//! and `hostile/resource_limits::private_heap_stays_mostly_unused`.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -141,8 +139,8 @@ fn with<T>(work: impl FnOnce(&mut Dlmalloc<Source>) -> T) -> T {
 /// Returns an allocated block, or stops the calling thread if there is none. std would end the process, which is the host's.
 /// Whoever waits for the stopped thread waits with a timeout.
 ///
-/// We allocate in the host's threads only at the start, where a child becomes a candidate, and where a host that changes its
-/// user or group has to count its threads, or to list its groups: little each time.
+/// We allocate little in the host's threads. That happens at the start, where a child becomes a candidate, and where a
+/// change of user or group makes us count threads or list groups.
 fn or_stop_here(block: *mut u8) -> *mut c_void {
     while block.is_null() {
         // SAFETY: sleeps; our threads take no signals.

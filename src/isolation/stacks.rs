@@ -24,9 +24,9 @@ enum Stack {
 
 const PAGE: usize = 4096;
 
-/// Each stack grows down to a page that nobody can write to, but read: leak checkers and garbage collectors look for
-/// pointers in all that is data of a library. The deepest call that was seen takes 16 KiB of the
-/// keeper's and 6 KiB of the watcher's; a handler of the host's for SIGSYS may come on top.
+/// Each stack grows down to a page that can be read but not written: leak checkers and garbage collectors look for
+/// pointers in all data of a library. The deepest call that was seen takes 16 KiB of the keeper's and 6 KiB of the
+/// watcher's; a handler of the host's for SIGSYS may come on top.
 #[repr(C, align(4096))]
 struct Memory {
     below_watcher: [u8; PAGE],

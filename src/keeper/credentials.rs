@@ -1,9 +1,9 @@
 //! Makes our threads follow a host that gives up rights: none of them ever has more than the host.
 //!
-//! The kernel has credentials per thread. libc has every thread of the process make the same system call, and
-//! aborts the process when one of them gets another answer (nptl/setxid). Our threads are among them, and may
-//! well get another: a host that keeps some capabilities (PR_SET_KEEPCAPS, capset(2)) keeps them in its own
-//! thread only. Without us it would have one thread, and libc would just make the call.
+//! The kernel has credentials per thread. So libc has every thread of the process make the same system call, and aborts
+//! the process when one of them gets another answer (nptl/setxid). Our threads are among them, and may well get
+//! another: a host that keeps some capabilities (PR_SET_KEEPCAPS, capset(2)) keeps them in its own thread only. Without
+//! us it would have one thread, and libc would just make the call.
 //!
 //! So as long as the host has no thread of its own:
 //!
@@ -139,8 +139,8 @@ fn host_is_alone() -> bool {
     procfs::threads() == Some(1 + ours())
 }
 
-/// Returns whether the keeper of this candidate may have fewer rights than the host: the host has changed its rights alone,
-/// and can be root again when its keeper is not.
+/// Returns whether the keeper of this candidate may have fewer rights than the host. That is so where the host has
+/// changed its rights alone: it can be root again when its keeper is not.
 fn stands_by_without_root() -> bool {
     state::is_candidate()
         && (CALLED_WITHOUT_KEEPER.load(Ordering::SeqCst) == sys::getpid() || !may_be_root())

@@ -17,7 +17,7 @@ use crate::settings::config::Config;
 use crate::sys::{self, clock, procfs};
 use crate::{guard, handover, report};
 
-/// How long after the start the watch is armed: a process that lives for milliseconds never pays for it, as closing an
+/// How long after the start the watch is armed. A process that lives for milliseconds never pays for it: closing an
 /// inotify instance takes the kernel up to 20 ms. A look after arming finds a deletion that came before.
 const ARMING: Duration = Duration::from_millis(10);
 

@@ -40,9 +40,9 @@ pub fn spawn(watch: Watch, life: impl FnOnce() + Send + 'static) -> Result<(), E
     })?;
     state::set_threaded();
     // glibc keeps the stacks of threads that have ended, with what it has allocated for their TLS, and gives the next
-    // thread such a stack. Without this thread the keeper itself would have to allocate when `notify` starts its thread,
-    // and would open an arena of the host's malloc for it: 64 MiB of address space. It costs no time, since the keeper is
-    // at work meanwhile.
+    // thread such a stack. Without this thread the keeper itself would have to allocate when `notify` starts its
+    // thread. For that it would open an arena of the host's malloc: 64 MiB of address space. It costs no time, since
+    // the keeper is at work meanwhile.
     if c_library::KEEPS_STACKS && !matches!(watch, Watch::Poll(_)) {
         STACK_DONOR.store(DONOR_TO_COME, Ordering::SeqCst);
         if stacks::spawn_donor(say_number).is_err() {

@@ -151,9 +151,9 @@ pub fn may_be_locked() -> bool {
     LOCKED[1].load(Ordering::SeqCst) != 0 && state::may_be_owner() || state::is_candidate()
 }
 
-/// Returns whether a descriptor of the host leads to the file that this process has locked as its owner, or that its
-/// launcher has locked and will hand over to it. A host that keeps its PID file at the same path with pidfile_open(3bsd)
-/// would else take us for another instance of itself.
+/// Returns whether a descriptor of the host leads to the file that this process has locked as its owner. For a
+/// candidate that is the file that its launcher has locked and will hand over to it. A host that keeps its PID file at
+/// the same path with pidfile_open(3bsd) would else take us for another instance of itself.
 pub fn is_locked(fd: c_int) -> bool {
     let Ok(found) = fstat(&fd) else {
         return false;

@@ -41,9 +41,9 @@ pub fn terminate_at_once(config: &Config, place: &mut Access<'_>) {
 /// Returns whether the file was deleted although another process's file is at its path: a new instance was started between
 /// the deletion and this look.
 ///
-/// That is proven if the new file is younger than the deletion, or if its process is an owner with this library, which
-/// never replaces the file of a living owner. A file that was renamed over ours proves nothing, nor does one of a
-/// descendant, which may have put it there for the host.
+/// That is proven if the new file is younger than the deletion. It is also proven if its process is an owner with this
+/// library, which never replaces the file of a living owner. A file that was renamed over ours proves nothing, nor does
+/// one of a descendant, which may have put it there for the host.
 pub fn was_deleted_before_it_was_replaced(file: &PidFile) -> bool {
     file.successor().is_some_and(|(pid, is_younger)| {
         let is_other = pid != sys::getpid() && procfs::is_running(pid);

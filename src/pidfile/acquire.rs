@@ -39,8 +39,8 @@ use crate::sys::{self, Errno, clock, futex, procfs};
 const RETRY: Duration = Duration::from_millis(2);
 /// How long a claim tries again while others change the file under its eyes. Then it is refused.
 const CONTENTION: Duration = Duration::from_secs(2);
-/// How long a claim gives a process that it may not look into, and that shows no keeper, to take its lock
-/// again: it may be in the middle of execve(2). Then its file is taken for stale.
+/// How long a claim waits for a process that it may not look into, and that shows no keeper, to take its lock again.
+/// That process may be in the middle of execve(2). After that its file is taken for stale.
 const HIDDEN: Duration = Duration::from_millis(100);
 
 /// Whether the owner keeps a descriptor, and so the lock.

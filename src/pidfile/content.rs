@@ -123,8 +123,8 @@ fn write_at(fd: &OwnedFd, content: &[u8], offset: usize) -> Result<(), Errno> {
 }
 
 /// Replaces the PID in a file that others may be reading. A reader sees the old or the new PID as the first line, and
-/// after it nothing but empty lines. A reader that has read a shorter content to its end, and then reads on, gets the rest
-/// of the new content: a second newline, where the PID has grown by a digit.
+/// after it nothing but empty lines. A reader that has read a shorter content to its end, and then reads on, gets the
+/// rest of the new content. Where the PID has grown by a digit, that is a second newline.
 pub fn replace(fd: &OwnedFd, pid: libc::pid_t) -> Result<(), Errno> {
     let content = Content::naming(pid);
     let length = content.bytes().len();
@@ -229,8 +229,8 @@ mod tests {
             prop_assert!(parse_pid(&content).is_none_or(|pid| pid > 0));
         }
 
-        /// Shows that the first line of a file that is written over is right from the first instant, and that a
-        /// reader that has read the old line to its end gets at most blanks after it.
+        /// Shows that the first line of a file that is written over is right from the first instant. A reader that has
+        /// read the old line to its end gets at most blanks after it.
         #[test]
         fn one_pid_takes_another_ones_place(old in pid(), new in pid()) {
             let file: OwnedFd = tempfile::tempfile().unwrap().into();

@@ -1,8 +1,8 @@
 //! Finds out who holds the lock of a PID file, and whether a process may be its owner.
 //!
-//! Everybody who may read a file can take its flock(2). So a lock that is held says nothing by itself:
-//! it counts if its holder is the process that the file names, or another instance of this library for the
-//! same path. A holder that cannot be seen (another PID namespace) counts too.
+//! Everybody who may read a file can take its flock(2). So a lock that is held says nothing by itself. It counts if its
+//! holder is the process that the file names, or another instance of this library for the same path. A holder that
+//! cannot be seen (another PID namespace) counts too.
 //!
 //! Context: keeper, or a host thread before main.
 

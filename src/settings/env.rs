@@ -147,8 +147,8 @@ impl<'a> Variables<'a> {
 
 /// Returns the path by which this program was executed, as the kernel was given it.
 pub fn executed() -> Option<&'static [u8]> {
-    // SAFETY: AT_EXECFN is null or points to a string that the kernel has put on the stack of the main thread, above all
-    // that the program uses; it is there as long as the process.
+    // SAFETY: AT_EXECFN is null or points to a string that the kernel has put on the stack of the main thread, above
+    // all that the program uses. It is there as long as the process.
     unsafe {
         let name = libc::getauxval(libc::AT_EXECFN) as *const c_char;
         (!name.is_null()).then(|| CStr::from_ptr(name).to_bytes())

@@ -51,8 +51,8 @@ pub fn set_mode(fd: &OwnedFd, mode: libc::mode_t) -> Result<(), Errno> {
     check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
 }
 
-/// Opens a file with `flags` of open(2). The last component of the path is not followed if it is a symbolic link; the
-/// call does not block; the file becomes no controlling terminal and is not inherited.
+/// Opens a file with `flags` of open(2). The last component of the path is not followed if it is a symbolic link. The
+/// call does not block. The file becomes no controlling terminal and is not inherited.
 pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     // With O_TMPFILE the path is that of a directory, which may well be a symbolic link.
@@ -68,8 +68,8 @@ pub fn open(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// The result of the stat(2) family. The names with 64 are those that std uses (files have one size on 64-bit Linux):
-/// another name for the same function is one more symbol that the loader looks up in every process.
+/// The result of the stat(2) family. The names with 64 are those that std uses (files have one size on 64-bit Linux).
+/// Another name for the same function would be one more symbol that the loader looks up in every process.
 pub type Stat = Result<libc::stat64, Errno>;
 
 /// Makes a call of the stat(2) family, which gets a valid, writable stat64.
@@ -135,8 +135,8 @@ pub fn fstat(fd: &impl AsRawFd) -> Stat {
     filled_in(|stat| unsafe { libc::fstat64(fd.as_raw_fd(), stat) })
 }
 
-/// Returns when a file was made, in seconds and nanoseconds of the clock that files are stamped by; `None` where
-/// the file system does not keep that, and before Linux 4.11.
+/// Returns when a file was made, in seconds and nanoseconds of the clock that files are stamped by. Returns `None`
+/// where the file system does not keep that, and before Linux 4.11.
 pub fn born(fd: &OwnedFd) -> Option<(i64, i64)> {
     let mut found = MaybeUninit::<libc::statx>::zeroed();
     let (fd, here, flags) = (fd.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH);

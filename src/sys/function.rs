@@ -8,8 +8,8 @@ use super::objects;
 /// The definition of a function behind the one that we export in its place: libc's, or that of another preload, in the
 /// order of LD_PRELOAD.
 pub type NextFunction = Function<false>;
-/// A function of the C library, found in its own table of symbols: neither the program nor another preload can put one of
-/// its own in the place of it.
+/// A function of the C library, found in its own table of symbols. Neither the program nor another preload can put one
+/// of its own in its place.
 pub type LibcFunction = Function<true>;
 
 /// A function, by its name: the C library's own, or the next one behind ours.

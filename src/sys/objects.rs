@@ -1,9 +1,9 @@
 //! Reads which objects the loader has mapped, and which symbols they define.
 //!
 //! dlsym(3) is not used for this. A program or a preload may define a function of that name, it takes the
-//! loader's lock, and it allocates. The list of objects and their symbol tables are in memory that the
-//! loader has set up before any constructor runs (elf(5), link.h); the objects that the program was
-//! started with stay in it, in the order of the search, for as long as the process lives.
+//! loader's lock, and it allocates. The list of objects and their symbol tables are in memory that the loader has set
+//! up before any constructor runs (elf(5), link.h). The objects that the program was started with stay in the list, in
+//! the order of the search, for as long as the process lives.
 //!
 //! Async-signal-safe: reads memory, and nothing else. Leaves errno alone.
 

@@ -66,8 +66,8 @@ pub fn unblock(signal: c_int) {
     unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &of(bit(signal)), ptr::null_mut()) };
 }
 
-/// Blocks every signal for the calling thread until it goes out of scope, but for those that libc keeps for itself:
-/// with SIGSETXID blocked, a setuid() of the host would wait for our thread for ever (nptl/setxid).
+/// Blocks every signal for the calling thread until it goes out of scope, but for those that libc keeps for itself.
+/// With SIGSETXID blocked, a setuid() of the host would wait for our thread for ever (nptl/setxid).
 ///
 /// Async-signal-safe, and without thread-local storage.
 pub struct SignalsBlocked {

@@ -1,5 +1,6 @@
-//! Who inherits, tried on a simulated kernel: the library's own code that chooses a successor (`handover/choose.rs`, and what it
-//! needs) decides here for launchers, daemons, helpers and workers that go on in any order, and may be stalled at any moment.
+//! Who inherits, tried on a simulated kernel. The library's own code that chooses a successor (`handover/choose.rs`,
+//! and what it needs) decides here for launchers, daemons, helpers and workers. They go on in any order, and may be
+//! stalled at any moment.
 //!
 //! A wrong successor is wrong at any speed. Where nobody is stalled the right one inherits each time.
 //!

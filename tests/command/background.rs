@@ -1,5 +1,5 @@
-//! `--background` returns once a file names the daemon, and `wait` once its owner has ended; a held file refuses a second instance, and
-//! signals and descriptors reach the program as they were.
+//! `--background` returns once a file names the daemon, and `wait` once its owner has ended. A held file refuses a
+//! second instance. Signals and descriptors reach the program as they were.
 
 use crate::common::{
     NOTHING, TestDir, answer, exited, is_alive, is_one_failure, launcher, library, owner,

@@ -80,9 +80,9 @@ fn look(path: &Path) -> Result<Option<(i32, u64)>, String> {
     let mut content = Vec::new();
     file.read_to_end(&mut content)
         .map_err(|error| error.to_string())?;
-    // While one PID takes another one's place there may be empty lines after it: from 32767 to 300 the line gets shorter,
-    // before the file does; from 997 to 1006 who has read the old one to its end, and then asks for more, gets the new
-    // one's last byte.
+    // While one PID takes another one's place there may be empty lines after it. From 32767 to 300 the line gets
+    // shorter, before the file does. From 997 to 1006 a reader that has read the old line to its end, and then asks for
+    // more, gets the new one's last byte.
     while content.ends_with(b"\n\n") {
         content.pop();
     }

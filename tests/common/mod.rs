@@ -1,8 +1,8 @@
 //! What the scenarios are told with.
 //!
-//! A scenario sets a [`TestDir`] (a private directory with a place for a PID file), starts unmodified programs in it, and
-//! looks at them from outside, as an operator would: the file, the wait status, the output, `/proc`. Nothing here loads
-//! the library into the test itself, and nothing here knows how it works inside.
+//! A scenario sets up a [`TestDir`] (a private directory with a place for a PID file) and starts unmodified programs in
+//! it. It looks at them from outside, as an operator would: the file, the wait status, the output, `/proc`. Nothing
+//! here loads the library into the test itself, and nothing here knows how it works inside.
 //!
 //! ```ignore
 //! let dir = TestDir::new();

@@ -1,5 +1,6 @@
-//! Compares every way to end × (inert, active, active without a thread) with plain: the same wait status bit for bit, core flag
-//! included, the same output, and the file gone. The cases are generated; the host `ends_by` knows the ways.
+//! Compares every way to end × (inert, active, active without a thread) with plain. The wait status is the same bit for
+//! bit, core flag included, the output is the same, and the file is gone. The cases are generated; the host `ends_by`
+//! knows the ways.
 
 use crate::SERVICE_ENDS;
 use crate::common::{Ended, Mode, NOTHING, Process, TestDir};

@@ -7,8 +7,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What gdb is asked about a core. Addresses in the host's own code are the same each time (`setarch -R`); those on the stack
-/// and in libc are not, since we are among the libraries and our setting is on the stack.
+/// What gdb is asked about a core. Addresses in the host's own code are the same each time (`setarch -R`). Those on the
+/// stack and in libc are not, since we are among the libraries and our setting is on the stack.
 const QUESTIONS: [&str; 6] = [
     "printf \"asked: signal %d, code %d\\n\", $_siginfo.si_signo, $_siginfo.si_code",
     "info symbol $pc",
@@ -102,8 +102,8 @@ fn ask(program: &Path, core: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A line of an answer, without the address that a frame in libc begins with; nothing, if it is a register that leads to
-/// libc or the stack, or may hold a PID.
+/// A line of an answer, without the address that a frame in libc begins with. Nothing, if it is a register that leads
+/// to libc or the stack, or may hold a PID.
 fn without_addresses(line: &str) -> Option<String> {
     let words: Vec<_> = line.split_whitespace().collect();
     if words.len() == 3 && words[1].starts_with("0x") {

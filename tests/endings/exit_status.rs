@@ -17,9 +17,9 @@ const NOT_FATAL_OR_NOT_CATCHABLE: [i32; 9] = [
     libc::SIGWINCH,
 ];
 
-/// Two signals that glibc keeps for itself. With 32 it cancels threads, and sets a handler when the first is cancelled. With
-/// 33 it makes all threads change their user, and its own handler is there as soon as a process has started a thread; it
-/// ignores the signal if somebody else sends it. So nobody who has a thread dies of 33, and we do have one.
+/// Two signals that glibc keeps for itself. With 32 it cancels threads, and sets a handler when the first is cancelled.
+/// With 33 it makes all threads change their user. Its own handler is there as soon as a process has started a thread,
+/// and ignores the signal if somebody else sends it. So nobody who has a thread dies of 33, and we do have one.
 const OF_LIBC: [i32; 2] = [32, 33];
 
 fn fatal_signals() -> impl Iterator<Item = i32> {

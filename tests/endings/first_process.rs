@@ -46,8 +46,9 @@ fn pid_outside(host: &Process) -> i32 {
     line.expect("it says so").parse().unwrap()
 }
 
-/// Whether a handler of ours sees abort(3). The kernel ignores SIGABRT here, and libc goes on to an instruction: its signal is
-/// one of ours on x86-64, TRAP on arm64. glibc 2.41 blocks all signals before (stdlib/abort.c), and so no handler runs.
+/// Whether a handler of ours sees abort(3). The kernel ignores SIGABRT here, and libc goes on to an instruction. Its
+/// signal is one of ours on x86-64, TRAP on arm64. But glibc 2.41 blocks all signals before (stdlib/abort.c), and so no
+/// handler runs.
 pub fn sees_abort() -> bool {
     // SAFETY: the function takes nothing, and returns a C string that is never changed.
     let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };

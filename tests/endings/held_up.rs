@@ -137,7 +137,7 @@ const OTHER_UNLINK: i64 = libc::SYS_unlink;
 #[cfg(not(target_arch = "x86_64"))]
 const OTHER_UNLINK: i64 = libc::SYS_unlinkat;
 
-/// Containers on kernels before 5.9 refuse both ways to a descriptor table of our own, and so to count threads: the
+/// Containers on kernels before 5.9 refuse both ways to a descriptor table of our own, and so to count threads. The
 /// process ends with the host's last thread all the same.
 #[test]
 fn main_thread_leaving_without_fd_table_ends_alike() {
@@ -162,8 +162,8 @@ fn main_thread_leaving_without_fd_table_ends_alike() {
     }
 }
 
-/// A keeper that is asked for something and not scheduled yet is still the first to wait for the main thread: what the
-/// kernel tells it of that it has to tell the others.
+/// A keeper that is asked for something and not scheduled yet is still the first to wait for the main thread. What the
+/// kernel tells it of that, it has to tell the others.
 #[test]
 fn starved_keeper_passes_on_the_end_of_main() {
     for _ in 0..5 {

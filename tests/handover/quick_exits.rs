@@ -43,8 +43,8 @@ fn background_command_of_shell_never_inherits() {
     }
 }
 
-/// Does it 40 times. Were each held up by as much as an owner waits for a child that may become the daemon (a second and more),
-/// not one in four would end in half of that, however busy the machine is.
+/// Does it 40 times. An owner waits a second and more for a child that may become the daemon. Were each exit held up by
+/// that, not one in four would take less than half of it, however busy the machine is.
 #[track_caller]
 fn is_not_held_up(what: &str, does_it: impl Fn(&TestDir)) {
     let mut took: Vec<Duration> = (0..40)

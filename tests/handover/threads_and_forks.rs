@@ -87,8 +87,8 @@ fn deletion_ends_unprivileged_program() {
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
 }
 
-/// It keeps the right to change its groups when it gives up its user, as a thread of ours would not: libc ends a program whose
-/// threads get different answers.
+/// It keeps the right to change its groups when it gives up its user, as a thread of ours would not. libc ends a
+/// program whose threads get different answers.
 fn drops_root(dir: &TestDir, launcher: &[&str], groups: &str) {
     chown(dir.path("run"), Some(65534), None).unwrap();
     let ids = ["setpriv", "--reuid=65534", "--regid=65534", groups];

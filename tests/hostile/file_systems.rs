@@ -1,5 +1,5 @@
-//! File systems that do less than others: where a shell's `echo $$ >file` works there is a file, and a claim that fails half-way
-//! leaves nothing that the next start could not mend. A sandbox refuses what the file system would.
+//! File systems that do less than others. Where a shell's `echo $$ >file` works there is a file, and a claim that fails
+//! half-way leaves nothing that the next start could not mend. A sandbox refuses what the file system would.
 
 use crate::common::{Mode, NOTHING, TestDir, exited};
 use crate::sandboxes::{Degraded, start, works};

@@ -1,5 +1,5 @@
-//! The main job, on programs that people run: the PID is right, deleting the file ends the program the way SIGTERM does,
-//! and the file is gone after every end.
+//! The main job, on programs that people run. The PID is right, deleting the file ends the program the way SIGTERM
+//! does, and the file is gone after every end.
 
 use crate::common::{Children, HostCommand, NGINX, NOTHING, Process, TestDir, children_of};
 use std::fs;

@@ -196,8 +196,8 @@ fn owner_with_large_environment_is_left_alone() {
     }
 }
 
-/// Whether the keeper holds the lock (a lock that the host asks for too is answered) or nobody does (the host gets it): a
-/// second instance is kept out by the host's own pidfile_open(3bsd).
+/// The keeper holds the lock (a lock that the host asks for too is answered), or nobody does (the host gets it). In
+/// both cases the host's own pidfile_open(3bsd) keeps a second instance out.
 #[test]
 fn host_locking_its_file_excludes_second_instance() {
     for watch in ["auto", "off"] {

@@ -1,5 +1,5 @@
-//! What the README and `scripts/examples` tell administrators to do, done as it is written there: the very text, with the very
-//! paths, on a machine of its own (a throw-away systemd) where the library is installed and a program is called legacy.
+//! What the README and `scripts/examples` tell administrators to do, done as it is written there: the very text, with
+//! the very paths. The machine is a throw-away systemd where the library is installed and a program is called legacy.
 
 use crate::common::{is_locked, recipes, wait_for};
 use crate::machine::{Machine, PROGRAM};

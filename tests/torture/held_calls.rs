@@ -1,6 +1,6 @@
-//! A file system that does not answer: the library's own thread is held at the entry of each call that it makes on the PID
-//! file, one after the other, at the start, at a deletion, at the end, and on both sides of a hand-over. Whoever is to end
-//! then ends, while the call is still held, and what it leaves is nobody's.
+//! A file system that does not answer. The library's own thread is held at the entry of each call that it makes on the
+//! PID file, one after the other: at the start, at a deletion, at the end, and on both sides of a hand-over. Whoever is
+//! to end then ends, while the call is still held, and what it leaves is nobody's.
 //!
 //! A debugger that holds the thread stands for the file system.
 

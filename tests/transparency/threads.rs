@@ -58,9 +58,9 @@ fn owner_has_at_most_two_threads_of_ours() {
 
 #[test]
 fn our_threads_block_every_signal() {
-    // Nobody can block SIGKILL and SIGSTOP. glibc keeps 32 and 33 for itself and lets nobody block them: with 33 it asks
-    // every thread to change its user when the host calls setuid. SIGSYS is open for a sandbox of the host's that answers
-    // system calls in a handler: with it blocked the kernel would end the process.
+    // Nobody can block SIGKILL and SIGSTOP. Nor 32 and 33, which glibc keeps for itself: with 33 it asks every thread
+    // to change its user when the host calls setuid. SIGSYS is open for a sandbox of the host's that answers system
+    // calls in a handler: with it blocked the kernel would end the process.
     let can_be_blocked = !(1_u64 << 8 | 1 << 18 | 1 << 30 | 1 << 31 | 1 << 32);
     let dir = TestDir::new();
     let owner = settled_owner(&dir);

@@ -48,8 +48,8 @@ fn meant_by(name: &str) -> Option<&'static str> {
         .find(|setting| strsim::osa_distance(name, setting) <= TYPOS)
 }
 
-/// Returns whether a command may come to start a program of this name: one that is on the PATH or beside the command, or whose
-/// name is in the command's words or its file.
+/// Returns whether a command may come to start a program of this name. The program is on the PATH or beside the
+/// command, or its name is in the command's words or its file.
 pub fn may_start(program: &Path, command: &[OsString], name: &Path) -> bool {
     let bytes = name.as_os_str().as_bytes();
     let is_beside = program

@@ -11,8 +11,8 @@
 //!        else                                             Stale
 //! ```
 //!
-//! Two moments are no answer yet, and are looked at again: in a hand-over the file names the successor before that has the
-//! lock, and exec(2) drops the lock of an owner for an instant.
+//! Two moments are no answer yet, and are looked at again. In a hand-over the file names the successor before that has
+//! the lock, and exec(2) drops the lock of an owner for an instant.
 
 pub mod content;
 pub mod locks;

@@ -1,8 +1,8 @@
 //! Handles a fatal signal: the process ends by it, as it would have without us.
 //!
 //! The signal may arrive in code that is not libc's: with a thread register of its own (Wine, emulators). So nothing
-//! here, nor in what it calls, touches thread-local storage: no errno, no function of libc's (which may look there
-//! for the canary of its stack), no cancellation state. There are atomic operations and system calls by
+//! here, nor in what it calls, touches thread-local storage: no errno, no cancellation state. It calls no function of
+//! libc's, which may look there for the canary of its stack. There are atomic operations and system calls by
 //! [`raw::call`], and nothing that can panic.
 
 use std::ffi::c_int;
@@ -81,8 +81,8 @@ pub extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut lib
 }
 
 /// Sends the same signal to the same thread, in which it is blocked. Where a core may show it, all that came with the
-/// signal goes with it; otherwise it is sent by the call that a sandbox is most likely to allow. Where one is refused the
-/// next one has to do. Returns whether it is on its way.
+/// signal goes with it. Otherwise it is sent by the call that a sandbox is most likely to allow. Where one is refused
+/// the next one has to do. Returns whether it is on its way.
 fn send_again(signal: c_int, info: &siginfo_t) -> bool {
     let (process, thread) = (sys::getpid() as usize, sys::gettid() as usize);
     // SAFETY: si_pid is in memory that belongs to the structure; where no process has sent the signal it is a number

@@ -1,10 +1,10 @@
 //! Handles the signals by which services end, and shows the host the dispositions that it has set.
 //!
-//! Where such a signal has its default action, our [`handler`](fatal::handler) is installed instead: it gives up the file,
-//! restores the default, and lets the signal happen again as it would have. The host never sees the handler. When it sets
-//! SIG_DFL, the handler is installed; when it asks, it is told SIG_DFL, without flags and with an empty mask. (Flags and
-//! masks that a program sets together with SIG_DFL mean nothing to the kernel, and no program was found that reads them
-//! back.)
+//! Where such a signal has its default action, our [`handler`](fatal::handler) is installed instead. It gives up the
+//! file, restores the default, and lets the signal happen again as it would have. The host never sees the handler. When
+//! it sets SIG_DFL, the handler is installed; when it asks, it is told SIG_DFL, without flags and with an empty mask.
+//! (Flags and masks that a program sets together with SIG_DFL mean nothing to the kernel, and no program was found that
+//! reads them back.)
 //!
 //! "The kernel's handler is ours" is the whole state. So it is right in a vfork child, and when a handler interrupts us at
 //! any point. A forked child has nothing to give up: the fork handler restores the defaults there, and a child that may
@@ -24,8 +24,8 @@
 //! `endings/every_signal::one_shot_handler_runs_once_then_ends_alike` and
 //! `endings/every_ending::abort_that_insists_ends_alike`.
 //!
-//! An abort of the first process of a PID namespace, for which the kernel ignores SIGABRT, ends by the instruction to which
-//! libc goes on. glibc 2.41 blocks all signals before that, so no handler sees the SIGSEGV, and the file stays. The kernel
+//! For the first process of a PID namespace the kernel ignores SIGABRT. Its abort ends by the instruction to which libc
+//! goes on. glibc 2.41 blocks all signals before that, so no handler sees the SIGSEGV, and the file stays. The kernel
 //! ends the guard with the namespace.
 //!
 //! # On which stack

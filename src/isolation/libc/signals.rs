@@ -13,8 +13,8 @@ system_calls! {
     sigtimedwait(set, info, limit) => SYS_rt_sigtimedwait[set, info, limit, SET];
 }
 
-/// Does what sigprocmask(2) does. Never touches the signals that libc keeps for itself, as libc does not: with one of them
-/// blocked, a setuid(2) of the host would wait for that thread for ever.
+/// Does what sigprocmask(2) does. Never touches the signals that libc keeps for itself, as libc does not. With one of
+/// them blocked, a setuid(2) of the host would wait for that thread for ever.
 unsafe extern "C-unwind" fn sigprocmask(how: usize, set: *const u64, old: *mut u64) -> isize {
     // SAFETY: null, or the caller's set.
     let wanted = unsafe { set.as_ref() }.map(|set| *set & !INTERNAL);

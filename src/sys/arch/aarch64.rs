@@ -109,8 +109,8 @@ pub fn tell_valgrind(start: usize, end: usize) {
     }
 }
 
-/// Returns whether a signal that says it was a fault was one, by what the processor has told the kernel (arch/arm64/kernel/signal.c,
-/// setup_sigframe: a fault leaves its syndrome in a record of its own, and the address).
+/// Returns whether a signal that says it was a fault was one, by what the processor has told the kernel. A fault leaves
+/// its syndrome in a record of its own, and the address (arch/arm64/kernel/signal.c, setup_sigframe).
 pub fn has_trapped(signal: c_int, info: &siginfo_t, context: &ucontext_t) -> bool {
     // SAFETY: what a fault brings; of another signal it is a number like any other.
     let address = unsafe { info.si_addr() } as u64;
@@ -147,8 +147,8 @@ fn has_syndrome(context: &ucontext_t) -> bool {
     false
 }
 
-/// The body of a naked function with a list of strings as its arguments from the second one on: calls `$vector` with the first
-/// argument and with where that list begins in memory.
+/// The body of a naked function with a list of strings as its arguments from the second one on. It calls `$vector` with
+/// the first argument and with where that list begins in memory.
 macro_rules! hand_on_list {
     ($vector:ident) => {
         std::arch::naked_asm!(

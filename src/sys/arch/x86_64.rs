@@ -93,8 +93,8 @@ pub unsafe fn call_on(top: *mut c_void, function: extern "C" fn(*mut c_void), va
     }
 }
 
-/// Says to valgrind, if the process runs under it, that this is a stack: it takes what is below the stack pointer for
-/// undefined, and would otherwise take the switch for a very large frame. To the processor it is nothing
+/// Says to valgrind, if the process runs under it, that this is a stack. valgrind takes what is below the stack pointer
+/// for undefined, and would otherwise take the switch for a very large frame. To the processor it is nothing
 /// (valgrind.h, VALGRIND_STACK_REGISTER).
 pub fn tell_valgrind(start: usize, end: usize) {
     const STACK_REGISTER: usize = 0x1501;
@@ -130,9 +130,9 @@ pub fn has_trapped(signal: c_int, info: &siginfo_t, context: &ucontext_t) -> boo
     }
 }
 
-/// The body of a naked function with a list of strings as its arguments from the second one on: calls `$vector` with the first
-/// argument and with where that list begins in memory. The return address lies between the strings in registers
-/// and those on the stack, so it makes room and comes back.
+/// The body of a naked function with a list of strings as its arguments from the second one on. It calls `$vector` with
+/// the first argument and with where that list begins in memory. The return address lies between the strings in
+/// registers and those on the stack, so it makes room and comes back.
 macro_rules! hand_on_list {
     ($vector:ident) => {
         std::arch::naked_asm!(

@@ -1,7 +1,7 @@
 //! The system calls of the library, and how each may fail.
 
-/// The system calls that fail in real life, and how: for want of memory, of descriptors, of threads, of space, of
-/// privileges, in a sandbox, on an old kernel, in a strange file system.
+/// The system calls that fail in real life, and how. They fail for want of memory, of descriptors, of threads, of
+/// space, of privileges, in a sandbox, on an old kernel, in a strange file system.
 pub const CALLS: &[(&str, &[&str])] = &[
     (
         "openat",

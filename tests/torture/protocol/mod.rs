@@ -1,9 +1,10 @@
-//! The protocol of the lock and the file, searched through: every order in which the system calls of a few processes can
-//! happen, with an end, a kill, an exec or a deletion at every point.
+//! The protocol of the lock and the file, searched through. That is every order in which the system calls of a few
+//! processes can happen, with an end, a kill, an exec or a deletion at every point.
 //!
 //! Three processes: the first one claims the file, and forks a child that may inherit; another instance starts beside them.
-//! Each step of the model is one system call of the library, or one store to the memory that parent and child share; the comments
-//! name the function that makes it. What a process only does in its own memory is part of the step before it.
+//! Each step of the model is one system call of the library, or one store to the memory that parent and child share.
+//! The comments name the function that makes it. What a process only does in its own memory is part of the step before
+//! it.
 //!
 //! The owner gives the file by the descriptor that holds the lock (`give`), and the child receives it (`receive`).
 //!
