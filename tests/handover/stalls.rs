@@ -17,7 +17,10 @@ enum Stall {
         file: &'static str,
         words: [&'static str; 2],
     },
-    Processes(i32),
+    Processes {
+        first: i32,
+        stopped: Vec<i32>,
+    },
 }
 
 impl Stall {
@@ -43,25 +46,33 @@ impl Stall {
                 return group;
             }
         }
-        Stall::Processes(host)
+        Stall::Processes {
+            first: host,
+            stopped: Vec::new(),
+        }
     }
 
-    fn tell(&self, is_still: bool) {
+    fn begin(&mut self) {
         match self {
-            Stall::Group { path, file, words } => {
-                fs::write(path.join(file), words[usize::from(!is_still)]).unwrap();
-            }
-            Stall::Processes(first) => {
-                let signal = if is_still {
-                    libc::SIGSTOP
-                } else {
-                    libc::SIGCONT
-                };
-                for pid in family(*first).into_iter().rev() {
-                    // SAFETY: takes numbers only.
-                    unsafe { libc::kill(pid, signal) };
+            Stall::Group { path, file, words } => fs::write(path.join(file), words[0]).unwrap(),
+            // One that has just been forked is found the next time.
+            Stall::Processes { first, stopped } => loop {
+                let family = family(*first).into_iter().rev();
+                let more: Vec<_> = family.filter(|pid| !stopped.contains(pid)).collect();
+                if more.is_empty() {
+                    return;
                 }
-            }
+                send(&more, libc::SIGSTOP);
+                stopped.extend(more);
+            },
+        }
+    }
+
+    fn end(&self) {
+        match self {
+            Stall::Group { path, file, words } => fs::write(path.join(file), words[1]).unwrap(),
+            // Some may have lost their parent, and so are no family any more.
+            Stall::Processes { stopped, .. } => send(stopped, libc::SIGCONT),
         }
     }
 }
@@ -71,6 +82,13 @@ impl Drop for Stall {
         if let Stall::Group { path, .. } = self {
             wait_for(|| fs::remove_dir(&*path).is_ok(), "the group is empty");
         }
+    }
+}
+
+fn send(pids: &[i32], signal: i32) {
+    for pid in pids {
+        // SAFETY: takes numbers only.
+        unsafe { libc::kill(*pid, signal) };
     }
 }
 
@@ -90,13 +108,13 @@ fn stall_for(stall: Duration, delay: Duration, steps: &[&str], way: usize) {
     let all_steps = [&["be told"], steps].concat();
     let mut host = dir.host("daemonizes").args(&all_steps).spawn();
     host.wait_until(|host| is_watching(host.pid()), "watching");
-    let group = Stall::of(host.pid());
+    let mut group = Stall::of(host.pid());
     let orphans = Descendants::of(&dir);
     host.close_stdin();
     thread::sleep(delay);
-    group.tell(true);
+    group.begin();
     thread::sleep(stall);
-    group.tell(false);
+    group.end();
     let ended = host.wait();
     assert_eq!(ended.status, exited(0), "{steps:?}: {ended:?}");
     let has_the_file = || {
