@@ -2,11 +2,12 @@
 
 use crate::common::{
     Admin, Descendants, NOTHING, Process, TestDir, answer, children_of, daemonize, exited,
-    has_ended, is_alive, killed_by, launcher, library, owner,
+    has_ended, is_alive, killed_by, launcher, library, owner, starter,
 };
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
 /// Somebody who has nothing to do with the file has the PID that is in it.
 fn file_names_an_innocent(dir: &TestDir) -> Process {
@@ -161,6 +162,24 @@ fn invisible_owner_can_only_be_stopped() {
     assert!(host.is_running());
     assert_eq!(ask(&["stop"]), (0, String::new()));
     assert_eq!(host.wait().status, killed_by(libc::SIGTERM));
+}
+
+/// A guard has the lock of its owner, which has ended, until it has removed the file. The table of locks shows who took it, or
+/// nobody in a PID namespace.
+#[test]
+fn lock_of_an_ended_owner_is_waited_for() {
+    let dir = TestDir::new();
+    let script =
+        "exec 9<>\"$1\"; flock 9 & wait $! && echo $! >\"$1\" && echo ready && read -r end";
+    let holder = dir.program("sh").plain().args(["-c", script, "sh"]);
+    let mut holder = holder.arg(dir.pidfile()).spawn_ready();
+    let host = starter(&dir).arg(dir.host_path("waits_for_eof")).spawn();
+    let sleeps = format!("{} ", libc::SYS_clock_nanosleep);
+    let call = PathBuf::from(format!("/proc/{}/syscall", host.pid()));
+    let looks_again = || fs::read_to_string(&call).is_ok_and(|call| call.starts_with(&sleeps));
+    host.wait_until(|_| looks_again(), "about to look again");
+    holder.close_stdin();
+    host.wait_until(|host| dir.content() == host.pid_line(), "the owner");
 }
 
 #[test]

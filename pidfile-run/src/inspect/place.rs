@@ -19,7 +19,7 @@ const FORCE: &str = "or --force to start it without a PID file";
 /// Why the program would have no file.
 pub fn check(path: &Path) -> Result<(), Failure> {
     let fail = |why: String| Failure::new(status::NOT_STARTED, shown(path), why);
-    let look = owner::look(path);
+    let look = look(path);
     match &look.state {
         State::Absent => may_create(path, &look),
         State::Stale => may_replace(path, &look),
@@ -54,6 +54,21 @@ pub fn check(path: &Path) -> Result<(), Failure> {
             .help(format_args!("then: rm {}", quoted(path))))
         }
     }
+}
+
+/// Looks at a path. A lock whose holder cannot be seen may be that of a guard: its owner has ended, and it is about to
+/// remove the file. The library waits for some 2 s too.
+fn look(path: &Path) -> Look {
+    /// Each takes 80 ms.
+    const TIMES: usize = 25;
+    let mut look = owner::look(path);
+    for _ in 1..TIMES {
+        if !matches!(look.state, State::Owned(owner) if owner.pid.is_none()) {
+            break;
+        }
+        look = owner::look(path);
+    }
+    look
 }
 
 /// Returns whether the process has begun after the file was written, so that its PID was another's then. Clocks are set:

@@ -11,8 +11,9 @@
 //!        else                                             Stale
 //! ```
 //!
-//! Two moments are no answer yet, and are looked at again. In a hand-over the file names the successor before that has
-//! the lock, and exec(2) drops the lock of an owner for an instant.
+//! Three moments are no answer yet, and are looked at again. In a hand-over the file names the successor before that has
+//! the lock, and exec(2) drops the lock of an owner for an instant. After the end of an owner its guard has the lock until
+//! it has removed the file; the table of locks shows the owner, or nobody.
 
 pub mod content;
 pub mod locks;
@@ -32,7 +33,7 @@ use locks::Locks;
 
 /// Between two looks.
 pub const PAUSE: Duration = Duration::from_millis(20);
-/// How many looks a hand-over or an exec(2) gets.
+/// How many looks such a moment gets.
 const LOOKS: usize = 5;
 
 #[derive(Clone, Debug)]
@@ -133,12 +134,17 @@ pub fn look_once(path: &Path, locks: &Locks) -> (Look, bool) {
 }
 
 fn judge(location: &Location, seen: &Seen, named: Option<i32>, locks: &Locks) -> (State, bool) {
-    let mut holder = locks.holder(&seen.stat, named);
+    let holder_in = |locks: &Locks| {
+        let taker = locks.holder(&seen.stat, named);
+        // Who has ended has left the lock to another process: an owner to its guard.
+        taker.filter(|pid| process::is_running(*pid))
+    };
+    let mut holder = holder_in(locks);
     // Who is in the table holds the lock, and need not be disturbed by a probe.
     if holder.is_none() {
         match is_locked(&seen.file) {
             Ok(false) => return judge_unlocked(location, seen, named),
-            Ok(true) => holder = Locks::unread().holder(&seen.stat, named),
+            Ok(true) => holder = holder_in(&Locks::unread()),
             Err(errno) => {
                 let why = format!(
                     "cannot be asked for its lock: {}",
@@ -150,7 +156,7 @@ fn judge(location: &Location, seen: &Seen, named: Option<i32>, locks: &Locks) ->
         }
     }
     match (holder, named) {
-        (None, Some(named)) => (State::Owned(Owner { pid: None, named }), true),
+        (None, Some(named)) => (State::Owned(Owner { pid: None, named }), false),
         (Some(pid), Some(named)) if pid == named || process::inner_pid(pid) == Some(named) => {
             let owner = Owner {
                 pid: Some(pid),
