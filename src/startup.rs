@@ -139,15 +139,19 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
         None if descent::has_owner_as_parent(setting) => {
             return begin(sys::getppid());
         }
-        _ => {
-            begin(sys::getpid());
-            Claim::Fresh
-        }
+        _ => Claim::Fresh,
     };
-    // All is in place before anybody can see the file.
+    // All is in place before anybody can see the file. The keeper asks where the file will be: no thread of the host may be
+    // stuck in a file system that does not answer.
     signals::hook(config.signal);
-    exec_state::take(Role::Owner);
-    match keeper::start(config, claim) {
+    let prepare = move || {
+        if matches!(claim, Claim::Fresh) {
+            let location = Location::of(&config.path).unwrap_or(Location::UNKNOWN);
+            exec_state::begin(location, path, sys::getpid(), origin);
+        }
+        exec_state::take(Role::Owner);
+    };
+    match keeper::start(config, claim, prepare) {
         Ok(()) => {
             at_the_end();
             fork::register(config);

@@ -34,12 +34,17 @@ use threads::{START_TIMEOUT, spawn};
 /// Why, in phase `Refused`.
 static REFUSAL: Mutex<Option<Refusal>> = Mutex::new(None);
 
-/// Claims the file and has it kept. On success it names this process before this returns.
+/// Claims the file and has it kept. On success it names this process before this returns. `prepare` is called before anybody
+/// can see the file, in the thread that claims it.
 ///
 /// # Errors
 ///
 /// Why the file is not ours.
-pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
+pub fn start(
+    config: &'static Config,
+    claim: Claim,
+    prepare: impl Fn() + Send + Copy + 'static,
+) -> Result<(), Refusal> {
     state::become_owner();
     host_file::set_path(&config.path);
     let outcome = if config.watch == Watch::Off {
@@ -47,12 +52,15 @@ pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
         // SAFETY: before main, in a process that will have no keeper.
         unsafe {
             stacks::run_on_keepers_stack(|| {
-                outcome = guarded(Err(Refusal::Lost), || unmonitored::claim(config, claim));
+                outcome = guarded(Err(Refusal::Lost), || {
+                    prepare();
+                    unmonitored::claim(config, claim)
+                });
             });
         }
         outcome
     } else {
-        start_thread(config, claim)
+        start_thread(config, claim, prepare)
     };
     if outcome.is_err() {
         state::resign();
@@ -61,10 +69,15 @@ pub fn start(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
     outcome
 }
 
-fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
+fn start_thread(
+    config: &'static Config,
+    claim: Claim,
+    prepare: impl Fn() + Send + Copy + 'static,
+) -> Result<(), Refusal> {
     state::enter(Phase::Starting);
-    if let Err(error) = spawn(config.watch, move || keep(config, claim)) {
+    if let Err(error) = spawn(config.watch, move || keep(config, claim, prepare)) {
         report::problem(config, &format!("is not watched: no thread: {error}"));
+        prepare();
         return unmonitored::claim(config, claim);
     }
     state::wait_beyond(Phase::Starting, START_TIMEOUT);
@@ -72,6 +85,7 @@ fn start_thread(config: &'static Config, claim: Claim) -> Result<(), Refusal> {
         Phase::NoFdTable => {
             let why = "no private descriptor table: watched by polling, without a lock";
             report::problem(config, why);
+            prepare();
             unmonitored::claim(config, claim)
         }
         Phase::Refused => Err(lock(&REFUSAL).take().unwrap_or(Refusal::Lost)),
@@ -138,12 +152,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Claims the file, and runs until the process ends or the keeper has to.
-fn keep(config: &'static Config, claim: Claim) {
+fn keep(config: &'static Config, claim: Claim, prepare: impl Fn()) {
     if fd_table::enter().is_err() {
         state::enter(Phase::NoFdTable);
         state::wait_beyond(Phase::NoFdTable, START_TIMEOUT);
         return unmonitored::poll(config);
     }
+    prepare();
     match claim.make(config, Lock::Kept) {
         Ok(mut file) => {
             let remark = file.remark.take();

@@ -107,7 +107,7 @@ fn stale_file_handle_is_reported() {
 fn stale_handle_later_is_no_deletion() {
     let dir = TestDir::new();
     let faults = [
-        "--inject=newfstatat:error=ESTALE:when=3+",
+        "--inject=newfstatat:error=ESTALE:when=5+",
         "--inject=fstat:error=ESTALE:when=3+",
         "--inject=unlink:error=ESTALE",
     ];
