@@ -35,6 +35,7 @@ mod step;
 
 use std::ffi::{c_int, c_long};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use known::{CALLED_WITHOUT_KEEPER, FOLLOWING, HAVE_LESS, HOSTS, IS_KNOWN, OURS, WATCHED};
 use rights::may_be_root;
@@ -65,15 +66,13 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
     }
     // No handler of the host's may come between.
     let blocked = SignalsBlocked::new();
-    let is_first = guarded(false, || {
-        futex::poll_until(FOLLOWING, futex::POLL_INTERVAL, || !Step::Arming.is_now());
-        Step::change(Step::Idle, Step::Changing)
-    });
-    if !is_first || !guarded(false, host_is_alone) {
-        if is_first {
+    let begun = guarded(None, begin);
+    let alone = begun.filter(|_| guarded(false, host_is_alone));
+    let Some(was) = alone else {
+        if begun.is_some() {
             guarded((), || {
                 if HAVE_LESS.load(Ordering::SeqCst) {
-                    follow();
+                    follow(FOLLOWING);
                 }
                 IS_KNOWN.store(false, Ordering::SeqCst);
             });
@@ -81,11 +80,14 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
         }
         drop(blocked);
         return by_libc();
-    }
+    };
     guarded((), || {
         if !IS_KNOWN.swap(true, Ordering::SeqCst) {
             // SAFETY: this thread has gone from `Idle`. Ours began with the rights that the host has here.
             unsafe { (*OURS.0.get()).read() };
+        } else if was == Step::Followed {
+            // SAFETY: as above. They have followed after the host had given up waiting.
+            unsafe { *OURS.0.get() = *HOSTS.0.get() };
         }
     });
     // SAFETY: the host's own call.
@@ -97,26 +99,51 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
             hosts.read();
             (&*hosts, &*OURS.0.get())
         };
-        if !ours.is_within(hosts) {
-            follow();
-        } else {
+        if ours.is_within(hosts) {
             HAVE_LESS.store(!hosts.is_within(ours), Ordering::SeqCst);
+            go(Step::Idle);
+        } else {
+            // What hung a moment ago is not waited for again.
+            let timeout = if was == Step::Made {
+                Duration::ZERO
+            } else {
+                FOLLOWING
+            };
+            if follow(timeout) {
+                go(Step::Idle);
+            }
         }
-        go(Step::Idle);
     });
     result as c_int
 }
 
-/// Has our threads take the host's rights, and waits for that, with a bound.
-fn follow() {
+/// Begins a change, and returns the step that it was after; `None` if another thread makes one. Where the keeper hangs in a
+/// file system while it begins to watch, or with an earlier change to follow, it does not wait for it.
+fn begin() -> Option<Step> {
+    futex::poll_until(FOLLOWING, futex::POLL_INTERVAL, || !Step::Arming.is_now());
+    let steps = [Step::Idle, Step::Followed, Step::Made, Step::Arming];
+    let mut steps = steps.into_iter();
+    let was = steps.find(|step| Step::change(*step, Step::Changing));
+    if was == Some(Step::Arming) {
+        // It has started the thread of `notify` before it can hang.
+        WATCHED.store(true, Ordering::SeqCst);
+    }
+    was
+}
+
+/// Has our threads take the host's rights, and waits for that, with a timeout. Returns whether they have. If not they do so
+/// once the file system answers.
+fn follow(timeout: Duration) -> bool {
     go(Step::Made);
     state::post(Requests::CREDENTIALS);
     let followed = Step::Followed as u32;
-    if futex::wait_until(&STEP, FOLLOWING, |step| step == followed) {
+    let have = futex::wait_until(&STEP, timeout, |step| step == followed);
+    if have {
         // SAFETY: ours wait for the next step.
         unsafe { *OURS.0.get() = *HOSTS.0.get() };
         HAVE_LESS.store(false, Ordering::SeqCst);
     }
+    have
 }
 
 /// Returns whether the keeper has to know of a change.
@@ -124,9 +151,10 @@ pub fn is_asked() -> bool {
     is_kept() || stands_by_without_root()
 }
 
-/// Returns whether this process has a keeper that has the file.
+/// Returns whether this process has a keeper that has the file, or tries to get it on a file system that does not answer.
+/// libc would wait for such a keeper without a timeout.
 fn is_kept() -> bool {
-    state::phase() == Phase::Kept && state::is_owner()
+    matches!(state::phase(), Phase::Kept | Phase::Starting) && state::is_owner()
 }
 
 /// Returns whether there are no more threads than the calling one and ours.
@@ -189,7 +217,7 @@ pub fn change_capabilities(arguments: [usize; 3], by_libc: impl FnOnce() -> c_in
         record_rights();
         // The keeper may have inherited in between, before it could know.
         if is_kept() && Step::change(Step::Idle, Step::Changing) {
-            guarded((), follow);
+            guarded((), || _ = follow(FOLLOWING));
             go(Step::Idle);
         }
     }

@@ -11,7 +11,7 @@ use crate::sys::{self, futex};
 ///
 /// Context: keeper.
 pub fn begin_arming() -> bool {
-    Step::change(Step::Idle, Step::Arming)
+    Step::change(Step::Idle, Step::Arming) || Step::change(Step::Followed, Step::Arming)
 }
 
 /// Records whether the thread of `notify` has been started.

@@ -13,12 +13,12 @@ pub enum Step {
     Changing,
     /// The keeper starts the thread of `notify`, or ends it.
     Arming,
-    /// Our threads have rights to take.
+    /// Our threads have rights to take. It stays so while one of them hangs in a file system.
     Made,
     /// The thread of `notify` has to take them, and then the keeper.
     Watcher,
     Keeper,
-    /// All have.
+    /// All have; perhaps only after the host had given up waiting.
     Followed,
 }
 
