@@ -7,6 +7,7 @@ mod aftermath;
 mod faults;
 mod handover_faults;
 mod held_calls;
+mod hung_file_system;
 mod inotify_fallbacks;
 mod late_events;
 mod protocol;
