@@ -58,8 +58,8 @@ impl Looks {
     pub fn are_settled(&mut self, leaders: &[Claimant]) -> bool {
         let is_on_its_way = |leader: &Claimant| {
             procfs::is_as_forked(leader.pid)
-                && procfs::is_runnable(leader.pid)
                 && procfs::cpu_time(leader.pid).is_none_or(|time| time < AT_WORK)
+                && procfs::has_busy_thread(leader.pid)
         };
         let is_any = leaders.iter().any(is_on_its_way);
         self.together = if is_any { 0 } else { self.together + 1 };

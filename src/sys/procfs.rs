@@ -6,6 +6,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 
+use super::directory::numbers_in;
 use super::fs::{FileId, stat};
 use super::proc_stat::Stat;
 use super::records::record;
@@ -55,6 +56,21 @@ pub fn is_asleep_alone(pid: libc::pid_t) -> bool {
 /// Returns whether the first thread of a process runs, or would if it had a processor.
 pub fn is_runnable(pid: libc::pid_t) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.field(3) == Some(b"R"))
+}
+
+/// Returns whether a thread of a process runs, or would if it had a processor, or is in a wait that no signal can interrupt. In
+/// execve(2) the first thread waits so until all others have ended, and they wait for what they close. Not async-signal-safe:
+/// uses the heap.
+pub fn has_busy_thread(pid: libc::pid_t) -> bool {
+    let is_busy = |stat: Stat| matches!(stat.field(3), Some(b"R" | b"D"));
+    if Stat::of(pid).is_some_and(is_busy) {
+        return true;
+    }
+    let tasks = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
+    let tasks = numbers_in(&tasks).unwrap_or_default();
+    tasks
+        .iter()
+        .any(|task| Stat::read(&format!("/proc/{pid}/task/{task}/stat")).is_ok_and(is_busy))
 }
 
 /// Returns whether the first thread of a process waits for an event that no signal can interrupt, as a disk.

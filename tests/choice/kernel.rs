@@ -20,6 +20,8 @@ pub enum Run {
     Sleeps,
     Stopped,
     Blocked,
+    /// execve(2) waits for the end of the other threads, which get no processor.
+    InExec,
 }
 
 /// What the owner is made blind to, to see that it is needed.
@@ -65,6 +67,8 @@ pub struct Process {
     pub at: usize,
     pub within: u8,
     pub has_ended: bool,
+    /// The look from which on execve(2) waits for no other thread.
+    pub in_exec_until: u32,
     /// The looks in which it makes no step, whatever it would do.
     stall: std::ops::Range<u32>,
     stall_as: Run,
@@ -73,7 +77,7 @@ pub struct Process {
 pub struct World {
     pub clock: u64,
     /// How often the owner has paused.
-    looks: u32,
+    pub looks: u32,
     processes: Vec<Process>,
     pub shared: &'static SharedState,
     pub owner: libc::pid_t,
@@ -133,9 +137,8 @@ impl World {
 
     fn living(&self, pid: libc::pid_t) -> Option<&Process> {
         let index = usize::try_from(pid).ok()?.checked_sub(100)?;
-        self.processes
-            .get(index)
-            .filter(|process| !process.has_ended)
+        let process = self.processes.get(index)?;
+        (!process.has_ended).then_some(process)
     }
 
     pub fn pids(&self) -> Vec<libc::pid_t> {
@@ -191,6 +194,7 @@ impl World {
             at: 0,
             within: 0,
             has_ended: false,
+            in_exec_until: 0,
             stall,
             stall_as,
         });
@@ -222,7 +226,7 @@ impl World {
 
     /// Whether a process waits for what will not come.
     pub fn is_at_rest(&self, pid: libc::pid_t) -> bool {
-        !life::may_go_on(self, pid)
+        self.process(pid).in_exec_until <= self.looks && !life::may_go_on(self, pid)
     }
 
     /// Whether the scheduler gives a process its turn.
@@ -233,6 +237,7 @@ impl World {
         let waits = !life::may_go_on(self, pid);
         let process = self.process_mut(pid);
         process.run = match (is_stalled, waits) {
+            _ if process.in_exec_until > looks => Run::InExec,
             (true, false) => process.stall_as,
             (_, true) => Run::Sleeps,
             _ => Run::Runs,

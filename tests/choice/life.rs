@@ -54,6 +54,7 @@ pub fn may_go_on(world: &World, pid: libc::pid_t) -> bool {
             .pids()
             .iter()
             .any(|pid| world.process(*pid).name == *name),
+        Some(Step::Exec { .. }) => world.looks >= process.in_exec_until,
         // The library's keeper has yet to get the file that names it.
         Some(Step::Exit) if process.within == 2 => world.file != pid || world.owner == pid,
         Some(_) => true,
@@ -137,16 +138,19 @@ pub fn step(pid: libc::pid_t) {
 
 fn exec(pid: libc::pid_t, within: u8, with_library: bool) -> bool {
     with(|world| {
+        let (looks, turns) = (world.looks, world.random(100));
         let process = world.process_mut(pid);
         if within == 0 {
+            let has_keeper = process.listens_as.take().is_some();
+            process.in_exec_until = looks + if has_keeper { turns } else { 0 };
+        } else if within == 1 {
             process.is_as_forked = false;
             process.program = "another";
-            process.listens_as = None;
         } else if with_library && process.is_candidate {
             process.listens_as = Some(process.user);
         }
     });
-    within > 0
+    within > 1
 }
 
 /// endings/mod.rs, `release`

@@ -117,8 +117,12 @@ pub mod procfs {
         is(pid, Run::Stopped)
     }
 
+    pub fn has_busy_thread(pid: libc::pid_t) -> bool {
+        !is_blind_to(Blind::Running) && (is(pid, Run::Runs) || is_blocked(pid))
+    }
+
     pub fn is_blocked(pid: libc::pid_t) -> bool {
-        is(pid, Run::Blocked)
+        is(pid, Run::Blocked) || is(pid, Run::InExec)
     }
 
     pub fn cpu_time(pid: libc::pid_t) -> Option<u64> {
