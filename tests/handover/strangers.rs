@@ -1,8 +1,10 @@
 //! Another user, who may read the file, waits for its lock. An owner that drops the lock for an instant may lose it to him.
+//! Others take the addresses at which a successor listens, or speak to it in the owner's place.
 
 use crate::common::{
-    Descendant, Descendants, NOTHING, TestDir, end_daemon, exited, is_at_work, is_watching,
-    output_pids, wait_for,
+    Descendant, Descendants, NOTHING, Probe, Process, TestDir, end_daemon, exited, extra_tasks_of,
+    is_alive, is_at_work, is_locked, is_watching, killed_by, output_pids, wait_for,
+    wait_until_idle,
 };
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -88,5 +90,70 @@ fn lock_awaited_by_a_stranger_during_hand_over_costs_nothing() {
             drop(stranger);
             end_daemon(&dir, Descendant::new(daemon), way, &steps);
         }
+    }
+}
+
+/// Starts a launcher whose daemon stands by, until its input ends. Then the daemon does the rest.
+fn launched(dir: &TestDir, rest: &[&str]) -> (Process, Descendant) {
+    let steps = [&["wait for", "pipe", "fork", "setsid", "be told"], rest].concat();
+    let launcher = dir.host("daemonizes").args(steps).spawn();
+    let daemon = || output_pids(dir, "process").first().copied();
+    let stands_by = || daemon().is_some_and(|pid| !extra_tasks_of(pid).is_empty());
+    launcher.wait_until(|_| stands_by(), "the launcher of a daemon that stands by");
+    let daemon = Descendant::new(daemon().unwrap());
+    wait_until_idle(&launcher);
+    (launcher, daemon)
+}
+
+/// One user takes all addresses at which the daemon could listen after exec. The owner finds the daemon at none of them, and
+/// him neither: nobody inherits.
+#[test]
+#[ignore = "needs root"]
+fn taken_addresses_after_exec_lead_nobody_astray() {
+    for _ in 0..3 {
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let (mut launcher, daemon) = launched(&dir, &["exec itself"]);
+        let stranger = dir.host_as_nobody("takes_addresses").plain();
+        let stranger = stranger.arg(daemon.pid.to_string()).spawn_ready();
+        let probe = Probe::of(dir.pidfile());
+        let owner = launcher.pid();
+        launcher.close_stdin();
+        assert_eq!(launcher.wait().status, exited(0));
+        assert_eq!(dir.leftovers(), NOTHING);
+        let seen = probe.finish();
+        assert!(seen.iter().all(|pid| *pid == owner), "{seen:?}");
+        assert!(stranger.is_running());
+        wait_for(|| is_at_work(daemon.pid), "the daemon works without a file");
+        daemon.signal(libc::SIGTERM);
+        assert_eq!(daemon.wait(), killed_by(libc::SIGTERM));
+    }
+}
+
+/// Neither another user nor a process of the same user: the daemon listens to its launcher.
+#[test]
+#[ignore = "needs root"]
+fn message_of_another_than_the_owner_is_not_heard() {
+    for (way, is_same_user) in [false, true, false, true].into_iter().enumerate() {
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let (mut launcher, daemon) = launched(&dir, &[]);
+        // What it would own.
+        let other = dir.path("data/other.pid");
+        fs::write(&other, daemon.pid_line()).unwrap();
+        let stranger = match is_same_user {
+            true => dir.host("sends_to_successor"),
+            false => dir.host_as_nobody("sends_to_successor"),
+        };
+        let stranger = stranger.plain().arg(daemon.pid.to_string()).arg(&other);
+        let _stranger = stranger.spawn_ready();
+        assert!(is_alive(daemon.pid));
+        assert_eq!(dir.content(), launcher.pid_line());
+        launcher.close_stdin();
+        assert_eq!(launcher.wait().status, exited(0));
+        assert_eq!(dir.content(), daemon.pid_line());
+        assert!(!is_locked(&other));
+        end_daemon(&dir, daemon, way, &["be told"]);
+        assert!(other.exists());
     }
 }
