@@ -1,6 +1,7 @@
 /* CFLAGS: -D_GNU_SOURCE -fno-builtin */
 /* Has an allocator of its own, whose lock is held around fork, as those of jemalloc and tcmalloc are. Becomes a daemon by fork
- * and setsid, says that it is ready, and at the end of its input that it ends. */
+ * and setsid, says that it is ready, and at the end of its input that it ends. Loads the modules before that which its arguments name. */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,9 +54,12 @@ static void after(void)
     pthread_mutex_unlock(&lock);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     pthread_atfork(before, after, after);
+    while (--argc > 0)
+        if (dlopen(argv[argc], RTLD_NOW) == NULL)
+            return 97;
     if (fork() != 0)
         return 0;
     setsid();

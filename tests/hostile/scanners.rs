@@ -107,3 +107,23 @@ fn daemon_whose_heap_is_locked_around_fork_runs() {
         }
     }
 }
+
+/// The loader allocates what a thread needs of many modules when the thread uses it: not in a handler of ours.
+#[test]
+fn heap_locked_around_fork_with_many_modules_runs() {
+    let dir = TestDir::new();
+    let module = dir.host_path("has_thread_data");
+    let modules = (0..24).map(|number| {
+        let copy = dir.path(format!("bin/{number}.so"));
+        std::fs::copy(&module, &copy).unwrap();
+        copy
+    });
+    let mut launcher = dir.host("locks_its_heap").args(modules).spawn();
+    let said = |word: &str| launcher.stdout().contains(word);
+    wait_for(|| said("ready\n"), "a daemon");
+    let daemon = daemon_of(&dir, &launcher);
+    launcher.close_stdin();
+    wait_for(|| daemon.has_ended(), "its end");
+    assert_eq!(launcher.wait().status, exited(0));
+    assert_eq!(dir.leftovers(), NOTHING);
+}

@@ -1,6 +1,6 @@
 //! Another program writes its PID over ours: the file is that program's from then on.
 
-use crate::common::{Process, TestDir, exited, is_watching, wait_until_idle};
+use crate::common::{Process, TestDir, exited, is_locked, is_watching, wait_for, wait_until_idle};
 use std::fs;
 
 /// A host that owns the file and watches it.
@@ -119,5 +119,36 @@ fn file_overwritten_with_no_pid_is_not_removed() {
         assert_eq!(host.wait().status, exited(0), "{content:?}");
         assert_eq!(dir.leftovers(), ["a.pid"], "{content:?}");
         assert_eq!(dir.content(), content);
+    }
+}
+
+/// Once the file is lost, whatever has its inode is a file like any other: a lock of the host's own is a lock.
+#[test]
+fn lock_of_host_on_a_lost_file_keeps_others_out() {
+    for way in ["replaced", "unlink"] {
+        let dir = TestDir::new();
+        let other = dir.host("waits_for_signal").plain().spawn();
+        let file = dir.path("data/other");
+        let mut host = dir.host("locks_another_file").arg(&file);
+        if way == "unlink" {
+            host = host.arg(way);
+        }
+        let mut host = host.spawn_owner();
+        host.wait_until(|host| is_watching(host.pid()), "watching");
+        fs::hard_link(dir.pidfile(), &file).unwrap();
+        if way == "unlink" {
+            host.write_stdin(b"\n");
+        } else {
+            FOREIGN_HANDS[0].1(&dir, &other.pid_line());
+        }
+        wait_for(|| !is_locked(&file), "the library has let go of the file");
+        host.write_stdin(b"\n");
+        host.wait_until(
+            |host| host.stdout().ends_with("locked\n"),
+            "one with a lock",
+        );
+        assert!(is_locked(&file), "{way}");
+        host.close_stdin();
+        assert_eq!(host.wait().status, exited(0), "{way}");
     }
 }
