@@ -38,7 +38,24 @@ static ORIGINAL: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
 /// Returns whether this process is the owner.
 pub fn is_owner() -> bool {
     // The system call comes last: no forked child makes it, which may be in a sandbox that knows no getpid(2).
-    may_be_owner() && owner() == sys::getpid()
+    may_be_owner() && owner() == sys::getpid() && !(owner() == 1 && is_first_of_another_namespace())
+}
+
+/// Returns whether this process is one that the owner, PID 1, has started by clone(2) with `CLONE_VM` and `CLONE_NEWPID`: it has
+/// the same memory and the same PID. libc names the kernel a word for each thread that it starts (set_tid_address(2)); a child
+/// with the same memory has none.
+///
+/// Async-signal-safe, and without thread-local storage.
+fn is_first_of_another_namespace() -> bool {
+    /// linux/prctl.h.
+    const PR_GET_TID_ADDRESS: usize = 40;
+    let mut word = 1_usize;
+    let room = &raw mut word as usize;
+    // A thread that somebody else has started may have no such word, but another ID.
+    sys::gettid() == 1 && {
+        // SAFETY: the kernel writes an address to `word`, or fails where it was built without this call.
+        unsafe { raw::call(libc::SYS_prctl, [PR_GET_TID_ADDRESS, room]) == 0 && word == 0 }
+    }
 }
 
 /// Returns whether this process has the memory of the owner: it is the owner, or a vfork child of it. Makes no system call.

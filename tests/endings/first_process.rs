@@ -167,3 +167,19 @@ fn pid1_forked_by_host_is_protected_too() {
         assert_eq!(statuses, [statuses[0]; 4], "{letters:?}: {RUNS:?}");
     }
 }
+
+/// The first process of another namespace, which it starts with its own memory, has its PID too. It owns nothing.
+#[test]
+#[ignore = "needs root"]
+fn first_process_of_inner_namespace_owns_nothing() {
+    for watch in ["auto", "poll", "off"] {
+        let dir = TestDir::new();
+        let host = dir.host("is_first_process").plain().arg("/usr/bin/env");
+        let host = host.arg(format!("PIDFILE_WATCH={watch}"));
+        let host = host.arg(format!("LD_PRELOAD={}", library().display()));
+        let host = host.arg(format!("PIDFILE={}", dir.pidfile().display()));
+        let ended = host.arg(dir.host_path("clones_first_process")).run();
+        assert!(ended.stdout.contains("there\nthere\n"), "{ended:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{watch}");
+    }
+}
