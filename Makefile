@@ -68,14 +68,14 @@ test-arm64: ## build for arm64 and run tests in an emulated machine, some minute
 	@scripts/setup build arm64
 	@$(NOW) scripts/test-arm64 $(T)
 
-dist: ## make packages that run on any glibc from 2.17 on: a tarball, a .deb and an .rpm in target/dist (installs what it needs)
+dist: ## make packages for x86-64 and arm64, any glibc from 2.17 on: tarballs, .deb and .rpm in target/dist (installs what it needs)
 	@scripts/setup build dist
 	@$(NOW) scripts/dist
 
 test-dist: dist ## test the packages, then run the tests on the portable library, or some: T=part_of_a_name (installs what it needs)
 	@scripts/setup build run test lintian
 	@$(MAKE) --no-print-directory all c-tests
-	@$(NOW) LIBPIDFILE=$(PORTABLE)/libpidfile.so PIDFILE_RUN=$(PORTABLE)/pidfile-run scripts/test --features dist --test packaging dist::
+	@$(NOW) LIBPIDFILE=$(PORTABLE)/libpidfile.so PIDFILE_RUN=$(PORTABLE)/pidfile-run scripts/test --features dist --test packaging dist
 	@$(NOW) LIBPIDFILE=$(PORTABLE)/libpidfile.so PIDFILE_RUN=$(PORTABLE)/pidfile-run scripts/test $(T)
 	@$(NOW) scripts/test-old-glibc $(T)
 

@@ -10,15 +10,32 @@ pub fn tree() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The one file in `target/dist` that ends so.
-pub fn package(ending: &str) -> PathBuf {
-    let found: Vec<PathBuf> = fs::read_dir(tree().join("target/dist"))
+pub fn dist() -> PathBuf {
+    tree().join("target/dist")
+}
+
+/// The one file in `target/dist` for a machine that ends so.
+pub fn package_for(machine: &str, ending: &str) -> PathBuf {
+    let of_debian = match machine {
+        "aarch64" => "_arm64.",
+        "x86_64" => "_amd64.",
+        other => panic!("{other}: there are no packages for it"),
+    };
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.ends_with(ending) && (name.contains(machine) || name.contains(of_debian))
+    };
+    let found: Vec<PathBuf> = fs::read_dir(dist())
         .expect("`make dist` makes the packages")
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .filter(is_it)
         .collect();
-    assert_eq!(found.len(), 1, "{ending}: {found:?}");
+    assert_eq!(found.len(), 1, "{machine}, {ending}: {found:?}");
     found[0].clone()
+}
+
+pub fn package(ending: &str) -> PathBuf {
+    package_for(std::env::consts::ARCH, ending)
 }
 
 /// What a command prints, which has to succeed.
@@ -31,19 +48,23 @@ pub fn says(command: &mut Command) -> String {
 }
 
 fn unpack(dir: &TestDir) -> [PathBuf; 2] {
+    unpack_for(std::env::consts::ARCH, dir)
+}
+
+pub fn unpack_for(machine: &str, dir: &TestDir) -> [PathBuf; 2] {
     let [tarball, deb] = ["tarball", "deb"].map(|name| dir.path("data").join(name));
     fs::create_dir(&tarball).unwrap();
     says(
         Command::new("tar")
             .args(["--extract", "--strip-components=1", "--file"])
-            .arg(package(".tar.gz"))
+            .arg(package_for(machine, ".tar.gz"))
             .arg("--directory")
             .arg(&tarball),
     );
     says(
         Command::new("dpkg-deb")
             .arg("--extract")
-            .arg(package(".deb"))
+            .arg(package_for(machine, ".deb"))
             .arg(&deb),
     );
     [tarball, deb.join("usr")]
@@ -59,6 +80,7 @@ fn packages_hold_what_make_install_installs() {
             .arg(format!("LIB={}", library().display()))
             .arg(format!("COMMAND={}", pidfile_run().display()))
             .arg("PREFIX=")
+            .arg("MUSL_LIB=")
             .arg(format!("DESTDIR={}", installed.display()))
             .current_dir(tree()),
     );
@@ -161,14 +183,15 @@ fn packages_name_every_licence_in_the_library() {
 
 #[test]
 fn package_checksums_are_right() {
-    let sums = package("SHA256SUMS");
+    let sums = dist().join("SHA256SUMS");
     let checked = says(
         Command::new("sha256sum")
             .args(["--check", "--strict"])
             .arg(&sums)
             .current_dir(sums.parent().unwrap()),
     );
-    assert_eq!(checked.matches(": OK\n").count(), 3, "{checked}");
+    let packages = fs::read_dir(dist()).unwrap().count() - 1;
+    assert_eq!(checked.matches(": OK\n").count(), packages, "{checked}");
 }
 
 /// A make of its own, not a part of the one that may have started this test.
@@ -196,11 +219,9 @@ fn second_build_makes_the_same_bytes() {
             .current_dir(tree()),
     );
     // What is downloaded need not be downloaded again.
-    symlink(
-        tree().join("target/portable/tools"),
-        elsewhere.join("target/portable/tools"),
-    )
-    .unwrap();
+    for place in ["target/portable/tools", "target/arm64"] {
+        symlink(tree().join(place), elsewhere.join(place)).unwrap();
+    }
     let cargo_home = dir.path("data/another cargo home");
     fs::create_dir(&cargo_home).unwrap();
     symlink(
@@ -225,7 +246,7 @@ fn second_build_makes_the_same_bytes() {
             .env("TZ", "Asia/Tokyo"),
     );
     let theirs = fs::read_to_string(elsewhere.join("target/dist/SHA256SUMS")).unwrap();
-    let ours = fs::read_to_string(package("SHA256SUMS")).unwrap();
+    let ours = fs::read_to_string(dist().join("SHA256SUMS")).unwrap();
     assert_eq!(theirs, ours);
 }
 

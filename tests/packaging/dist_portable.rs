@@ -33,7 +33,7 @@ fn numbers(version: &str) -> Vec<u32> {
     parts.collect()
 }
 
-fn runs_on_the_oldest(file: &Path) {
+pub fn runs_on_the_oldest(file: &Path) {
     let needed = versions_needed(file);
     let newest = needed.iter().map(|version| numbers(version)).max();
     let newest = newest.expect("a file that needs libc names versions of it");
