@@ -68,6 +68,10 @@ test-arm64: ## build for arm64 and run tests in an emulated machine, some minute
 	@scripts/setup build arm64
 	@$(NOW) scripts/test-arm64 $(T)
 
+untried: ## build for riscv64 and ppc64le, and try the main job in an emulator: target/untried (installs what it needs)
+	@scripts/setup build untried
+	@$(NOW) scripts/build-untried $(T)
+
 dist: ## make packages for x86-64 and arm64, any glibc from 2.17 on: tarballs, .deb and .rpm in target/dist (installs what it needs)
 	@scripts/setup build dist
 	@$(NOW) scripts/dist
@@ -169,5 +173,5 @@ clean: ## remove what was built
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all deny completion run test dist musl test-musl test-dist test-daemons test-arm64 test-cpython torture soak bench c-tests picture lint install uninstall clean help
+.PHONY: all deny completion run test dist musl test-musl test-dist test-daemons test-arm64 untried test-cpython torture soak bench c-tests picture lint install uninstall clean help
 .DELETE_ON_ERROR:

@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_int, c_long, c_void};
 use libc::{siginfo_t, ucontext_t};
 
 use super::calls::calls;
+pub use super::copying::*;
 pub use super::generic::*;
 
 /// Bytes of stack that a thread of ours gets from libc.

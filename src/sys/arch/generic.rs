@@ -1,5 +1,5 @@
-//! Holds what is the same on all processors but x86-64: they came to Linux after the older system calls had newer
-//! forms, and have only those (include/uapi/asm-generic/unistd.h).
+//! Holds what is the same on processors that came to Linux after the older system calls had newer forms: they have only
+//! those (include/uapi/asm-generic/unistd.h).
 
 use std::ffi::c_long;
 
@@ -12,32 +12,6 @@ const SET: usize = size_of::<u64>();
 
 /// The number of poll(2), where there is one.
 pub const POLL: Option<c_long> = None;
-
-/// Copies memory, from the first byte on. memcpy(3) is made of it, so no loop may become a call of that.
-///
-/// # Safety
-///
-/// As of memcpy(3); `to` may lie below `from` in the same memory.
-#[inline(always)]
-pub unsafe fn copy(to: *mut u8, from: *const u8, size: usize) {
-    for at in 0..size {
-        // SAFETY: the caller's promise.
-        unsafe { to.add(at).write_volatile(from.add(at).read_volatile()) };
-    }
-}
-
-/// Sets memory. memset(3) is made of it, so no loop may become a call of that.
-///
-/// # Safety
-///
-/// As of memset(3).
-#[inline(always)]
-pub unsafe fn fill(to: *mut u8, byte: u8, size: usize) {
-    for at in 0..size {
-        // SAFETY: the caller's promise.
-        unsafe { to.add(at).write_volatile(byte) };
-    }
-}
 
 calls! {
     // Nobody here copies a descriptor onto itself, where dup2 differs.

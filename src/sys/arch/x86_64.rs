@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int, c_long, c_void};
 
 use libc::{siginfo_t, ucontext_t};
 
-use super::calls::calls;
+pub use super::older::*;
 
 /// Bytes of stack that a thread of ours gets from libc.
 pub const SMALLEST_STACK: usize = libc::PTHREAD_STACK_MIN;
@@ -12,8 +12,6 @@ pub const SMALLEST_STACK: usize = libc::PTHREAD_STACK_MIN;
 pub const VDSO_CLOCK: &CStr = c"__vdso_clock_gettime";
 /// Bytes below the end of the address space that are never a process's (arch/x86/include/asm/page_64_types.h).
 pub const NEVER_MAPPED: usize = 4096;
-/// The number of poll(2), where there is one.
-pub const POLL: Option<c_long> = Some(libc::SYS_poll);
 
 /// Makes a system call. Returns what the kernel returns.
 ///
@@ -189,14 +187,4 @@ pub unsafe fn fill(to: *mut u8, byte: u8, size: usize) {
         std::arch::asm!("rep stosb", inout("rcx") size => _, inout("rdi") to => _, in("al") byte,
             options(nostack, preserves_flags));
     }
-}
-
-calls! {
-    dup2(fd, to) => SYS_dup2[fd, to];
-    link(path, to) => SYS_link[path, to];
-    pause() => SYS_pause[];
-    readlink(path, to, size) => SYS_readlink[path, to, size];
-    rename(from, to) => SYS_rename[from, to];
-    rmdir(path) => SYS_rmdir[path];
-    unlink(path) => SYS_unlink[path];
 }
