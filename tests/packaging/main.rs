@@ -6,6 +6,8 @@ mod common;
 #[cfg(feature = "dist")]
 mod dist;
 #[cfg(feature = "dist")]
+mod dist_alpine;
+#[cfg(feature = "dist")]
 mod dist_arm64;
 #[cfg(feature = "dist")]
 mod dist_portable;
