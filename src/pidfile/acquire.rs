@@ -290,6 +290,6 @@ fn replace_stale(
 
 /// Returns whether a process was started with the setting to keep no lock.
 fn keeps_no_lock(pid: libc::pid_t) -> bool {
-    let setting = record(&format!("/proc/{pid}/environ"), 0, b"PIDFILE_WATCH=");
+    let setting = record(&procfs::path_of(pid, "environ"), 0, b"PIDFILE_WATCH=");
     setting.is_some_and(|setting| setting == b"off")
 }

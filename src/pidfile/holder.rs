@@ -142,7 +142,7 @@ fn may_write(pid: libc::pid_t, stat: &libc::stat64) -> bool {
 
 /// Returns whether a process was started to own the file at `path`, or has a keeper.
 fn instance(pid: libc::pid_t, path: &CStr) -> Verdict {
-    let environment = format!("/proc/{pid}/environ");
+    let environment = procfs::path_of(pid, "environ");
     let name = CString::new(environment.as_str()).unwrap_or_default();
     match read_once(&name, &mut [0; 1]) {
         Ok(0) if is_program(pid) => return Verdict::InExec,

@@ -5,6 +5,7 @@ use std::fs;
 
 use crate::sys::directory::numbers_in;
 use crate::sys::fs::{FileId, stat};
+use crate::sys::procfs;
 
 /// The name of our keeper's thread (pthread_setname_np(3)).
 pub const KEEPER_NAME: &CStr = c"libpidfile";
@@ -21,10 +22,10 @@ pub fn keeper_in(pid: libc::pid_t) -> Option<bool> {
 
 /// Returns the keeper of a process, by its thread ID.
 fn keepers_of(pid: libc::pid_t) -> Option<Vec<c_int>> {
-    let threads = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
+    let threads = CString::new(procfs::path_of(pid, "task")).unwrap_or_default();
     let mut threads = numbers_in(&threads).ok()?;
     threads.retain(|thread| {
-        fs::read(format!("/proc/{pid}/task/{thread}/comm"))
+        fs::read(procfs::path_of(pid, &format!("task/{thread}/comm")))
             .is_ok_and(|name| name.trim_ascii_end() == KEEPER_NAME.to_bytes())
     });
     Some(threads)
@@ -37,7 +38,7 @@ pub fn has_open(pid: libc::pid_t, file: FileId) -> bool {
         stat(&path).is_ok_and(|found| FileId::from(&found) == file)
     };
     let keepers = keepers_of(pid).unwrap_or_default().into_iter();
-    let mut tables = keepers.map(|keeper| format!("/proc/{pid}/task/{keeper}/fd"));
+    let mut tables = keepers.map(|keeper| procfs::path_of(pid, &format!("task/{keeper}/fd")));
     tables.any(|table| {
         let path = CString::new(table.as_str()).unwrap_or_default();
         let fds = numbers_in(&path).unwrap_or_default();

@@ -16,7 +16,7 @@ pub fn has_owner_as_parent(setting: &[u8]) -> bool {
     if !procfs::has_threads(parent) || !instance::has_keeper(parent) {
         return false;
     }
-    let environment = format!("/proc/{parent}/environ");
+    let environment = procfs::path_of(parent, "environ");
     let is_set =
         |name| records::record(&environment, 0, name).is_some_and(|value| value == setting);
     is_set(b"PIDFILE=") || is_set(b"PIDFILE_PATH=")

@@ -29,11 +29,6 @@ impl Stat {
         })
     }
 
-    /// Reads the line of a process; `None` if there is none, or no /proc.
-    pub fn of(pid: libc::pid_t) -> Option<Self> {
-        Self::read(&format!("/proc/{pid}/stat")).ok()
-    }
-
     /// Returns a field by its number in proc(5), from 3 on. The name in field 2 may contain blanks, parentheses, and bytes
     /// that are no text, so the fields are counted from the last parenthesis.
     pub fn field(&self, number: usize) -> Option<&[u8]> {

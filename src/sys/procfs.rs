@@ -5,12 +5,65 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::directory::numbers_in;
 use super::fs::{FileId, stat};
 use super::proc_stat::Stat;
 use super::records::record;
 use super::{Errno, errno};
+
+/// The process of which is known whether /proc shows its PIDs: it, or minus it if /proc shows other ones.
+static ASKED: AtomicI32 = AtomicI32::new(0);
+
+/// Returns the path of a file in /proc of a process. Where /proc shows the PIDs of another namespace (unshare(1) with `--pid`, and
+/// without `--mount-proc`) it is an empty path, as if there were no /proc.
+pub fn path_of(pid: libc::pid_t, file: &str) -> String {
+    let process = super::getpid();
+    if pid == process {
+        return format!("/proc/self/{file}");
+    }
+    let known = ASKED.load(Ordering::SeqCst);
+    let known = if known.abs() == process {
+        known
+    } else {
+        let asked = if shows_pid(process) {
+            process
+        } else {
+            -process
+        };
+        ASKED.store(asked, Ordering::SeqCst);
+        asked
+    };
+    if known > 0 {
+        format!("/proc/{pid}/{file}")
+    } else {
+        String::new()
+    }
+}
+
+/// Returns whether /proc knows this process by its PID; true where that cannot be seen.
+fn shows_pid(process: libc::pid_t) -> bool {
+    let mut target = [0_u8; 16];
+    // SAFETY: the path is a C string, and `target` is writable for as many bytes as the call is told.
+    let length = unsafe {
+        let room = target.as_mut_ptr().cast();
+        libc::readlink(c"/proc/self".as_ptr(), room, target.len())
+    };
+    match usize::try_from(length)
+        .ok()
+        .and_then(|length| target.get(..length))
+    {
+        Some(shown) => shown == process.to_string().as_bytes(),
+        // A process that /proc does not show at all.
+        None => errno() != Errno(libc::ENOENT),
+    }
+}
+
+/// Reads the line of a process; `None` if there is none, or no /proc.
+fn stat_of(pid: libc::pid_t) -> Option<Stat> {
+    Stat::read(&path_of(pid, "stat")).ok()
+}
 
 /// Returns whether a process of this PID exists. A zombie does.
 pub fn is_alive(pid: libc::pid_t) -> bool {
@@ -20,14 +73,14 @@ pub fn is_alive(pid: libc::pid_t) -> bool {
 
 /// Returns whether a process of this PID exists and is no zombie. Without /proc a zombie counts as running.
 pub fn is_running(pid: libc::pid_t) -> bool {
-    is_alive(pid) && Stat::of(pid).is_none_or(|stat| stat.is_running())
+    is_alive(pid) && stat_of(pid).is_none_or(|stat| stat.is_running())
 }
 
 /// Returns whether `pid` is running and started no later than `latest` (clock ticks since boot): a later start means that
 /// the PID was used again. Without /proc any process of that PID counts.
 pub fn is_running_since(pid: libc::pid_t, latest: u64) -> bool {
     let is_it = |stat: Stat| stat.is_running() && stat.started().is_none_or(|at| at <= latest);
-    is_alive(pid) && Stat::of(pid).is_none_or(is_it)
+    is_alive(pid) && stat_of(pid).is_none_or(is_it)
 }
 
 /// Returns whether a process is running and has not called exec(2) since it was forked. Without /proc any process of that
@@ -40,22 +93,22 @@ pub fn is_as_forked(pid: libc::pid_t) -> bool {
         let flags = stat.count(9).filter(|flags| *flags != 0);
         flags.is_some_and(|flags| flags & FORKED == 0)
     };
-    is_alive(pid) && Stat::of(pid).is_none_or(|stat| stat.is_running() && !has_called_exec(&stat))
+    is_alive(pid) && stat_of(pid).is_none_or(|stat| stat.is_running() && !has_called_exec(&stat))
 }
 
 /// Returns whether the main thread of a process sleeps until something happens; false without /proc.
 pub fn is_asleep(pid: libc::pid_t) -> bool {
-    Stat::of(pid).is_some_and(|stat| stat.is_asleep())
+    stat_of(pid).is_some_and(|stat| stat.is_asleep())
 }
 
 /// Returns whether the only thread of a process sleeps until something happens; false without /proc.
 pub fn is_asleep_alone(pid: libc::pid_t) -> bool {
-    Stat::of(pid).is_some_and(|stat| stat.is_asleep() && stat.threads() == Some(1))
+    stat_of(pid).is_some_and(|stat| stat.is_asleep() && stat.threads() == Some(1))
 }
 
 /// Returns whether the first thread of a process runs, or would if it had a processor.
 pub fn is_runnable(pid: libc::pid_t) -> bool {
-    Stat::of(pid).is_some_and(|stat| stat.field(3) == Some(b"R"))
+    stat_of(pid).is_some_and(|stat| stat.field(3) == Some(b"R"))
 }
 
 /// Returns whether a thread of a process runs, or would if it had a processor, or is in a wait that no signal can interrupt. In
@@ -63,35 +116,35 @@ pub fn is_runnable(pid: libc::pid_t) -> bool {
 /// uses the heap.
 pub fn has_busy_thread(pid: libc::pid_t) -> bool {
     let is_busy = |stat: Stat| matches!(stat.field(3), Some(b"R" | b"D"));
-    if Stat::of(pid).is_some_and(is_busy) {
+    if stat_of(pid).is_some_and(is_busy) {
         return true;
     }
-    let tasks = CString::new(format!("/proc/{pid}/task")).unwrap_or_default();
+    let tasks = CString::new(path_of(pid, "task")).unwrap_or_default();
     let tasks = numbers_in(&tasks).unwrap_or_default();
     tasks
         .iter()
-        .any(|task| Stat::read(&format!("/proc/{pid}/task/{task}/stat")).is_ok_and(is_busy))
+        .any(|task| Stat::read(&path_of(pid, &format!("task/{task}/stat"))).is_ok_and(is_busy))
 }
 
 /// Returns whether the first thread of a process waits for an event that no signal can interrupt, as a disk.
 pub fn is_blocked(pid: libc::pid_t) -> bool {
-    Stat::of(pid).is_some_and(|stat| stat.field(3) == Some(b"D"))
+    stat_of(pid).is_some_and(|stat| stat.field(3) == Some(b"D"))
 }
 
 /// Returns whether a process is stopped, by a signal or by a tracer.
 pub fn is_stopped(pid: libc::pid_t) -> bool {
-    Stat::of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"T" | b"t")))
+    stat_of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"T" | b"t")))
 }
 
 /// Returns for how long the first thread of a process has had a processor, in nanoseconds.
 pub fn cpu_time(pid: libc::pid_t) -> Option<u64> {
     // In ticks, where the kernel keeps no such statistics (CONFIG_SCHED_INFO).
     let in_ticks = || {
-        let stat = Stat::of(pid)?;
+        let stat = stat_of(pid)?;
         let ticks = stat.count(14)? + stat.count(15)?;
         Some(ticks * (1_000_000_000 / super::clock::ticks_per_second()))
     };
-    let line = fs::read(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let line = fs::read(path_of(pid, "schedstat")).unwrap_or_default();
     let first = line.split(u8::is_ascii_whitespace).next();
     let time = first.and_then(|first| std::str::from_utf8(first).ok()?.parse().ok());
     time.or_else(in_ticks)
@@ -99,19 +152,19 @@ pub fn cpu_time(pid: libc::pid_t) -> Option<u64> {
 
 /// Returns the session of a process.
 pub fn session(pid: libc::pid_t) -> Option<libc::pid_t> {
-    Stat::of(pid)?.count(6)?.try_into().ok()
+    stat_of(pid)?.count(6)?.try_into().ok()
 }
 
 /// Returns the effective user of the first thread of a process.
 pub fn user(pid: libc::pid_t) -> Option<libc::uid_t> {
-    let line = record(&format!("/proc/{pid}/status"), b'\n', b"Uid:")?;
+    let line = record(&path_of(pid, "status"), b'\n', b"Uid:")?;
     let line = String::from_utf8(line).ok()?;
     line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// Returns whether the first thread of a process blocks a signal.
 pub fn blocks(pid: libc::pid_t, signal: libc::c_int) -> bool {
-    let mask = record(&format!("/proc/{pid}/status"), b'\n', b"SigBlk:");
+    let mask = record(&path_of(pid, "status"), b'\n', b"SigBlk:");
     let mask = mask.and_then(|mask| String::from_utf8(mask).ok());
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
@@ -119,13 +172,13 @@ pub fn blocks(pid: libc::pid_t, signal: libc::c_int) -> bool {
 
 /// Returns what a process runs: device and inode.
 pub fn program(pid: libc::pid_t) -> Option<FileId> {
-    let path = CString::new(format!("/proc/{pid}/exe")).ok()?;
+    let path = CString::new(path_of(pid, "exe")).ok()?;
     stat(&path).ok().as_ref().map(FileId::from)
 }
 
 /// Returns when a process started, in clock ticks since boot; `None` if there is none, or no /proc.
 pub fn started(pid: libc::pid_t) -> Option<u64> {
-    Stat::of(pid)?.started()
+    stat_of(pid)?.started()
 }
 
 /// Returns the number of threads in this process, with those of this library.
@@ -152,7 +205,7 @@ pub fn threads() -> Option<usize> {
 /// Returns the parent of a process, or its reaper if the parent has ended; `None` if there is no such process, or no
 /// /proc.
 pub fn parent(pid: libc::pid_t) -> Option<libc::pid_t> {
-    Stat::of(pid)?.parent()
+    stat_of(pid)?.parent()
 }
 
 /// Returns whether `pid` is an ancestor of this process. Without /proc only the parent is known.
@@ -179,12 +232,12 @@ pub fn has_ancestor(process: libc::pid_t, pid: libc::pid_t) -> bool {
 
 /// Returns whether the main thread of a process has this name (prctl(2), PR_SET_NAME).
 pub fn is_named(pid: libc::pid_t, name: &[u8]) -> bool {
-    fs::read(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_ascii_end() == name)
+    fs::read(path_of(pid, "comm")).is_ok_and(|comm| comm.trim_ascii_end() == name)
 }
 
 /// Returns whether a process has more than one thread; false if that cannot be seen.
 pub fn has_threads(pid: libc::pid_t) -> bool {
-    Stat::of(pid).is_some_and(|stat| stat.threads() > Some(1))
+    stat_of(pid).is_some_and(|stat| stat.threads() > Some(1))
 }
 
 #[cfg(test)]
@@ -207,7 +260,7 @@ mod tests {
         let state = |wanted: &[u8]| {
             let end = now() + Duration::from_secs(30);
             loop {
-                let stat = Stat::of(pid).unwrap();
+                let stat = stat_of(pid).unwrap();
                 if stat.field(3) == Some(wanted) {
                     return;
                 }

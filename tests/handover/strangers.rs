@@ -3,7 +3,7 @@
 
 use crate::common::{
     Descendant, Descendants, NOTHING, Probe, Process, TestDir, end_daemon, exited, extra_tasks_of,
-    is_alive, is_at_work, is_locked, is_watching, killed_by, output_pids, wait_for,
+    is_alive, is_at_work, is_locked, is_watching, killed_by, library, output_pids, wait_for,
     wait_until_idle,
 };
 use std::fs;
@@ -155,5 +155,37 @@ fn message_of_another_than_the_owner_is_not_heard() {
         assert!(!is_locked(&other));
         end_daemon(&dir, daemon, way, &["be told"]);
         assert!(other.exists());
+    }
+}
+
+/// A PID namespace that sees the /proc of another one: the PIDs in there are strangers.
+#[test]
+#[ignore = "needs root"]
+fn daemon_below_a_foreign_proc_inherits() {
+    for shape in ["fork setsid", "setsid fork", "fork setsid fork"] {
+        let dir = TestDir::new();
+        let script = "library=$1 pidfile=$2 program=$3 said=$4\n\
+            env LD_PRELOAD=\"$library\" PIDFILE=\"$pidfile\" \"$program\" 'wait for' pipe $5 >\"$said\"\n\
+            daemon=$(cat \"$pidfile\")\n\
+            test \"process $daemon\" = \"$(tail -n 1 \"$said\")\"\n\
+            ! env LD_PRELOAD=\"$library\" PIDFILE=\"$pidfile\" PIDFILE_STRICT=1 true\n\
+            test \"$daemon\" = \"$(cat \"$pidfile\")\"\n\
+            kill \"$daemon\"\n\
+            while test -e \"$pidfile\"; do sleep 0.01; done";
+        let host = dir.program("unshare").plain();
+        let host = host.args([
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "sh",
+            "-e",
+            "-c",
+            script,
+            "sh",
+        ]);
+        let host = host.args([library(), dir.pidfile(), dir.host_path("daemonizes")]);
+        let ended = host.arg(dir.path("out/said")).arg(shape).run();
+        assert_eq!(ended.status, exited(0), "{shape}: {ended:?}");
+        assert_eq!(dir.leftovers(), NOTHING, "{shape}");
     }
 }
