@@ -177,12 +177,12 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
                     begin(pid);
                 }
                 Refusal::LeftByAncestor(pid) => begin(pid),
-                Refusal::Held(_) => stand_aside(config, &refusal, claim, state.is_some()),
+                Refusal::Held(_) => stand_aside(config, &refusal, state.is_some(), state.is_some()),
                 // Not the children: one of them may be a helper, which would become the owner once the directory is
                 // there. The next image of this process tries again, and does not say it again.
                 _ => {
                     let is_known = state.is_some_and(|state| state.role == Role::Inert);
-                    stand_aside(config, &refusal, claim, is_known);
+                    stand_aside(config, &refusal, state.is_some(), is_known);
                 }
             }
         }
@@ -210,9 +210,9 @@ fn at_the_end() {
 ///
 /// `PIDFILE_STRICT` is about who serves. It does not end a program that serves already and has called exec(2), nor one
 /// that was started to do something to the owner.
-fn stand_aside(config: &Config, refusal: &Refusal, claim: Claim, is_known: bool) {
+fn stand_aside(config: &Config, refusal: &Refusal, has_called_exec: bool, is_known: bool) {
     let is_control = matches!(refusal, Refusal::Held(Some(pid)) if is_told_of(*pid));
-    let is_strict = config.strict && matches!(claim, Claim::Fresh) && !is_control;
+    let is_strict = config.strict && !has_called_exec && !is_control;
     let consequence = match refusal {
         _ if is_strict => "the program is not run (PIDFILE_STRICT)",
         Refusal::Held(_) => "this program runs beside it, without a PID file",

@@ -76,7 +76,8 @@ pub unsafe fn change(vector: Vector, whom: For) -> (Change, bool) {
         Some(_) => Change::Nothing,
         // The keeper has found it lost meanwhile.
         None if let Some(lost) = exec_state::lost() => leave_it(lost),
-        // The file is gone: what comes is a start like any other.
+        // The file is gone: what comes is a start like any other, but that a program goes on which serves already.
+        None if inert.state.pid == sys::getpid() && applies() => Change::Put(inert.text),
         None if found.is_some_and(|found| found.pid == sys::getpid()) => Change::Remove,
         None => Change::Nothing,
     };

@@ -241,3 +241,26 @@ fn bystanders_exec_makes_no_call_more() {
     assert_eq!(calls(false), ["execve"]);
     assert_eq!(calls(true), ["getpid", "execve"]);
 }
+
+/// The program has removed its file itself, and another one owns the path by the time it calls exec: it serves already.
+#[test]
+fn exec_after_own_removal_beside_an_owner_runs() {
+    let dir = TestDir::new();
+    let script = "import os, sys\n\
+        sys.stdin.readline(); os.unlink(sys.argv[1]); print('removed', flush=True)\n\
+        sys.stdin.readline(); os.execv(sys.argv[2], sys.argv[2:])";
+    let host = dir.program("/usr/bin/python3").args(["-c", script]);
+    let host = host.arg(dir.pidfile()).arg(dir.host_path("waits_for_eof"));
+    let mut host = host.env("PIDFILE_STRICT", "1").spawn();
+    host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
+    host.write_stdin(b"\n");
+    host.wait_until(|host| host.stdout().contains("removed"), "without a file");
+    let mut other = dir.host("waits_for_eof").spawn_owner();
+    host.write_stdin(b"\n");
+    host.wait_until_ready();
+    host.close_stdin();
+    assert_eq!(host.wait().status, exited(0));
+    assert_eq!(dir.content(), other.pid_line());
+    other.close_stdin();
+    assert_eq!(other.wait().status, exited(0));
+}
