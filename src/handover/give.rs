@@ -8,7 +8,7 @@ use crate::handover::relation::Ending;
 use crate::ownership::host_file;
 use crate::ownership::shared::{SharedState, shared_state};
 use crate::ownership::state::{self, Requests};
-use crate::pidfile::fd_passing::Answer;
+use crate::pidfile::fd_passing::{Answer, Connection};
 use crate::pidfile::status::FileStatus;
 use crate::pidfile::{PidFile, instance};
 use crate::sys::futex::POLL_INTERVAL;
@@ -101,7 +101,7 @@ fn give(shared: &SharedState, file: &PidFile, successor: libc::pid_t, gift: &Gif
         return true;
     };
     if connection.offer(fd, file.parent()).is_ok() {
-        match connection.answer(ANSWER_TIMEOUT) {
+        match answer(shared, connection, successor) {
             Answer::Taken => return true,
             // It has the lock, and finds what is in the file when it comes round.
             Answer::None if procfs::is_running(successor) => return true,
@@ -111,6 +111,20 @@ fn give(shared: &SharedState, file: &PidFile, successor: libc::pid_t, gift: &Gif
     }
     take_back(file);
     false
+}
+
+/// Waits for the answer of a successor that has been sent the file. One that is a candidate no more ends, or is just answering:
+/// it is waited for ten times as long, since the file would stay behind.
+fn answer(shared: &SharedState, connection: &Connection, successor: libc::pid_t) -> Answer {
+    const ENDING: u32 = 10;
+    for _ in 1..ENDING {
+        match connection.answer(ANSWER_TIMEOUT) {
+            Answer::None
+                if !shared.candidates.knows(successor) && procfs::is_running(successor) => {}
+            answer => return answer,
+        }
+    }
+    connection.answer(ANSWER_TIMEOUT)
 }
 
 /// Makes the file name this process again, where the successor has not taken it. Where that fails the file names another

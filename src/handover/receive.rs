@@ -41,9 +41,10 @@ const WITHOUT_PIDFD: Duration = Duration::from_millis(250);
 static RESUMED: AtomicI32 = AtomicI32::new(0);
 /// Where the keeper listens; 0: where every process does that has called exec(2).
 static ADDRESS: AtomicU32 = AtomicU32::new(0);
-/// How many looks a process that ends waits for a file that is being passed on to it: some 2 s. Looks are counted, since no time
+/// How many looks a process that ends waits for a file that is being passed on to it: some 10 s. Only where the owner or the
+/// keeper hangs in a file system, or gets no processor, does it take more than a few. Looks are counted, since no time
 /// counts in which all are frozen (cgroups(7)).
-const TAKE_OVER_LOOKS: u32 = 100;
+const TAKE_OVER_LOOKS: u32 = 500;
 /// Pause between two of these looks, unless the keeper tells before that it has the file. Each look opens the file.
 const TAKE_OVER_LOOK: Duration = Duration::from_millis(20);
 
