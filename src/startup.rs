@@ -144,6 +144,8 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
     // All is in place before anybody can see the file. The keeper asks where the file will be: no thread of the host may be
     // stuck in a file system that does not answer.
     signals::hook(config.signal);
+    // The keeper looks there when it first waits.
+    main_thread::record();
     let prepare = move || {
         if matches!(claim, Claim::Fresh) {
             let location = Location::of(&config.path).unwrap_or(Location::UNKNOWN);
@@ -193,6 +195,7 @@ fn take_part(setting: &[u8], state: Option<ExecState>, variables: &Variables) {
 fn stand_by_again(config: &'static Config) {
     signals::hook(config.signal);
     host_file::set_path(&config.path);
+    main_thread::record();
     at_the_end();
     exec_state::take(Role::Standby);
     fork::register(config);
@@ -203,7 +206,6 @@ fn stand_by_again(config: &'static Config) {
 fn at_the_end() {
     endings::register();
     last_thread::register();
-    main_thread::record();
 }
 
 /// Goes on without the file: the program runs without one, or not at all.
