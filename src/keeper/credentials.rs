@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use known::{CALLED_WITHOUT_KEEPER, FOLLOWING, HAVE_LESS, HOSTS, IS_KNOWN, OURS, WATCHED};
 use rights::may_be_root;
-use step::{STEP, Step, go};
+use step::{HOST_WAITS, STEP, Step, go};
 
 use super::threads::wait_for_stack;
 use crate::ownership::state::{self, Phase, Requests};
@@ -76,7 +76,7 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
                 }
                 IS_KNOWN.store(false, Ordering::SeqCst);
             });
-            go(Step::Idle);
+            end();
         }
         drop(blocked);
         return by_libc();
@@ -101,7 +101,7 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
         };
         if ours.is_within(hosts) {
             HAVE_LESS.store(!hosts.is_within(ours), Ordering::SeqCst);
-            go(Step::Idle);
+            end();
         } else {
             // What hung a moment ago is not waited for again.
             let timeout = if was == Step::Made {
@@ -110,7 +110,7 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
                 FOLLOWING
             };
             if follow(timeout) {
-                go(Step::Idle);
+                end();
             }
         }
     });
@@ -131,9 +131,16 @@ fn begin() -> Option<Step> {
     was
 }
 
+/// Ends a change.
+fn end() {
+    go(Step::Idle);
+    HOST_WAITS.store(false, Ordering::SeqCst);
+}
+
 /// Has our threads take the host's rights, and waits for that, with a timeout. Returns whether they have. If not they do so
 /// once the file system answers.
 fn follow(timeout: Duration) -> bool {
+    HOST_WAITS.store(true, Ordering::SeqCst);
     go(Step::Made);
     state::post(Requests::CREDENTIALS);
     let followed = Step::Followed as u32;
@@ -142,6 +149,8 @@ fn follow(timeout: Duration) -> bool {
         // SAFETY: ours wait for the next step.
         unsafe { *OURS.0.get() = *HOSTS.0.get() };
         HAVE_LESS.store(false, Ordering::SeqCst);
+    } else {
+        HOST_WAITS.store(false, Ordering::SeqCst);
     }
     have
 }
@@ -218,7 +227,7 @@ pub fn change_capabilities(arguments: [usize; 3], by_libc: impl FnOnce() -> c_in
         // The keeper may have inherited in between, before it could know.
         if is_kept() && Step::change(Step::Idle, Step::Changing) {
             guarded((), || _ = follow(FOLLOWING));
-            go(Step::Idle);
+            end();
         }
     }
     result

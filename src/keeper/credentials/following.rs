@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::known::{CALLED_WITHOUT_KEEPER, FOLLOWING, HAVE_LESS, HOSTS, IS_KNOWN, OURS, WATCHED};
-use super::step::{STEP, Step, go};
+use super::step::{STEP, Step, go, leave_rest_for};
 use crate::sys::{self, futex};
 
 /// Has nobody count threads while the keeper starts the thread of `notify`. Returns whether the keeper may; not while the
@@ -11,7 +11,7 @@ use crate::sys::{self, futex};
 ///
 /// Context: keeper.
 pub fn begin_arming() -> bool {
-    Step::change(Step::Idle, Step::Arming) || Step::change(Step::Followed, Step::Arming)
+    leave_rest_for(Step::Arming)
 }
 
 /// Records whether the thread of `notify` has been started.
@@ -66,7 +66,7 @@ pub fn follow_in_watcher() {
 ///
 /// Context: keeper, before it does what needs rights.
 pub fn catch_up() {
-    if HAVE_LESS.load(Ordering::SeqCst) && Step::change(Step::Idle, Step::Changing) {
+    if HAVE_LESS.load(Ordering::SeqCst) && leave_rest_for(Step::Changing) {
         // SAFETY: this thread has gone from `Idle`. The watcher has less still, so what is known stays.
         unsafe { (*HOSTS.0.get()).take() };
         HAVE_LESS.store(false, Ordering::SeqCst);

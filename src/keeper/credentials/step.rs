@@ -1,9 +1,12 @@
 //! Tells how far a change of the host's credentials is: the host, the keeper and the thread of `notify` take turns.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How far it is.
 pub static STEP: AtomicU32 = AtomicU32::new(Step::Idle as u32);
+
+/// Whether the host waits until our threads have followed.
+pub static HOST_WAITS: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -33,6 +36,15 @@ impl Step {
         let (from, to, order) = (from as u32, to as u32, Ordering::SeqCst);
         STEP.compare_exchange(from, to, order, order).is_ok()
     }
+}
+
+/// Goes to `next` from where no change is under way: also from `Followed`, once the host has given up waiting for that. A host
+/// that waits has yet to see it.
+///
+/// Context: keeper.
+pub fn leave_rest_for(next: Step) -> bool {
+    Step::change(Step::Idle, next)
+        || !HOST_WAITS.load(Ordering::SeqCst) && Step::change(Step::Followed, next)
 }
 
 /// Goes to a step that nobody waits for.
