@@ -73,6 +73,11 @@ int main(int argc, char **argv)
         wrong("no way");
     arguments = argv;
     number = argc > 2 ? atoi(argv[2]) : 0;
+#ifndef __GLIBC__
+    /* musl keeps it for itself: nothing to compare. */
+    if (number == 34)
+        return 0;
+#endif
     variant = argc > 3 ? atoi(argv[3]) : 0;
     main_thread = pthread_self();
     atexit(at_exit);

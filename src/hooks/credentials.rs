@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use super::refuse;
 use crate::keeper::credentials;
+use crate::sys;
 use crate::sys::entry::guarded;
 use crate::sys::function::NextFunction;
 
@@ -26,11 +27,17 @@ macro_rules! change {
                 if next.is_null() {
                     return refuse(-1);
                 }
+                let before = sys::errno();
                 // SAFETY: libc's function of that name and type; the caller's promise.
-                unsafe {
+                let result = unsafe {
                     let next: unsafe extern "C" fn($($type),+) -> c_int = std::mem::transmute(next);
                     next($($argument),+)
+                };
+                // musl waits for the other threads by a semaphore, which leaves EAGAIN.
+                if result == 0 {
+                    sys::set_errno(before);
                 }
+                result
             };
             let arguments = [$first as usize, $second as usize, $third as usize];
             credentials::change(libc::$number, arguments, by_libc)

@@ -93,11 +93,14 @@ pub extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
         // SAFETY: the caller's promise.
         return unsafe { next::signal(signal, handler) };
     }
-    let Some(only) = only(signal).filter(|_| handler != SIG_ERR) else {
+    let Some(only) = only(signal) else {
         return refuse(SIG_ERR);
     };
     if c_library::SIGNAL_IS_BARE {
         return exchange(signal, handler, libc::SA_RESTART, 0);
+    }
+    if handler == SIG_ERR {
+        return refuse(SIG_ERR);
     }
     let interrupting = INTERRUPTING.load(Ordering::Relaxed) & bit(signal) != 0;
     let flags = if interrupting { 0 } else { libc::SA_RESTART };

@@ -93,7 +93,11 @@ static void by_one_shot_fault(void)
     size_t at;
 
     for (at = 0; at < 4; at++)
+#ifdef __GLIBC__
         sysv_signal(faults[at], nothing);
+#else /* There the handler would stay. */
+        handle(faults[at], nothing, SA_RESETHAND);
+#endif
     fault();
 }
 /* Leaves its handler by a jump, and sets it again; a child and what it starts by vfork have handlers of their own. */
@@ -119,7 +123,8 @@ static void by_one_shot_again(void)
     child = vfork();
     if (child == 0) {
         handle(number, once, SA_RESETHAND);
-        raise(number);
+        /* Not raise: in musl that would be for the parent's thread. */
+        kill(getpid(), number);
         _exit(4);
     }
     if (waitpid(child, &status, 0) != child || status != 4 << 8)

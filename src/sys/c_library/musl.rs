@@ -108,7 +108,8 @@ pub fn at_quick_exit(handler: extern "C" fn(*mut c_void)) {
 /// and SIGSYNCCALL. They are in no set that musl makes.
 pub const INTERNAL_SIGNALS: &[c_int] = &[32, 33, 34];
 
-/// Whether signal(2) sets a handler with SA_RESTART and does nothing else, by all of its names (`__sysv_signal` too).
+/// Whether signal(2) sets a handler with SA_RESTART and does nothing else, by all of its names (`__sysv_signal` too). It takes
+/// even SIG_ERR for one.
 pub const SIGNAL_IS_BARE: bool = true;
 
 /// Calls libc's own sigaction(2), whoever else has one.
