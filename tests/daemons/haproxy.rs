@@ -4,6 +4,26 @@ use super::common::{catches, children_of, is_alive, wait_for};
 use super::daemon::{A_DAEMON, Daemon, File, HTTP, OWN_DIRECTORY, Start, Use};
 use std::fs;
 
+/// The configuration with further lines in the section `global`.
+macro_rules! configuration {
+    ($global:literal) => {
+        concat!(
+            "global\n    user nobody\n    group nogroup\n",
+            $global,
+            "\
+defaults
+    mode http
+    timeout client 9s
+    timeout server 9s
+    timeout connect 9s
+listen here
+    bind unix@DATA/socket
+    http-request return status 200 content-type text/plain string served
+"
+        )
+    };
+}
+
 pub fn daemons() -> Vec<Daemon> {
     vec![
         haproxy(),
@@ -18,19 +38,7 @@ fn haproxy() -> Daemon {
         name: "haproxy -D",
         program: "/usr/sbin/haproxy",
         arguments: "-D -f DATA/conf",
-        configuration: "
-global
-    user nobody
-    group nogroup
-defaults
-    mode http
-    timeout client 9s
-    timeout server 9s
-    timeout connect 9s
-listen here
-    bind unix@DATA/socket
-    http-request return status 200 content-type text/plain string served
-",
+        configuration: configuration!(""),
         first: OWN_DIRECTORY,
         usage: Use::Socket(HTTP, b"served"),
         ..A_DAEMON
@@ -41,20 +49,7 @@ listen here
 fn haproxy_in_a_chroot() -> Daemon {
     Daemon {
         name: "haproxy -D, in a chroot",
-        configuration: "
-global
-    user nobody
-    group nogroup
-    chroot DATA/jail
-defaults
-    mode http
-    timeout client 9s
-    timeout server 9s
-    timeout connect 9s
-listen here
-    bind unix@DATA/socket
-    http-request return status 200 content-type text/plain string served
-",
+        configuration: configuration!("    chroot DATA/jail\n"),
         first: "mkdir DATA/jail",
         file: File::Empty,
         ..haproxy()
