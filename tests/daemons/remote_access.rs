@@ -1,6 +1,6 @@
 //! Logins, tunnels, mail and file transfer.
 
-use super::common::Descendant;
+use super::common::{Descendant, wait_until_main_thread_is_idle};
 use super::daemon::{A_DAEMON, Daemon, File, OWN_DIRECTORY, Use};
 
 pub fn daemons() -> Vec<Daemon> {
@@ -57,6 +57,8 @@ fn dropbear() -> Daemon {
         arguments: "-r DATA/key -p 127.0.0.1:PORT -P DATA/dropbear.pid",
         first: "dropbearkey -t ed25519 -f DATA/key",
         usage: Use::Port(b"", b"SSH-2.0-"),
+        // It does not see a signal that comes between its look at the flag and select(2), without us too.
+        settle: wait_until_main_thread_is_idle,
         ..A_DAEMON
     }
 }
