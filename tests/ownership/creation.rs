@@ -39,12 +39,16 @@ fn file_is_world_readable_whatever_the_umask() {
 #[test]
 fn stale_file_is_taken_over() {
     let living_but_not_an_owner = process::id().to_string();
-    let contents: [(&str, &[u8]); 9] = [
+    let elsewhere = TestDir::new();
+    let busy = elsewhere.host("spins").plain().spawn_ready();
+    let busy_line = busy.pid_line();
+    let contents: [(&str, &[u8]); 10] = [
         ("nothing", b""),
         ("an empty line", b"\n"),
         ("no PID at all", b"4194305\n"),
         ("a PID without a newline", b"4194304"),
         ("a living process", living_but_not_an_owner.as_bytes()),
+        ("a busy process", busy_line.as_bytes()),
         ("process 1", b"1\n"),
         ("a PID and more", b"4194304\n/var/lib/data\nready\n"),
         ("zeroes", &[0; 5]),
@@ -61,7 +65,7 @@ fn stale_file_is_taken_over() {
         let ended = host.wait();
         assert_eq!(ended.stdout, pid_line, "the file held {what}");
         // It may be the file of a program that knows no lock: that is worth a word.
-        let runs = ["a living process", "process 1"].contains(&what);
+        let runs = ["a living process", "a busy process", "process 1"].contains(&what);
         let is_said = ended
             .stderr
             .ends_with("is not known to own it: taken over\n");
