@@ -24,7 +24,7 @@ use crate::pidfile::acquire::Lock;
 use crate::pidfile::refusal::Refusal;
 use crate::settings::Watch;
 use crate::settings::config::Config;
-use crate::sys::{self, Errno, entry::guarded};
+use crate::sys::{self, Errno, entry::guarded, procfs};
 use crate::{handover, report};
 
 use credentials::following;
@@ -112,6 +112,7 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
     host_file::renew();
     state::renew();
     following::renew();
+    procfs::renew();
     spawn(config.watch, move || {
         if let Some(inheritance) = handover::receive::wait(config) {
             let (file, owner) = inheritance.into_parts();

@@ -42,6 +42,13 @@ pub fn path_of(pid: libc::pid_t, file: &str) -> String {
     }
 }
 
+/// Forgets what the parent knew of /proc: a child may be in another PID namespace, and have the same PID there.
+///
+/// Context: forked child.
+pub fn renew() {
+    ASKED.store(0, Ordering::SeqCst);
+}
+
 /// Returns whether /proc knows this process by its PID; true where that cannot be seen.
 fn shows_pid(process: libc::pid_t) -> bool {
     let mut target = [0_u8; 16];
