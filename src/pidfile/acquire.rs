@@ -213,12 +213,16 @@ fn attempt(
         }));
     }
     let mut remark = None;
-    if let Some(pid) = names.filter(|pid| *pid != sys::getpid() && procfs::is_running(*pid)) {
+    // The keeper of one that ends lets go of the lock long before the kernel has freed the memory.
+    let runs_on = procfs::has_not_begun_to_end;
+    if let Some(pid) = names.filter(|pid| *pid != sys::getpid() && runs_on(*pid)) {
         let may_have_no_lock = lockless || lock == Lock::Dropped || keeps_no_lock(pid);
         if may_have_no_lock && has_run_since(pid, stat.st_mtime) {
             return Err(Refusal::Held(Some(pid)));
         }
         match judge(pid, &stat, path) {
+            // It began to end between two looks.
+            _ if !runs_on(pid) => {}
             Verdict::Owner => return Err(Refusal::Held(Some(pid))),
             Verdict::InExec if waited < CONTENTION => return Ok(None),
             Verdict::InExec => return Err(Refusal::Held(Some(pid))),

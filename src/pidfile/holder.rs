@@ -64,9 +64,9 @@ pub fn holder(fd: &OwnedFd, path: &CStr) -> Holder {
     }
     let mut unseen = false;
     for pid in holders {
-        // The guard, which is about to remove the file or to let go, or a copy of a dead owner's descriptor.
+        // The guard, which is about to remove the file or to let go, or an owner that ends, or a copy of its descriptor.
         let is_guard = procfs::is_named(pid, GUARD) && may_write(pid, &stat);
-        if is_guard || !procfs::is_running(pid) {
+        if is_guard || !procfs::has_not_begun_to_end(pid) {
             unseen = true;
             continue;
         }
@@ -90,7 +90,7 @@ pub fn holder(fd: &OwnedFd, path: &CStr) -> Holder {
 /// Returns whether a process that the file names may be its owner although it has no lock. It has to run since before the
 /// file was written, and to be an instance for this path.
 pub fn judge(pid: libc::pid_t, stat: &libc::stat64, path: &CStr) -> Verdict {
-    if !procfs::is_running(pid) || pid == sys::getpid() {
+    if !procfs::has_not_begun_to_end(pid) || pid == sys::getpid() {
         return Verdict::Other;
     }
     let verdict = match instance(pid, path) {

@@ -64,6 +64,25 @@ impl Stat {
         !self.has_ended() || self.threads().is_some_and(|threads| threads > 1)
     }
 
+    /// Returns the kernel's flags (PF_* of include/linux/sched.h); `None` where it shows none, as gVisor does.
+    fn flags(&self) -> Option<u64> {
+        self.count(9).filter(|flags| *flags != 0)
+    }
+
+    /// Returns whether the thread is in exit(2), past its last signal.
+    pub fn is_ending(&self) -> bool {
+        /// PF_EXITING.
+        const ENDING: u64 = 0x4;
+        self.flags().is_some_and(|flags| flags & ENDING != 0)
+    }
+
+    /// Returns whether the process has called exec(2) since it was forked; false where that cannot be seen.
+    pub fn has_called_exec(&self) -> bool {
+        /// PF_FORKNOEXEC.
+        const FORKED: u64 = 0x40;
+        self.flags().is_some_and(|flags| flags & FORKED == 0)
+    }
+
     /// Returns the PID of the parent.
     pub fn parent(&self) -> Option<libc::pid_t> {
         self.count(4)?.try_into().ok()

@@ -83,6 +83,19 @@ pub fn is_running(pid: libc::pid_t) -> bool {
     is_alive(pid) && stat_of(pid).is_none_or(|stat| stat.is_running())
 }
 
+/// Returns whether a process runs its program. One that ends does not: the kernel closes what it has open, and frees its memory,
+/// which takes seconds where there is much of it. Not async-signal-safe: uses the heap.
+pub fn has_not_begun_to_end(pid: libc::pid_t) -> bool {
+    // One that vanishes meanwhile has ended.
+    let ends = |task: &i32| {
+        let stat = Stat::read(&path_of(pid, &format!("task/{task}/stat")));
+        stat.map_or(true, |stat| stat.is_ending())
+    };
+    let tasks = CString::new(path_of(pid, "task")).unwrap_or_default();
+    let tasks = numbers_in(&tasks).unwrap_or_default();
+    is_running(pid) && (tasks.is_empty() || !tasks.iter().all(ends))
+}
+
 /// Returns whether `pid` is running and started no later than `latest` (clock ticks since boot): a later start means that
 /// the PID was used again. Without /proc any process of that PID counts.
 pub fn is_running_since(pid: libc::pid_t, latest: u64) -> bool {
@@ -93,14 +106,7 @@ pub fn is_running_since(pid: libc::pid_t, latest: u64) -> bool {
 /// Returns whether a process is running and has not called exec(2) since it was forked. Without /proc any process of that
 /// PID counts.
 pub fn is_as_forked(pid: libc::pid_t) -> bool {
-    /// PF_FORKNOEXEC (include/linux/sched.h): forked, and has not called exec(2).
-    const FORKED: u64 = 0x40;
-    let has_called_exec = |stat: &Stat| {
-        // gVisor shows no flags.
-        let flags = stat.count(9).filter(|flags| *flags != 0);
-        flags.is_some_and(|flags| flags & FORKED == 0)
-    };
-    is_alive(pid) && stat_of(pid).is_none_or(|stat| stat.is_running() && !has_called_exec(&stat))
+    is_alive(pid) && stat_of(pid).is_none_or(|stat| stat.is_running() && !stat.has_called_exec())
 }
 
 /// Returns whether the main thread of a process sleeps until something happens; false without /proc.

@@ -1,6 +1,8 @@
 //! A live owner's file is untouchable: whoever comes second runs without a file.
 
-use crate::common::{Ended, NOTHING, Process, SHELLS, TestDir, exited, tasks_of};
+use crate::common::{
+    Ended, NOTHING, Process, SHELLS, TestDir, exited, killed_by, locked_by, tasks_of, wait_for,
+};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -40,6 +42,21 @@ fn second_instance_runs_and_names_the_owner() {
     }
     first.close_stdin();
     assert_eq!(first.wait().status, exited(0));
+    assert_eq!(dir.leftovers(), NOTHING);
+}
+
+#[test]
+fn start_beside_a_killed_owner_still_ending_is_silent() {
+    let dir = TestDir::new();
+    let first = dir.host("has_much_memory").spawn_owner();
+    first.signal(libc::SIGKILL);
+    // The keeper lets go of the lock long before the kernel has freed the memory of the others.
+    wait_for(|| locked_by(&dir.pidfile()).is_none(), "the lock is free");
+    let mut second = owner(&dir);
+    second.close_stdin();
+    let ended = second.wait();
+    assert_eq!((ended.status, &*ended.stderr), (exited(0), ""));
+    assert_eq!(first.wait().status, killed_by(libc::SIGKILL));
     assert_eq!(dir.leftovers(), NOTHING);
 }
 
