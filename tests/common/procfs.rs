@@ -38,17 +38,19 @@ pub fn extra_tasks_of(pid: i32) -> Vec<i32> {
     tasks
 }
 
-/// The library's own thread that has the file, or waits for it.
-#[track_caller]
-pub fn keeper_of(pid: i32) -> i32 {
+/// The library's own thread that has the file, or waits for it; none before it has its name.
+pub fn find_keeper(pid: i32) -> Option<i32> {
     let is_keeper = |task: &i32| {
         let name = fs::read_to_string(format!("/proc/{pid}/task/{task}/comm"));
         name.is_ok_and(|name| name.trim_end() == "libpidfile")
     };
-    let mut tasks = extra_tasks_of(pid).into_iter();
-    tasks
-        .find(is_keeper)
-        .expect("there is a keeper, the library's own thread")
+    extra_tasks_of(pid).into_iter().find(is_keeper)
+}
+
+/// The same of a process that has one.
+#[track_caller]
+pub fn keeper_of(pid: i32) -> i32 {
+    find_keeper(pid).expect("there is a keeper, the library's own thread")
 }
 
 /// The children of all its threads.

@@ -6,8 +6,8 @@
 
 use crate::common::{
     Call, Descendant, Descendants, Ended, NOTHING, Process, Step, Stopped, TestDir, exited,
-    extra_tasks_of, is_watching, keeper_of, killed_by, output_pids, status_line, wait_for,
-    wait_until_idle,
+    extra_tasks_of, find_keeper, is_watching, keeper_of, killed_by, output_pids, status_line,
+    wait_for, wait_until_idle,
 };
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -138,7 +138,7 @@ fn launched(dir: &TestDir) -> (Process, i32) {
     let daemon = || output_pids(dir, "process").first().copied();
     launcher.wait_until(|_| daemon().is_some(), "the launcher of a daemon");
     let daemon = daemon().unwrap();
-    wait_for(|| extra_tasks_of(daemon).len() == 1, "the daemon stands by");
+    wait_for(|| find_keeper(daemon).is_some(), "the daemon stands by");
     wait_until_idle(&launcher);
     (launcher, daemon)
 }
