@@ -95,6 +95,11 @@ const ENDINGS: &[(&str, &[&str])] = &[
     ("child_like", &["3 0 exit", "0 0 overflow"]),
 ];
 
+/// The kernel of another architecture takes no alternate stack that is smaller than a frame of its own.
+fn is_too_small(case: &[&str]) -> bool {
+    matches!(case, ["small_stack", _, size] if size.parse::<usize>().unwrap() < libc::MINSIGSTKSZ)
+}
+
 /// Runs one case, and does from outside what it waits for.
 fn end(dir: &TestDir, mode: Mode, case: &[&str]) -> Ended {
     let host = dir
@@ -123,6 +128,7 @@ fn every_ending_leaves_no_file() {
         .iter()
         .flat_map(|(way, numbers)| numbers.iter().map(move |numbers| (way, numbers)))
         .map(|(way, numbers)| [*way].into_iter().chain(numbers.split(' ')).collect())
+        .filter(|case: &Vec<&str>| !is_too_small(case))
         .collect();
     let next = AtomicUsize::new(0);
     let differences = Mutex::new(Vec::new());
