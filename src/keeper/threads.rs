@@ -28,7 +28,12 @@ const DONOR_TO_COME: i32 = -1;
 ///
 /// If there can be no thread.
 pub fn spawn(watch: Watch, life: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
-    stacks::spawn_keeper(|| {
+    let lends_stack = c_library::KEEPS_STACKS && !matches!(watch, Watch::Poll(_));
+    if lends_stack {
+        // Before the keeper runs, which may come to want that stack before this thread has its next turn.
+        STACK_DONOR.store(DONOR_TO_COME, Ordering::SeqCst);
+    }
+    let keeper = stacks::spawn_keeper(|| {
         // A sandbox of the host's may trap a system call and answer it in a handler of its own. With the
         // signal blocked the kernel would end the process (seccomp(2), SECCOMP_RET_TRAP). The thread of
         // `notify` inherits the mask.
@@ -37,17 +42,18 @@ pub fn spawn(watch: Watch, life: impl FnOnce() + Send + 'static) -> Result<(), E
         unsafe { libc::prctl(libc::PR_SET_NAME, KEEPER_NAME.as_ptr()) };
         state::set_keeper();
         guarded((), life);
-    })?;
+    });
+    if keeper.is_err() {
+        STACK_DONOR.store(0, Ordering::SeqCst);
+        return keeper;
+    }
     state::set_threaded();
     // glibc keeps the stacks of threads that have ended, with what it has allocated for their TLS, and gives the next
     // thread such a stack. Without this thread the keeper itself would have to allocate when `notify` starts its
     // thread. For that it would open an arena of the host's malloc: 64 MiB of address space. It costs no time, since
     // the keeper is at work meanwhile.
-    if c_library::KEEPS_STACKS && !matches!(watch, Watch::Poll(_)) {
-        STACK_DONOR.store(DONOR_TO_COME, Ordering::SeqCst);
-        if stacks::spawn_donor(say_number).is_err() {
-            STACK_DONOR.store(0, Ordering::SeqCst);
-        }
+    if lends_stack && stacks::spawn_donor(say_number).is_err() {
+        STACK_DONOR.store(0, Ordering::SeqCst);
     }
     Ok(())
 }

@@ -2,9 +2,11 @@
 
 use crate::common::{
     Mode, Process, TestDir, address_space, blocked_signals, context_switches, extra_tasks_of,
-    fds_of, is_watching, private_dirty, processor_time, tasks_of, wait_until_idle,
+    fds_of, is_watching, library, private_dirty, processor_time, tasks_of, wait_for,
+    wait_until_idle,
 };
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -87,6 +89,33 @@ fn owner_uses_little_address_space() {
         0 < plain && plain < active && active <= plain + 8 * 1024,
         "{plain} KiB without us, {active} KiB with us"
     );
+}
+
+/// Its keeper is at work before the thread that has started it goes on.
+#[test]
+fn delayed_start_uses_little_address_space() {
+    let dir = TestDir::new();
+    let mut strace = Command::new("strace")
+        .args(["--follow-forks", "--quiet=all", "--output=/dev/null"])
+        .arg("--trace=clone3,clone")
+        .arg("--inject=clone3,clone:delay_exit=100000:when=1")
+        .args(["env", "-i"])
+        .arg(format!("LD_PRELOAD={}", library().display()))
+        .arg(format!("PIDFILE={}", dir.pidfile().display()))
+        .arg(dir.host_path("waits_for_eof"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("strace");
+    wait_for(
+        || dir.content().trim().parse().is_ok_and(is_watching),
+        "an owner",
+    );
+    let active = address_space(dir.content().trim().parse().unwrap());
+    drop(strace.stdin.take());
+    assert!(strace.wait().unwrap().success());
+    assert!(0 < active && active < 64 * 1024, "{active} KiB");
 }
 
 /// What a host under `mlockall` pays for, and one of a thousand.
