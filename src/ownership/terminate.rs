@@ -24,7 +24,7 @@ pub fn terminate(config: &Config) {
 ///
 /// Closing an unlinked file makes the kernel free the inode, which took 35 to 85 µs when it was measured; the message may
 /// take longer. Both are done before the host is gone, since each end of the host waits for the keeper. Nothing waits after
-/// SIGKILL, so there the message goes first.
+/// SIGKILL, so there the message goes first. A host that calls exec(2) just then ends the keeper too: without the message.
 pub fn terminate_at_once(config: &Config, place: &mut Access<'_>) {
     exec_state::forget();
     if config.signal == libc::SIGKILL {

@@ -79,8 +79,10 @@ fn exec_racing_deletion_ends_program() {
         let pid = host.pid();
         let ended = host.wait();
         assert_eq!(ended.status, killed_by(libc::SIGTERM), "{ended:?}");
-        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-        assert!(ended.stderr.contains("was deleted"), "{ended:?}");
+        // The signal goes first. An exec just then ends the thread that is about to say so.
+        let lines: Vec<_> = ended.stderr.lines().collect();
+        let is_said = lines.len() == 1 && lines[0].contains("was deleted");
+        assert!(is_said || images > 0 && lines.is_empty(), "{ended:?}");
         assert_eq!(dir.leftovers(), NOTHING, "{ended:?}");
         let seen = probe.finish();
         assert!(seen.iter().all(|named| *named == pid), "{seen:?}");
