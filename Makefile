@@ -64,7 +64,7 @@ test-cpython: ## compare the outcome of CPython's own tests with and without the
 	@$(MAKE) --no-print-directory all
 	@$(NOW) scripts/test-cpython $(T)
 
-test-arm64: ## build for arm64 and run tests in an emulated machine, some minutes; T=all, T='NAME...' (as root; installs what it needs)
+test-arm64: ## build for arm64 and run tests in an emulated machine, some minutes; T=sample, T=all, T='NAME...' (as root; installs what it needs)
 	@scripts/setup build arm64
 	@$(NOW) scripts/test-arm64 $(T)
 
