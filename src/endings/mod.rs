@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::handover;
 use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::{removal, unmonitored};
+use crate::pidfile::removal::Removal;
 use crate::sys::{c_library, entry::guarded};
 
 /// How long an end waits for the keeper to begin. It sleeps, and so is given a processor within some milliseconds on a
@@ -30,12 +31,14 @@ const BEGINNING: Duration = Duration::from_millis(100);
 const FINISHING: Duration = Duration::from_millis(500);
 /// How many times as long an end waits for a keeper that goes on using CPU time, however little: the machine is slow.
 const ROUNDS: u32 = 10;
-/// How long the end of a launcher waits for the keeper to begin. To remove the file in its stead would leave the daemon
-/// without one.
+/// How long the end of a launcher waits for the keeper to begin, and how long if that is at work on nothing else, and so has
+/// no processor. To remove the file in its stead would leave the daemon without one.
 const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the end of a launcher waits until its daemon has the file, or is known not to want it. The keeper's own
-/// timeouts are shorter.
+const STARVED_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long the end of a launcher waits until its daemon has the file, or is known not to want it. The keeper looks each
+/// millisecond meanwhile: one that uses no CPU time for so long is stuck. It gives up by itself within a few of these.
 const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
+const HANDOVER_ROUNDS: u32 = 4;
 
 /// Registers the handlers of exit(3) and quick_exit(3).
 ///
@@ -75,11 +78,12 @@ pub fn has_something_to_release() -> bool {
 ///
 /// ```text
 /// post the request
-/// wait BEGINNING for the keeper to begin            CANDIDATE_TIMEOUT where a child may be waiting for the file
+/// wait BEGINNING for the keeper to begin            CANDIDATE_TIMEOUT, and STARVED_TIMEOUT, where a child may be
+///                                                   waiting for the file
 ///   not begun, and it was not at work:              it is given no processor
-///       remove the file by its path, in this thread
+///       remove the file by its path, in this thread; done, unless it can be neither removed nor emptied
 /// wait FINISHING for it to be done                  HANDOVER_TIMEOUT where a child may be waiting for the file
-///   not done: once more, and as long as it uses CPU time, ROUNDS times in all
+///   not done: once more, and as long as it uses CPU time or has no processor, ROUNDS times in all
 ///   not done:                                       it is stuck in a file system that does not answer
 ///       leave the file: it will be stale
 /// ```
@@ -109,32 +113,41 @@ pub fn release(exit: Exit) {
 fn release_by_keeper(exit: Exit) {
     let may_hand_over = exit == Exit::Voluntary && handover::give::may_hand_over();
     let (beginning, finishing, rounds) = if may_hand_over {
-        (CANDIDATE_TIMEOUT, HANDOVER_TIMEOUT, 1)
+        (CANDIDATE_TIMEOUT, HANDOVER_TIMEOUT, HANDOVER_ROUNDS)
     } else {
         (BEGINNING, FINISHING, ROUNDS)
     };
-    state::post(match exit {
+    let request = match exit {
         Exit::Voluntary => Requests::EXIT,
         Exit::BySignal => Requests::FATAL_SIGNAL,
-    });
+    };
+    state::post_end(request);
     let has_begun = |phase| !matches!(phase, Phase::Starting | Phase::Kept);
     let is_over = |phase| matches!(phase, Phase::Released | Phase::Refused);
-    let is_done = (!state::wait_for(beginning, has_begun) && remove_in_its_stead())
-        || waits_while_it_works(finishing, rounds, is_over);
+    let begins = state::wait_for(beginning, has_begun)
+        || may_hand_over && state::keeper_rests() && state::wait_for(STARVED_TIMEOUT, has_begun);
+    let is_done = (!begins && remove_in_its_stead(request))
+        || waits_while_it_works(finishing, rounds, may_hand_over, is_over);
     if !is_done {
-        remove_in_its_stead();
+        remove_in_its_stead(request);
     }
 }
 
-/// Waits until the keeper is done, `rounds` times at most, and no longer than it uses CPU time. Returns whether it is.
-fn waits_while_it_works(round: Duration, rounds: u32, is_over: impl Fn(Phase) -> bool) -> bool {
-    let mut used = None;
+/// Waits until the keeper is done, `rounds` times at most, and no longer than it uses CPU time or has not begun for want of a
+/// processor; in the first round too if `from_now`. Returns whether it is done.
+fn waits_while_it_works(
+    round: Duration,
+    rounds: u32,
+    from_now: bool,
+    is_over: impl Fn(Phase) -> bool,
+) -> bool {
+    let mut used = from_now.then(state::keeper_cpu_time);
     for _ in 0..rounds {
         if state::wait_for(round, &is_over) {
             return true;
         }
         let before = used.replace(state::keeper_cpu_time());
-        if before == used {
+        if before == used && !state::keeper_rests() {
             break;
         }
     }
@@ -142,13 +155,17 @@ fn waits_while_it_works(round: Duration, rounds: u32, is_over: impl Fn(Phase) ->
 }
 
 /// Removes the file in this thread, if the keeper has not begun to and is not at work on something else. Returns whether
-/// that was so.
-fn remove_in_its_stead() -> bool {
-    let may = state::keeper_rests() && state::leave_for(Phase::Kept, Phase::Removing);
-    if may {
-        removal::remove();
-        // A guard sees the end by itself. To wait for one that is given no processor either would take for ever.
-        state::enter(Phase::Released);
+/// that was so. Where this thread may neither remove nor empty it, the keeper has the request again: it has the file open.
+fn remove_in_its_stead(request: Requests) -> bool {
+    if !state::keeper_rests() || !state::leave_for(Phase::Kept, Phase::Removing) {
+        return false;
     }
-    may
+    if removal::remove() == Removal::Failed {
+        state::enter(Phase::Kept);
+        state::post(request);
+        return false;
+    }
+    // A guard sees the end by itself. To wait for one that is given no processor either would take for ever.
+    state::enter(Phase::Released);
+    true
 }

@@ -9,7 +9,7 @@ use crate::handover::lineage;
 use crate::handover::looks::{LOOK, Looks, REST};
 use crate::handover::relation::{
     Ending, age_of, is_another_program, is_child, is_daemon_of_a_launcher,
-    is_daemon_of_fewer_rights, is_launcher,
+    is_daemon_of_fewer_rights, is_launcher, is_left_at_once,
 };
 use crate::ownership::candidate::{Claimant, Kind, confirm};
 use crate::ownership::shared::{LAUNCH, SharedState};
@@ -18,10 +18,6 @@ use crate::pidfile::instance;
 use crate::sys::fs::FileId;
 use crate::sys::{self, clock, procfs};
 
-/// How long a session leader lives at most after it has forked the child that takes its place (double fork). A daemon lives
-/// longer after its first child. A leader without a handler for a signal is no service yet, and has [`LAUNCH`]: it may have
-/// been frozen.
-pub const AT_ONCE: Duration = Duration::from_secs(1);
 /// How long a new session leader may take to fork the child that takes its place. Until then the file does not pass to the
 /// leader, which may be about to end. If it does all the same, the leader hands it over to its child.
 const FORKING_ON: Duration = Duration::from_millis(1);
@@ -52,6 +48,8 @@ pub enum Gift {
 pub struct Leaving {
     pub file: FileId,
     pub ending: Ending,
+    /// Since when, in nanoseconds since boot.
+    pub since: u64,
 }
 
 /// Returns to whom the file of this process, which ends, may pass.
@@ -142,13 +140,8 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
     if as_leader.is_some_and(|forked| forked != 1) {
         return Choice::Nobody;
     }
-    // One that has no handler may have been held up on its way: a service that forks its first worker has some.
-    let leaving = match ending {
-        Ending::Plain => LAUNCH,
-        Ending::OfInteractive | Ending::OfService => AT_ONCE,
-    };
-    let mut leaders_children =
-        of_kind(Kind::LeadersChild).filter(|child| as_leader.is_none() || age_of(child) <= leaving);
+    let mut leaders_children = of_kind(Kind::LeadersChild)
+        .filter(|child| as_leader.is_none() || is_left_at_once(child, ending, owner.since));
     match (leaders_children.next(), leaders_children.next()) {
         (Some(child), None) if is_another_program(child.pid) && !is_launcher(&child, ending) => {
             Choice::Unclear

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::handover::choose::{self, AT_ONCE, Choice, Gift, Leaving};
+use crate::handover::choose::{self, Choice, Gift, Leaving};
 use crate::handover::looks::Looks;
-use crate::handover::relation::Ending;
+use crate::handover::relation::{AT_ONCE, Ending};
 use crate::ownership::host_file;
 use crate::ownership::shared::{SharedState, shared_state};
 use crate::ownership::state::{self, Requests};
@@ -37,6 +37,7 @@ pub fn hand_over(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
     let owner = Leaving {
         file: file.id(),
         ending,
+        since: state::ends_since(),
     };
     let mut looks = Looks::new();
     // Children that mean no good could have us wait for ever.

@@ -11,7 +11,7 @@ use crate::ownership::child::Progress;
 use crate::ownership::children::CHILDREN;
 use crate::ownership::shared::{LAUNCH, SharedState};
 use crate::sys::futex::POLL_INTERVAL;
-use crate::sys::{clock, procfs};
+use crate::sys::{clock, procfs, scheduling};
 
 /// Pause between two looks at children that have not decided.
 pub const LOOK: Duration = POLL_INTERVAL.saturating_mul(5);
@@ -58,7 +58,7 @@ impl Looks {
     pub fn are_settled(&mut self, leaders: &[Claimant]) -> bool {
         let is_on_its_way = |leader: &Claimant| {
             procfs::is_as_forked(leader.pid)
-                && procfs::cpu_time(leader.pid).is_none_or(|time| time < AT_WORK)
+                && scheduling::cpu_time(leader.pid).is_none_or(|time| time < AT_WORK)
                 && procfs::has_busy_thread(leader.pid)
         };
         let is_any = leaders.iter().any(is_on_its_way);
@@ -86,7 +86,7 @@ impl Looks {
                 }
                 Progress::Undecided(pid) if procfs::is_runnable(pid) => {
                     *at_rest = 0;
-                    procfs::cpu_time(pid).is_none_or(|time| time < AT_WORK)
+                    scheduling::cpu_time(pid).is_none_or(|time| time < AT_WORK)
                 }
                 // It reads or writes a disk, or waits in vfork(2).
                 Progress::Undecided(pid) if procfs::is_blocked(pid) => *at_rest < BLOCKED,
@@ -112,7 +112,7 @@ impl Looks {
                         procfs::is_as_forked(pid)
                             && procfs::is_running(pid)
                             && !procfs::is_asleep(pid)
-                            && procfs::cpu_time(pid).is_none_or(|time| time < AT_WORK)
+                            && scheduling::cpu_time(pid).is_none_or(|time| time < AT_WORK)
                     }
                     Progress::Deciding(pid) => procfs::is_running(pid),
                 };

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | a child of the owner that has called setsid (*leader*) | the owner exits | its session is its own PID; its keeper answers |
 //! | the first child of a child of the owner, if it has called setsid and the process between is gone (tmux, `qemu-nbd --fork`) | the same | its session, and its parent |
-//! | the first child that a leader forks within 10 s of setsid (double fork) | the leader is the owner: 1 s, or 10 s if it has no handler for SIGTERM, SIGINT, SIGQUIT; else as above | the fork handlers; its keeper answers |
+//! | the first child that a leader forks within 10 s of setsid (double fork) | the leader is the owner: 1 s in which both sleep or work, 10 s at most, or 10 s if it has no handler for SIGTERM, SIGINT, SIGQUIT; else as above | the fork handlers; what both have waited for a processor (/proc/PID/schedstat); its keeper answers |
 //! | with `PIDFILE_FOLLOW=fork`, any child, and its first child if the process between is gone; the youngest | the same | the fork handlers; its keeper answers |
 //! | the one child that had not decided, if it calls setsid when the owner is gone (ZNC) | 10 s after the owner's exit, which came within 10 s of the fork | the owner has left the path to it; once |
 //!

@@ -6,7 +6,12 @@ use crate::handover::lineage;
 use crate::ownership::candidate::Claimant;
 use crate::ownership::shared::LAUNCH;
 use crate::ownership::state;
-use crate::sys::{self, clock, procfs};
+use crate::sys::{self, clock, procfs, scheduling};
+
+/// How long a session leader lives at most after it has forked the child that takes its place (double fork), without what
+/// both have waited for a processor meanwhile, and how much CPU time both have used at most. A daemon lives longer after its
+/// first child, or has used more.
+pub const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What kind of process an owner is that exits, by the signals it handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,23 @@ pub fn is_daemon_of_fewer_rights(pid: libc::pid_t) -> bool {
 /// Returns for how long a process has been a candidate.
 pub fn age_of(claimant: &Claimant) -> Duration {
     clock::age(claimant.since)
+}
+
+/// Returns whether this process, a session leader that ends since `since`, leaves its place to `child`, which it has
+/// forked: it ends [`AT_ONCE`]. One without a handler for a signal is no service yet, and has [`LAUNCH`].
+pub fn is_left_at_once(child: &Claimant, ending: Ending, since: u64) -> bool {
+    let age = Duration::from_nanos(since.saturating_sub(child.since));
+    if age <= AT_ONCE || ending == Ending::Plain {
+        return age <= LAUNCH;
+    }
+    let both = [sys::getpid(), child.pid];
+    let of_both = |time: fn(libc::pid_t) -> Option<u64>| {
+        Duration::from_nanos(both.into_iter().filter_map(time).sum())
+    };
+    let waited = of_both(scheduling::time_runnable);
+    age <= LAUNCH
+        && age.saturating_sub(waited) <= AT_ONCE
+        && of_both(scheduling::cpu_time) <= AT_ONCE
 }
 
 /// Returns whether a process is a child of this one.

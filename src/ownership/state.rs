@@ -92,6 +92,9 @@ pub fn set_candidate(it_is: bool) {
 /// When this process has become the owner, in nanoseconds since boot.
 static SINCE: AtomicU64 = AtomicU64::new(0);
 
+/// Since when this process ends of its own accord, in nanoseconds since boot; 0: it does not.
+static ENDS_SINCE: AtomicU64 = AtomicU64::new(0);
+
 /// Returns for how long this image of the process has been the owner.
 pub fn owner_age() -> Duration {
     let since = Duration::from_nanos(SINCE.load(Ordering::SeqCst));
@@ -101,6 +104,7 @@ pub fn owner_age() -> Duration {
 /// Makes this process the owner.
 pub fn become_owner() {
     SINCE.store(clock::now().as_nanos() as u64, Ordering::SeqCst);
+    ENDS_SINCE.store(0, Ordering::SeqCst);
     let mut word = ORIGINAL.load(Ordering::SeqCst);
     if word.is_null() {
         word = wiped_on_fork();
@@ -165,6 +169,20 @@ pub fn wait_for(timeout: Duration, done: impl Fn(Phase) -> bool) -> bool {
     /// As often a thread that waits looks.
     const SLICES: u32 = 32;
     (0..SLICES).any(|_| futex::wait_until(&PHASE, timeout / SLICES, |phase| done(Phase::of(phase))))
+}
+
+/// Returns since when this process ends of its own accord, in nanoseconds since boot.
+pub fn ends_since() -> u64 {
+    match ENDS_SINCE.load(Ordering::SeqCst) {
+        0 => clock::nanoseconds(),
+        since => since,
+    }
+}
+
+/// Records that this process ends from now on, and asks the keeper to give up the file.
+pub fn post_end(request: Requests) {
+    ENDS_SINCE.store(clock::nanoseconds(), Ordering::SeqCst);
+    post(request);
 }
 
 /// Asks the keeper for something.

@@ -23,6 +23,7 @@ pub mod procfs;
 pub mod proptest_config;
 pub mod raw;
 pub mod records;
+pub mod scheduling;
 pub mod sigaction;
 pub mod sigset;
 pub mod text;

@@ -68,7 +68,7 @@ fn shows_pid(process: libc::pid_t) -> bool {
 }
 
 /// Reads the line of a process; `None` if there is none, or no /proc.
-fn stat_of(pid: libc::pid_t) -> Option<Stat> {
+pub fn stat_of(pid: libc::pid_t) -> Option<Stat> {
     Stat::read(&path_of(pid, "stat")).ok()
 }
 
@@ -147,20 +147,6 @@ pub fn is_blocked(pid: libc::pid_t) -> bool {
 /// Returns whether a process is stopped, by a signal or by a tracer.
 pub fn is_stopped(pid: libc::pid_t) -> bool {
     stat_of(pid).is_some_and(|stat| matches!(stat.field(3), Some(b"T" | b"t")))
-}
-
-/// Returns for how long the first thread of a process has had a processor, in nanoseconds.
-pub fn cpu_time(pid: libc::pid_t) -> Option<u64> {
-    // In ticks, where the kernel keeps no such statistics (CONFIG_SCHED_INFO).
-    let in_ticks = || {
-        let stat = stat_of(pid)?;
-        let ticks = stat.count(14)? + stat.count(15)?;
-        Some(ticks * (1_000_000_000 / super::clock::ticks_per_second()))
-    };
-    let line = fs::read(path_of(pid, "schedstat")).unwrap_or_default();
-    let first = line.split(u8::is_ascii_whitespace).next();
-    let time = first.and_then(|first| std::str::from_utf8(first).ok()?.parse().ok());
-    time.or_else(in_ticks)
 }
 
 /// Returns the session of a process.

@@ -33,6 +33,7 @@ pub enum Blind {
     Execs,
     Running,
     Ages,
+    Queues,
 }
 
 pub struct Process {
@@ -45,6 +46,7 @@ pub struct Process {
     pub is_as_forked: bool,
     pub run: Run,
     pub cpu_time: u64,
+    pub time_runnable: u64,
     /// Its keeper listens, and was this user when it began to.
     pub listens_as: Option<u32>,
     pub has_file_open: bool,
@@ -155,18 +157,11 @@ impl World {
     ) -> libc::pid_t {
         let pid = 100 + self.processes.len() as libc::pid_t;
         let (stall, stall_as) = self.next_stall();
-        let (session, user, program, has_file_open) = match parent {
-            Some(parent) => {
-                let parent = self.process(parent);
-                (
-                    parent.session,
-                    parent.user,
-                    parent.program,
-                    parent.has_file_open,
-                )
-            }
-            None => (50, 0, "launcher", false),
-        };
+        let (session, user, program, has_file_open) =
+            parent.map_or((50, 0, "launcher", false), |parent| {
+                let it = self.process(parent);
+                (it.session, it.user, it.program, it.has_file_open)
+            });
         self.processes.push(Process {
             name,
             pid,
@@ -177,6 +172,7 @@ impl World {
             is_as_forked: true,
             run: Run::Runs,
             cpu_time: 0,
+            time_runnable: 0,
             listens_as: None,
             has_file_open,
             birth: Birth::Bystander,

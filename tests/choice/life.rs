@@ -25,8 +25,12 @@ pub enum Step {
     Lie,
     /// Uses so many milliseconds of a processor.
     Work(u64),
-    /// Lets 20 seconds go by.
-    Live,
+    /// Lets seconds go by, of which it sleeps so many, waits for a processor, and has one.
+    Spend {
+        asleep: u64,
+        waiting: u64,
+        running: u64,
+    },
     /// Tells its launcher that it is ready.
     Ready,
     AwaitReady,
@@ -114,8 +118,18 @@ pub fn step(pid: libc::pid_t) {
                 .add(Kind::SessionLeader, 1, clock::nanoseconds());
             true
         }
-        Step::Live => {
-            with(|world| world.clock += 20_000_000_000);
+        Step::Spend {
+            asleep,
+            waiting,
+            running,
+        } => {
+            with(|world| {
+                const SECOND: u64 = 1_000_000_000;
+                world.clock += (asleep + waiting + running) * SECOND;
+                let process = world.process_mut(pid);
+                process.time_runnable += waiting * SECOND;
+                process.cpu_time += running * SECOND;
+            });
             true
         }
         Step::Ready => {

@@ -14,6 +14,7 @@
 mod handover;
 mod hooks;
 mod kernel;
+mod leaders;
 mod life;
 mod owner;
 mod ownership;
@@ -33,6 +34,7 @@ mod settings {
 
 use handover::relation::Ending;
 use kernel::{Blind, World, with};
+use leaders::LEADERS;
 use ownership::shared::SharedState;
 use scenario::Scenario;
 use scenarios::SCENARIOS;
@@ -104,7 +106,7 @@ fn runs() -> u64 {
 
 #[test]
 fn choice_is_right_in_any_order() {
-    for scenario in SCENARIOS {
+    for scenario in SCENARIOS.iter().chain(LEADERS) {
         if let Err(what) = try_all(scenario, runs(), None) {
             panic!("{what}");
         }
@@ -121,10 +123,12 @@ fn choice_needs_every_observation() {
         Blind::Execs,
         Blind::Running,
         Blind::Ages,
+        Blind::Queues,
     ];
     for blind in all {
         let found = SCENARIOS
             .iter()
+            .chain(LEADERS)
             .find_map(|scenario| try_all(scenario, 300, Some(blind)).err());
         match found {
             Some(what) => println!("{blind:?}: {}", what.lines().next().unwrap_or_default()),

@@ -37,6 +37,7 @@ fn hand_over(ending: Ending) -> Option<libc::pid_t> {
     let owner = Leaving {
         file: FileId,
         ending,
+        since: with(|world| world.clock),
     };
     let mut looks = Looks::new();
     for _ in 0..LOOKS {

@@ -1,5 +1,6 @@
 //! The ways to become a daemon, and what is like them and is none.
 
+use crate::leaders::LIVE;
 use crate::life::Step::{self, *};
 use crate::scenario::{Scenario, following_forks, launcher, service};
 
@@ -220,14 +221,9 @@ pub const SCENARIOS: &[Scenario] = &[
         &[
             Fork("plugin", &[Setsid, PROGRAM, Ready]),
             AwaitReady,
-            Live,
+            LIVE,
             Exit,
         ],
-        None,
-    ),
-    service(
-        "the first worker of a session leader that has lived since",
-        &[Setsid, Fork("worker", &[Ready]), AwaitReady, Live, Exit],
         None,
     ),
     following_forks(

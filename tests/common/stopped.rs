@@ -94,7 +94,7 @@ impl Stopped {
     }
 
     /// Lets it run to the entry of a system call that is `wanted`.
-    pub fn go_to_call(&self, wanted: impl Fn(&Call) -> bool) {
+    pub fn go_to_call(&self, mut wanted: impl FnMut(&Call) -> bool) {
         self.go_on();
         let arrived = || match self.look() {
             Step::Runs => false,
@@ -139,6 +139,11 @@ impl Stopped {
         let fd = call.arguments[0];
         let link = fs::read_link(format!("/proc/{}/fd/{fd}", self.0));
         by_path || link.is_ok_and(|link| link.starts_with(directory))
+    }
+
+    /// Lets it run for good: a thread that is stopped, not one that runs to its next call.
+    pub fn let_go(self) {
+        request(libc::PTRACE_DETACH, self.0, 0).unwrap();
     }
 
     /// Waits until it has ended.

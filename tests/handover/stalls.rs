@@ -1,8 +1,8 @@
 //! The whole machine stands still for seconds in the middle of a hand-over: nothing is decided by that.
 
 use crate::common::{
-    Descendants, NOTHING, SHAPES, TestDir, children_of, end_daemon, exited, forks, is_at_work,
-    is_watching, output_pids, wait_for,
+    Descendant, Descendants, NOTHING, SHAPES, Stopped, TestDir, children_of, end_daemon, exited,
+    forks, is_at_work, is_watching, keeper_of, output_pids, wait_for, wait_until_idle,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -131,11 +131,46 @@ fn stall_for(stall: Duration, delay: Duration, steps: &[&str], way: usize) {
         ),
     );
     let pids = output_pids(&dir, "process");
-    let daemon = crate::common::Descendant::new(pids[pids.len() - 1]);
+    let daemon = Descendant::new(pids[pids.len() - 1]);
     end_daemon(&dir, daemon, way, steps);
     assert_eq!(dir.leftovers(), NOTHING);
     drop(orphans);
     drop(group);
+}
+
+/// The keeper of a launcher gets no processor for more than 2 seconds: a debugger stops it. The launcher waits for it, since
+/// nobody else can leave the file to the daemon.
+#[test]
+fn launcher_waits_for_a_keeper_without_processor() {
+    /// So often the thread that ends looks in 2 seconds, and some more.
+    const LOOKS: usize = 40;
+    for shape in SHAPES
+        .iter()
+        .filter(|shape| !shape[0].starts_with("daemon"))
+    {
+        let dir = TestDir::new();
+        let _orphans = Descendants::of(&dir);
+        let steps = [&["wait for", "pipe"], &shape[..], &["be told"]].concat();
+        let mut launcher = dir.host("daemonizes").args(&steps).spawn();
+        launcher.wait_until(
+            |_| output_pids(&dir, "process").len() == forks(&steps),
+            "there is a daemon",
+        );
+        wait_until_idle(&launcher);
+        let [main, keeper] = [launcher.pid(), keeper_of(launcher.pid())].map(Stopped::stop);
+        launcher.close_stdin();
+        let mut looks = 0;
+        main.go_to_call(|call| {
+            looks += usize::from(call.number == libc::SYS_futex);
+            looks == LOOKS || call.number == libc::SYS_unlinkat
+        });
+        main.let_go();
+        keeper.let_go();
+        assert_eq!(launcher.wait().status, exited(0));
+        let daemon = Descendant::new(*output_pids(&dir, "process").last().unwrap());
+        assert_eq!(dir.content(), daemon.pid_line(), "{steps:?}");
+        end_daemon(&dir, daemon, 0, &steps);
+    }
 }
 
 /// At any moment, from the start of the launcher's work until its daemon has the file.

@@ -124,6 +124,17 @@ pub mod procfs {
     pub fn is_blocked(pid: libc::pid_t) -> bool {
         is(pid, Run::Blocked) || is(pid, Run::InExec)
     }
+}
+
+pub mod scheduling {
+    use crate::kernel::{self, Blind};
+
+    pub fn time_runnable(pid: libc::pid_t) -> Option<u64> {
+        if kernel::with(|world| world.blind == Some(Blind::Queues)) {
+            return None;
+        }
+        kernel::observe(pid, |process, _| process.time_runnable)
+    }
 
     pub fn cpu_time(pid: libc::pid_t) -> Option<u64> {
         kernel::observe(pid, |process, _| process.cpu_time)
