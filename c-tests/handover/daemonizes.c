@@ -179,6 +179,8 @@ int main(int argc, char **argv)
             start_worker(1, (char *[]) { "sleep", "1000", NULL });
         else if (is(step, "be large"))
             be_large();
+        else if (is(step, "be in many pieces"))
+            be_in_many_pieces();
         else if (is(step, "system()"))
             must(system("exit 3") == 3 << 8, step);
         else if (is(step, "thread"))

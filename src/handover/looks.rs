@@ -11,7 +11,7 @@ use crate::ownership::child::Progress;
 use crate::ownership::children::CHILDREN;
 use crate::ownership::shared::{LAUNCH, SharedState};
 use crate::sys::futex::POLL_INTERVAL;
-use crate::sys::{clock, procfs, scheduling};
+use crate::sys::{self, clock, procfs, scheduling};
 
 /// Pause between two looks at children that have not decided.
 pub const LOOK: Duration = POLL_INTERVAL.saturating_mul(5);
@@ -24,7 +24,8 @@ pub const REST: u32 = 20;
 const BLOCKED: u32 = 60;
 /// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
 const AT_WORK: u64 = 50_000_000;
-/// How many looks a thread of the host gets for a fork(2) that is under way.
+/// How many looks a fork(2) that is under way gets while the first thread of its process sleeps or is stopped: another thread
+/// forks.
 const FORKING: u32 = 50;
 
 /// What was seen of children that have not decided.
@@ -77,7 +78,15 @@ impl Looks {
             let at_rest = count(seen, progress.pid());
             *at_rest += 1;
             let is_pending = match progress {
-                Progress::Expected => *at_rest < FORKING,
+                // For a large process the kernel takes a while, in which that one runs.
+                Progress::Expected(forking) => {
+                    if forking != sys::getpid()
+                        && (procfs::is_runnable(forking) || procfs::is_blocked(forking))
+                    {
+                        *at_rest = 0;
+                    }
+                    *at_rest < FORKING
+                }
                 // On a busy machine that takes a while. One that was ended before never tells.
                 Progress::Unseen => clock::age(born) <= LAUNCH,
                 Progress::Undecided(pid) if !procfs::is_as_forked(pid) => {
@@ -105,7 +114,7 @@ impl Looks {
             are_pending |= is_pending;
             self.is_any_held_up |= !is_pending
                 && match progress {
-                    Progress::Expected => true,
+                    Progress::Expected(_) => true,
                     Progress::Unseen => false,
                     // Also one that has just moved on.
                     Progress::Undecided(pid) => {

@@ -20,8 +20,8 @@ pub struct Stage(pub u32);
 /// How far a child is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// About to be forked.
-    Expected,
+    /// About to be forked, by this process.
+    Expected(libc::pid_t),
     /// Forked, as its parent knows; it has had no processor yet.
     Unseen,
     /// Forked.
@@ -34,7 +34,7 @@ impl Progress {
     /// Returns the child, or 0 before it has told.
     pub fn pid(self) -> libc::pid_t {
         match self {
-            Self::Expected | Self::Unseen => 0,
+            Self::Expected(_) | Self::Unseen => 0,
             Self::Undecided(pid) | Self::Deciding(pid) => pid,
         }
     }
@@ -42,8 +42,9 @@ impl Progress {
 
 impl Stage {
     pub const NONE: Self = Self(0);
-    pub const EXPECTED: Self = Self(1);
     pub const UNSEEN: Self = Self(5);
+    /// The PID beside it is that of the process that forks.
+    pub const EXPECTED: u32 = 1;
     pub const UNDECIDED: u32 = 2;
     pub const DECIDING: u32 = 3;
     /// The child is a candidate, or will not be one.
@@ -55,7 +56,7 @@ impl Stage {
         Self((sys::getpid() as u32) << Self::BITS | is)
     }
 
-    fn is(self, which: u32) -> bool {
+    pub fn is(self, which: u32) -> bool {
         self.0 & ((1 << Self::BITS) - 1) == which
     }
 
@@ -68,8 +69,8 @@ impl Stage {
     }
 
     pub fn progress(self) -> Option<Progress> {
-        if self == Self::EXPECTED {
-            Some(Progress::Expected)
+        if self.is(Self::EXPECTED) {
+            Some(Progress::Expected(self.pid()))
         } else if self == Self::UNSEEN {
             Some(Progress::Unseen)
         } else if self.is(Self::UNDECIDED) {

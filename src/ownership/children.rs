@@ -46,23 +46,29 @@ impl Children {
 
     /// Frees the place of a child that could not be forked.
     pub fn expect_none(&self, place: usize) {
-        if let Some(child) = self.children.get(place) {
-            child.go_from(Stage::EXPECTED, Stage::NONE);
-        }
+        self.go_from_expected(place, Stage::NONE);
     }
 
     /// Records that the fork has returned in the parent. The child may have told more by then.
     pub fn set_forked(&self, place: usize) {
+        self.go_from_expected(place, Stage::UNSEEN);
+    }
+
+    fn go_from_expected(&self, place: usize, to: Stage) {
         if let Some(child) = self.children.get(place) {
-            child.go_from(Stage::EXPECTED, Stage::UNSEEN);
+            let stage = child.stage();
+            if stage.is(Stage::EXPECTED) {
+                child.go_from(stage, to);
+            }
         }
     }
 
     /// Takes a place that no child has.
     fn free_place(&self) -> Option<usize> {
+        let expected = Stage::of_this_process(Stage::EXPECTED);
         self.children.iter().position(|child| {
             let stage = child.stage();
-            stage.is_free() && child.go_from(stage, Stage::EXPECTED)
+            stage.is_free() && child.go_from(stage, expected)
         })
     }
 

@@ -79,6 +79,15 @@ fn launcher_outlives_middle_process() {
     }
 }
 
+/// The kernel copies the tables of a large process for longer than one that sleeps in a fork is waited for.
+#[test]
+fn slow_second_fork_hands_over() {
+    for (round, leaving) in LEAVING.iter().enumerate() {
+        let double = ["be in many pieces", "fork", "setsid", "fork"];
+        live(&[&["leave by", leaving], &double[..]].concat(), round);
+    }
+}
+
 /// What launchers do before they fork, with all that these leave behind.
 #[test]
 fn launcher_with_helpers_and_threads_hands_over() {

@@ -138,6 +138,19 @@ static void be_large(void)
     must(memory != MAP_FAILED && madvise(memory, size, MADV_DONTFORK) == 0, "mmap");
 }
 
+/* The kernel takes long for a fork then: some 100 ms. */
+static void be_in_many_pieces(void)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), pieces = 60000;
+    const int rights = PROT_READ | PROT_WRITE;
+    char *memory = mmap(NULL, pieces * page, rights, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    size_t piece;
+
+    must(memory != MAP_FAILED, "mmap");
+    for (piece = 0; piece < pieces; piece += 2)
+        must(mprotect(memory + piece * page, page, PROT_READ) == 0, "mprotect");
+}
+
 /* As those do who overwrite it with a title for ps(1). */
 static void move_environment(void)
 {
