@@ -14,10 +14,12 @@ use crate::pidfile::{PidFile, instance};
 use crate::sys::futex::POLL_INTERVAL;
 use crate::sys::{self, clock, futex, procfs};
 
-/// How often an owner that ends looks at children that have not decided, or that call exec(2) just now: for some 3 s. Only
-/// a machine that gives them no processor takes so long. Then nobody inherits, and the file is removed. Looks are counted,
-/// and not seconds, so that those in which all of them are frozen (cgroups(7)) do not count.
+/// How often an owner that ends looks, at least, at children that have not decided, or that call exec(2) just now. Only a
+/// machine that gives them no processor takes so long. Then nobody inherits, and the file is removed. Looks are counted, so
+/// that seconds in which all of them are frozen (cgroups(7)) are not enough.
 const LOOKS: u32 = 600;
+/// How long an owner looks at least: where a look takes little, [`LOOKS`] of them are over before a child has had its turn.
+const LOOKING: Duration = Duration::from_secs(3);
 /// How long a successor may take to have the file. Only one that is stopped, or gets no processor, takes so
 /// long. The file names it by then, and stays.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -41,7 +43,9 @@ pub fn hand_over(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
     };
     let mut looks = Looks::new();
     // Children that mean no good could have us wait for ever.
-    for _ in 0..LOOKS {
+    let (begin, mut number) = (clock::now(), 0);
+    while number < LOOKS || clock::now().saturating_sub(begin) < LOOKING {
+        number += 1;
         if state::is_posted(Requests::FATAL_SIGNAL) {
             return None;
         }
