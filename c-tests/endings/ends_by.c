@@ -26,7 +26,7 @@ static const struct way ways[] = {
     WAY(_exit_in_thread), WAY(raw_exit), WAY(abort), WAY(abort_in_thread), WAY(abort_blocked), WAY(abort_ignored), WAY(abort_handled), WAY(abort_jumped), WAY(abort_left),
     WAY(double_free), WAY(fault), WAY(fault_in_thread), WAY(fault_in_handler), WAY(handled_fault), WAY(reported_fault),
     WAY(fault_blocked), WAY(fault_ignored), WAY(overflow), WAY(overflow_with_stack), WAY(overflow_in_thread),
-    WAY(small_stack), WAY(stack_gone), WAY(thread_with_stack), WAY(raise_on_stack), WAY(thread_with_little_room), WAY(raise), WAY(kill),
+    WAY(small_stack), WAY(tiles_in_use), WAY(stack_gone), WAY(thread_with_stack), WAY(raise_on_stack), WAY(thread_with_little_room), WAY(raise), WAY(kill),
     WAY(kill_group), WAY(pthread_kill), WAY(pthread_kill_from_thread), WAY(pthread_kill_of_thread), WAY(kill_taken_by_thread),
     WAY(sigqueue), WAY(queue_with_code), WAY(forged_fault), WAY(tkill), WAY(child), WAY(explicit_default), WAY(default_after_own), WAY(saved_and_restored), WAY(ignored),
     WAY(after_system), WAY(after_vfork), WAY(after_siginterrupt), WAY(own_exit), WAY(own__exit), WAY(own_reset),

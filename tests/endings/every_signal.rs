@@ -157,6 +157,12 @@ fn small_alternate_stack_ends_alike() {
     all_alike(&cases(&["small_stack"], &slices(&with_each)), nothing);
 }
 
+/// What a signal saves is larger then than all that libc has room for by default.
+#[test]
+fn signal_while_tiles_are_in_use_ends_alike() {
+    all_alike(&cases(&["tiles_in_use"], &slices(&some())), nothing);
+}
+
 /// One that was unmapped without a word to the kernel.
 #[test]
 fn alternate_stack_that_is_gone_ends_alike() {

@@ -45,6 +45,24 @@ static void by_small_stack(void)
     alternate_stack((size_t)variant);
     raise(number);
 }
+/* With AMX in use, where there is such a thing, the kernel's frame has 11 KiB, and no smaller alternate stack is allowed. */
+static void by_tiles_in_use(void)
+{
+#ifdef __x86_64__
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+    static unsigned char tile[1024], shape[64] = { [0] = 1, [16] = 64, [48] = 16 };
+
+    if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0) {
+        memset(tile, 1, sizeof tile);
+        /* ldtilecfg (%rax); tileloadd (%rbx,%rcx,1), %tmm0: not every assembler knows them. */
+        __asm__ volatile(".byte 0xc4, 0xe2, 0x78, 0x49, 0x00" : : "a"(shape), "m"(shape));
+        __asm__ volatile(".byte 0xc4, 0xe2, 0x7b, 0x4b, 0x04, 0x0b" : : "b"(tile), "c"(64L), "m"(tile));
+        printf("tiles in use\n");
+        fflush(stdout);
+    }
+#endif
+    raise(number);
+}
 static void by_stack_gone(void)
 {
     stack_t stack;
