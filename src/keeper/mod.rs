@@ -29,7 +29,7 @@ use crate::{handover, report};
 
 use credentials::following;
 use event_loop::EventLoop;
-use threads::{START_TIMEOUT, spawn};
+use threads::{START_TIMEOUT, spawn, wait_until_alone};
 
 /// Why, in phase `Refused`.
 static REFUSAL: Mutex<Option<Refusal>> = Mutex::new(None);
@@ -88,7 +88,10 @@ fn start_thread(
             prepare();
             unmonitored::claim(config, claim)
         }
-        Phase::Refused => Err(lock(&REFUSAL).take().unwrap_or(Refusal::Lost)),
+        Phase::Refused => {
+            wait_until_alone();
+            Err(lock(&REFUSAL).take().unwrap_or(Refusal::Lost))
+        }
         Phase::Starting => {
             // The keeper may still come round; until then the host does not wait for it.
             report::problem(config, "the file system does not answer");

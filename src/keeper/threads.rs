@@ -71,3 +71,14 @@ pub fn wait_for_stack() {
     });
     STACK_DONOR.store(0, Ordering::SeqCst);
 }
+
+/// Waits until a keeper that has been refused is gone, and the short-lived thread too. The host begins as the only thread: else
+/// an unshare(2) or setns(2) that asks for that would fail.
+///
+/// Context: host thread before main.
+pub fn wait_until_alone() {
+    futex::poll_until(START_TIMEOUT, futex::POLL_INTERVAL, || {
+        !state::has_keeper_thread()
+    });
+    wait_for_stack();
+}

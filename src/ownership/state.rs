@@ -249,6 +249,11 @@ pub fn is_keeper() -> bool {
     KEEPER.load(Ordering::SeqCst) == sys::gettid()
 }
 
+/// Returns whether the keeper's thread is still there.
+pub fn has_keeper_thread() -> bool {
+    sys::is_thread(KEEPER.load(Ordering::SeqCst))
+}
+
 /// Makes the calling thread the keeper.
 pub fn set_keeper() {
     KEEPER.store(sys::gettid(), Ordering::SeqCst);
