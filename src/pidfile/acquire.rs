@@ -26,22 +26,18 @@ use std::time::Duration;
 use crate::pidfile::content::{Kind, kind, read_pid, replace};
 use crate::pidfile::creation::{Published, publish, remove_drafts};
 use crate::pidfile::gate::exclude_others;
-use crate::pidfile::holder::{Holder, Verdict, has_run_since, holder, judge};
+use crate::pidfile::holder::{Holder, Verdict, has_run_since, holder, judge, keeps_no_lock};
 use crate::pidfile::location::Location;
 use crate::pidfile::objection::{impossible_place, objection};
 use crate::pidfile::refusal::{Before, NO_LOCK, Refusal, has_no_locks};
 use crate::pidfile::{PidFile, Remark};
 use crate::sys::fs::{FileId, flock, fstat, lstat, open, open_regular, parent, unlink};
-use crate::sys::records::record;
 use crate::sys::{self, Errno, clock, futex, procfs};
 
 /// Pause between two attempts.
 const RETRY: Duration = Duration::from_millis(2);
 /// How long a claim tries again while others change the file under its eyes. Then it is refused.
 const CONTENTION: Duration = Duration::from_secs(2);
-/// How long a claim waits for a process that it may not look into, and that shows no keeper, to take its lock again.
-/// That process may be in the middle of execve(2). After that its file is taken for stale.
-const HIDDEN: Duration = Duration::from_millis(100);
 
 /// Whether the owner keeps a descriptor, and so the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +222,7 @@ fn attempt(
             Verdict::Owner => return Err(Refusal::Held(Some(pid))),
             Verdict::InExec if waited < CONTENTION => return Ok(None),
             Verdict::InExec => return Err(Refusal::Held(Some(pid))),
-            Verdict::Hidden if waited < HIDDEN => return Ok(None),
+            Verdict::Hidden if waited < hidden(pid) => return Ok(None),
             Verdict::Hidden | Verdict::Other => {
                 // Else its PID was used again since the file was written.
                 remark = has_run_since(pid, stat.st_mtime).then_some(Remark::TakenOver(pid));
@@ -292,8 +288,11 @@ fn replace_stale(
     }
 }
 
-/// Returns whether a process was started with the setting to keep no lock.
-fn keeps_no_lock(pid: libc::pid_t) -> bool {
-    let setting = record(&procfs::path_of(pid, "environ"), 0, b"PIDFILE_WATCH=");
-    setting.is_some_and(|setting| setting == b"off")
+/// Returns how long a claim waits for a process that it may not look into, and that shows no keeper, to take its lock again:
+/// it may be in the middle of execve(2). Then its file is taken for stale.
+fn hidden(pid: libc::pid_t) -> Duration {
+    match procfs::has_busy_thread(pid) {
+        true => CONTENTION,
+        false => Duration::from_millis(100),
+    }
 }

@@ -197,6 +197,12 @@ pub fn has_run_since(pid: libc::pid_t, written: i64) -> bool {
     written.is_some_and(|at| procfs::started(pid).is_some_and(|start| start <= at + second))
 }
 
+/// Returns whether a process was started with the setting to keep no lock.
+pub fn keeps_no_lock(pid: libc::pid_t) -> bool {
+    let setting = record(&procfs::path_of(pid, "environ"), 0, b"PIDFILE_WATCH=");
+    setting.is_some_and(|setting| setting == b"off")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use super::world::{At, Pid, World};
 #[derive(Clone, Copy, PartialEq)]
 pub enum Assume {
     /// A child that becomes a candidate, or that calls exec, has done so within `give::LOOKS`. exec takes less than
-    /// `acquire::HIDDEN` where nobody may look into the process. Nobody deletes the file between the last look and the
+    /// `acquire::hidden` where nobody may look into the process. Nobody deletes the file between the last look and the
     /// unlink of one who removes it. An owner whose lock a start has just tried, after exec, has it again when it ends.
     All,
     EndsWithoutLock,
