@@ -45,6 +45,7 @@ const ENDINGS: &[(&str, &[&str])] = &[
     ("overflow_with_stack", &["0"]),
     ("overflow_in_thread", &["0 0", "0 1"]),
     ("small_stack", &["15 2048", "15 8192"]),
+    ("tiles_in_use", &["15", "64"]),
     ("stack_gone", &["15"]),
     ("thread_with_stack", &["15"]),
     ("raise_on_stack", &["15"]),
