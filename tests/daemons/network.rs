@@ -59,7 +59,7 @@ remote-control:
             name: "epmd -daemon",
             program: "/usr/bin/epmd",
             arguments: "-daemon -port PORT -address 127.0.0.1",
-            usage: Use::Runs("epmd"),
+            usage: Use::Client("epmd -port PORT -names"),
             settle: wait_until_main_thread_is_idle,
             ..ANOTHER
         },
