@@ -8,9 +8,8 @@ use crate::ownership::shared::LAUNCH;
 use crate::ownership::state;
 use crate::sys::{self, clock, procfs, scheduling};
 
-/// How long a session leader lives at most after it has forked the child that takes its place (double fork), without what
-/// both have waited for a processor meanwhile, and how much CPU time both have used at most. A daemon lives longer after its
-/// first child, or has used more.
+/// How long a session leader lives at most after it has forked the child that takes its place (double fork). What both have
+/// waited for a processor does not count. A daemon lives longer after its first child, or both have used more CPU time.
 pub const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What kind of process an owner is that exits, by the signals it handles.
@@ -48,8 +47,8 @@ pub fn age_of(claimant: &Claimant) -> Duration {
     clock::age(claimant.since)
 }
 
-/// Returns whether this process, a session leader that ends since `since`, leaves its place to `child`, which it has
-/// forked: it ends [`AT_ONCE`]. One without a handler for a signal is no service yet, and has [`LAUNCH`].
+/// Returns whether this process, a session leader that has begun to end at `since`, has forked `child` to take its place: then it
+/// ends [`AT_ONCE`] after that. One without a handler for a signal is no service yet, and has [`LAUNCH`].
 pub fn is_left_at_once(child: &Claimant, ending: Ending, since: u64) -> bool {
     let age = Duration::from_nanos(since.saturating_sub(child.since));
     if age <= AT_ONCE || ending == Ending::Plain {

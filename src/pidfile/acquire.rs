@@ -291,8 +291,9 @@ fn replace_stale(
 /// Returns how long a claim waits for a process that it may not look into, and that shows no keeper, to take its lock again:
 /// it may be in the middle of execve(2). Then its file is taken for stale.
 fn hidden(pid: libc::pid_t) -> Duration {
-    match procfs::has_busy_thread(pid) {
-        true => CONTENTION,
-        false => Duration::from_millis(100),
+    if procfs::has_busy_thread(pid) {
+        CONTENTION
+    } else {
+        Duration::from_millis(100)
     }
 }

@@ -84,16 +84,21 @@ pub fn is_running(pid: libc::pid_t) -> bool {
 }
 
 /// Returns whether a process runs its program. One that ends does not: the kernel closes what it has open, and frees its memory,
-/// which takes seconds where there is much of it. Not async-signal-safe: uses the heap.
+/// which takes seconds where there is much of it. True where that cannot be seen. Not async-signal-safe: uses the heap.
 pub fn has_not_begun_to_end(pid: libc::pid_t) -> bool {
-    // One that vanishes meanwhile has ended.
-    let ends = |task: &i32| {
-        let stat = Stat::read(&path_of(pid, &format!("task/{task}/stat")));
-        stat.map_or(true, |stat| stat.is_ending())
+    let runs = |stat: io::Result<Stat>| match stat {
+        Ok(stat) => !stat.is_ending(),
+        // One that vanishes meanwhile has ended.
+        Err(error) => !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)),
     };
+    is_running(pid) && has_thread(pid, &runs) != Some(false)
+}
+
+/// Returns whether a thread of a process is one that is looked for; `None` if its threads cannot be seen.
+fn has_thread(pid: libc::pid_t, is_it: &dyn Fn(io::Result<Stat>) -> bool) -> Option<bool> {
     let tasks = CString::new(path_of(pid, "task")).unwrap_or_default();
-    let tasks = numbers_in(&tasks).unwrap_or_default();
-    is_running(pid) && (tasks.is_empty() || !tasks.iter().all(ends))
+    let mut tasks = numbers_in(&tasks).ok()?.into_iter();
+    Some(tasks.any(|task| is_it(Stat::read(&path_of(pid, &format!("task/{task}/stat"))))))
 }
 
 /// Returns whether `pid` is running and started no later than `latest` (clock ticks since boot): a later start means that
@@ -129,14 +134,8 @@ pub fn is_runnable(pid: libc::pid_t) -> bool {
 /// uses the heap.
 pub fn has_busy_thread(pid: libc::pid_t) -> bool {
     let is_busy = |stat: Stat| matches!(stat.field(3), Some(b"R" | b"D"));
-    if stat_of(pid).is_some_and(is_busy) {
-        return true;
-    }
-    let tasks = CString::new(path_of(pid, "task")).unwrap_or_default();
-    let tasks = numbers_in(&tasks).unwrap_or_default();
-    tasks
-        .iter()
-        .any(|task| Stat::read(&path_of(pid, &format!("task/{task}/stat"))).is_ok_and(is_busy))
+    stat_of(pid).is_some_and(is_busy)
+        || has_thread(pid, &|stat| stat.is_ok_and(is_busy)) == Some(true)
 }
 
 /// Returns whether the first thread of a process waits for an event that no signal can interrupt, as a disk.
