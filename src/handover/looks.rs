@@ -80,9 +80,7 @@ impl Looks {
             let is_pending = match progress {
                 // For a large process the kernel takes a while, in which that one runs.
                 Progress::Expected(forking) => {
-                    if forking != sys::getpid()
-                        && (procfs::is_runnable(forking) || procfs::is_blocked(forking))
-                    {
+                    if forking != sys::getpid() && procfs::is_busy(forking) {
                         *at_rest = 0;
                     }
                     *at_rest < FORKING

@@ -50,18 +50,18 @@ pub fn age_of(claimant: &Claimant) -> Duration {
 /// Returns whether this process, a session leader that has begun to end at `since`, has forked `child` to take its place: then it
 /// ends [`AT_ONCE`] after that. One without a handler for a signal is no service yet, and has [`LAUNCH`].
 pub fn is_left_at_once(child: &Claimant, ending: Ending, since: u64) -> bool {
-    let age = Duration::from_nanos(since.saturating_sub(child.since));
-    if age <= AT_ONCE || ending == Ending::Plain {
-        return age <= LAUNCH;
+    const ONCE: u64 = AT_ONCE.as_nanos() as u64;
+    let age = since.saturating_sub(child.since);
+    let is_launch = age <= LAUNCH.as_nanos() as u64;
+    if age <= ONCE || ending == Ending::Plain {
+        return is_launch;
     }
-    let both = [sys::getpid(), child.pid];
     let of_both = |time: fn(libc::pid_t) -> Option<u64>| {
-        Duration::from_nanos(both.into_iter().filter_map(time).sum())
+        time(sys::getpid()).unwrap_or(0) + time(child.pid).unwrap_or(0)
     };
     let waited = of_both(scheduling::time_runnable);
-    age <= LAUNCH
-        && age.saturating_sub(waited) <= AT_ONCE
-        && of_both(scheduling::cpu_time) <= AT_ONCE
+    let used = of_both(scheduling::cpu_time);
+    is_launch && age.saturating_sub(waited) <= ONCE && used <= ONCE
 }
 
 /// Returns whether a process is a child of this one.

@@ -120,7 +120,7 @@ pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c
 /// Begins a change, and returns the step that it was after; `None` if another thread makes one. Where the keeper hangs in a
 /// file system while it begins to watch, or with an earlier change to follow, it does not wait for it.
 fn begin() -> Option<Step> {
-    futex::poll_until(FOLLOWING, futex::POLL_INTERVAL, || !Step::Arming.is_now());
+    futex::poll_until(FOLLOWING, || !Step::Arming.is_now());
     let steps = [Step::Idle, Step::Followed, Step::Made, Step::Arming];
     let mut steps = steps.into_iter();
     let was = steps.find(|step| Step::change(*step, Step::Changing));

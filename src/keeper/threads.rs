@@ -65,20 +65,23 @@ extern "C" fn say_number(_: *mut c_void) -> *mut c_void {
 
 /// Waits until that thread is gone: until then it counts as one of the host's, and has its stack.
 pub fn wait_for_stack() {
-    futex::poll_until(START_TIMEOUT, futex::POLL_INTERVAL, || {
-        let donor = STACK_DONOR.load(Ordering::SeqCst);
-        donor == 0 || donor != DONOR_TO_COME && !sys::is_thread(donor)
-    });
-    STACK_DONOR.store(0, Ordering::SeqCst);
+    wait_for_ends(false);
 }
 
-/// Waits until a keeper that has been refused is gone, and the short-lived thread too. The host begins as the only thread: else
-/// an unshare(2) or setns(2) that asks for that would fail.
+/// Waits until a keeper that has been refused is gone, and that thread too. The host begins as the only thread: else an
+/// unshare(2) or setns(2) that asks for that would fail.
 ///
 /// Context: host thread before main.
 pub fn wait_until_alone() {
-    futex::poll_until(START_TIMEOUT, futex::POLL_INTERVAL, || {
-        !state::has_keeper_thread()
+    wait_for_ends(true);
+}
+
+/// Waits until the thread that leaves its stack is gone, and the keeper too if that is one of them.
+fn wait_for_ends(is_keeper_one: bool) {
+    futex::poll_until(START_TIMEOUT, || {
+        let donor = STACK_DONOR.load(Ordering::SeqCst);
+        let is_gone = donor == 0 || donor != DONOR_TO_COME && !sys::is_thread(donor);
+        is_gone && !(is_keeper_one && state::has_keeper_thread())
     });
-    wait_for_stack();
+    STACK_DONOR.store(0, Ordering::SeqCst);
 }

@@ -27,7 +27,7 @@ use crate::ownership::removal_by_child;
 use crate::ownership::state;
 use crate::pidfile::PidFile;
 use crate::sys::fs::{FileId, file_at, fstat, lstat_at};
-use crate::sys::futex::{self, POLL_INTERVAL};
+use crate::sys::futex;
 use crate::sys::{entry::guarded, procfs};
 
 /// Device and inode of the file.
@@ -74,7 +74,7 @@ pub fn set_file(file: &PidFile) {
 pub fn has_removed() -> bool {
     let begun = BEGUN.load(Ordering::SeqCst);
     // The counts may wrap around.
-    futex::poll_until(REMOVING, POLL_INTERVAL, || {
+    futex::poll_until(REMOVING, || {
         FINISHED.load(Ordering::SeqCst).wrapping_sub(begun) as i32 >= 0
     });
     REMOVED.load(Ordering::SeqCst) || removal_by_child::is_removed_by_host()

@@ -129,11 +129,11 @@ pub fn wait_until(word: &AtomicU32, timeout: Duration, done: impl Fn(u32) -> boo
     }
 }
 
-/// Tests `done` every `interval` until it is true. Returns false if it is not true after `timeout`.
+/// Tests `done` every [`POLL_INTERVAL`] until it is true. Returns false if it is not true after `timeout`.
 ///
 /// The condition is tested at least once after the time is over, so a process that was stopped meanwhile does not give
 /// up on what has come true.
-pub fn poll_until(timeout: Duration, interval: Duration, mut done: impl FnMut() -> bool) -> bool {
+pub fn poll_until(timeout: Duration, done: impl Fn() -> bool) -> bool {
     let end = now() + timeout;
     loop {
         let is_last = now() >= end;
@@ -143,6 +143,6 @@ pub fn poll_until(timeout: Duration, interval: Duration, mut done: impl FnMut() 
         if is_last {
             return false;
         }
-        pause(interval);
+        pause(POLL_INTERVAL);
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::io;
 
 use super::fs::read_once;
+use super::text;
 
 /// The line in /proc/PID/stat: what the kernel tells of a process or a thread.
 pub struct Stat {
@@ -41,7 +42,7 @@ impl Stat {
 
     /// Returns the number in a field.
     pub fn count(&self, number: usize) -> Option<u64> {
-        std::str::from_utf8(self.field(number)?).ok()?.parse().ok()
+        text::number(self.field(number)?)
     }
 
     /// Returns whether the process or thread is a zombie, or about to vanish.
@@ -57,6 +58,11 @@ impl Stat {
     /// Returns whether the thread waits for an event that a signal can interrupt.
     pub fn is_asleep(&self) -> bool {
         self.field(3) == Some(b"S")
+    }
+
+    /// Returns whether the thread has a processor, waits for one, or is in a wait that no signal can interrupt.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.field(3), Some(b"R" | b"D"))
     }
 
     /// Returns whether a thread of the process is left. A main thread that has ended is a zombie while others run on.

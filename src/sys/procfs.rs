@@ -86,7 +86,7 @@ pub fn is_running(pid: libc::pid_t) -> bool {
 /// Returns whether a process runs its program. One that ends does not: the kernel closes what it has open, and frees its memory,
 /// which takes seconds where there is much of it. True where that cannot be seen. Not async-signal-safe: uses the heap.
 pub fn has_not_begun_to_end(pid: libc::pid_t) -> bool {
-    let runs = |stat: io::Result<Stat>| match stat {
+    let runs = |stat: Result<&Stat, &io::Error>| match stat {
         Ok(stat) => !stat.is_ending(),
         // One that vanishes meanwhile has ended.
         Err(error) => !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)),
@@ -95,10 +95,10 @@ pub fn has_not_begun_to_end(pid: libc::pid_t) -> bool {
 }
 
 /// Returns whether a thread of a process is one that is looked for; `None` if its threads cannot be seen.
-fn has_thread(pid: libc::pid_t, is_it: &dyn Fn(io::Result<Stat>) -> bool) -> Option<bool> {
+fn has_thread(pid: libc::pid_t, is_it: &dyn Fn(Result<&Stat, &io::Error>) -> bool) -> Option<bool> {
     let tasks = CString::new(path_of(pid, "task")).unwrap_or_default();
     let mut tasks = numbers_in(&tasks).ok()?.into_iter();
-    Some(tasks.any(|task| is_it(Stat::read(&path_of(pid, &format!("task/{task}/stat"))))))
+    Some(tasks.any(|task| is_it(Stat::read(&path_of(pid, &format!("task/{task}/stat"))).as_ref())))
 }
 
 /// Returns whether `pid` is running and started no later than `latest` (clock ticks since boot): a later start means that
@@ -133,9 +133,12 @@ pub fn is_runnable(pid: libc::pid_t) -> bool {
 /// execve(2) the first thread waits so until all others have ended, and they wait for what they close. Not async-signal-safe:
 /// uses the heap.
 pub fn has_busy_thread(pid: libc::pid_t) -> bool {
-    let is_busy = |stat: Stat| matches!(stat.field(3), Some(b"R" | b"D"));
-    stat_of(pid).is_some_and(is_busy)
-        || has_thread(pid, &|stat| stat.is_ok_and(is_busy)) == Some(true)
+    has_thread(pid, &|stat| stat.is_ok_and(|stat| stat.is_busy())) == Some(true)
+}
+
+/// Returns the same of the first thread alone.
+pub fn is_busy(pid: libc::pid_t) -> bool {
+    stat_of(pid).is_some_and(|stat| stat.is_busy())
 }
 
 /// Returns whether the first thread of a process waits for an event that no signal can interrupt, as a disk.
@@ -153,18 +156,20 @@ pub fn session(pid: libc::pid_t) -> Option<libc::pid_t> {
     stat_of(pid)?.count(6)?.try_into().ok()
 }
 
+/// Returns what /proc/PID/status says of the first thread of a process, under a name with a colon.
+fn status(pid: libc::pid_t, name: &[u8]) -> Option<String> {
+    String::from_utf8(record(&path_of(pid, "status"), b'\n', name)?).ok()
+}
+
 /// Returns the effective user of the first thread of a process.
 pub fn user(pid: libc::pid_t) -> Option<libc::uid_t> {
-    let line = record(&path_of(pid, "status"), b'\n', b"Uid:")?;
-    let line = String::from_utf8(line).ok()?;
+    let line = status(pid, b"Uid:")?;
     line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// Returns whether the first thread of a process blocks a signal.
 pub fn blocks(pid: libc::pid_t, signal: libc::c_int) -> bool {
-    let mask = record(&path_of(pid, "status"), b'\n', b"SigBlk:");
-    let mask = mask.and_then(|mask| String::from_utf8(mask).ok());
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let mask = status(pid, b"SigBlk:").and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{clock, procfs};
+use super::{clock, procfs, text};
 
 /// Returns for how long the first thread of a process has had a processor, in nanoseconds.
 pub fn cpu_time(pid: libc::pid_t) -> Option<u64> {
@@ -25,5 +25,5 @@ pub fn time_runnable(pid: libc::pid_t) -> Option<u64> {
 fn scheduled(path: &str, number: usize) -> Option<u64> {
     let line = fs::read(path).ok()?;
     let mut numbers = line.split(u8::is_ascii_whitespace);
-    std::str::from_utf8(numbers.nth(number)?).ok()?.parse().ok()
+    text::number(numbers.nth(number)?)
 }

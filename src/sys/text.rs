@@ -1,4 +1,4 @@
-//! Writes values from outside into messages: bytes that may be no text, of any length.
+//! Reads and shows values from outside: bytes that may be no text, of any length.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,6 +13,11 @@ pub fn escaped(value: &[u8]) -> String {
         text.push('…');
     }
     text
+}
+
+/// Returns a value as a number.
+pub fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// Returns a character, or its escape sequence if it is a control character: a path may contain a newline.

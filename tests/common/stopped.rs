@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// A thread that is stopped as by a debugger. The thread that has stopped it has to be the one that does all else with it.
 pub struct Stopped(i32);
@@ -125,6 +126,17 @@ impl Stopped {
                 arguments: info.u.entry.args,
             }
         })
+    }
+
+    /// Returns the timespec at an address in its memory.
+    pub fn time_at(&self, address: u64) -> Option<Duration> {
+        let mut words = [[0; 8]; 2];
+        let memory = File::open(format!("/proc/{}/mem", self.0)).ok()?;
+        memory
+            .read_exact_at(words.as_flattened_mut(), address)
+            .ok()?;
+        let [seconds, nanoseconds] = words.map(u64::from_ne_bytes);
+        Some(Duration::new(seconds, nanoseconds.try_into().ok()?))
     }
 
     /// Returns whether a call has to do with something below a directory: by a path, or by a descriptor.

@@ -142,12 +142,8 @@ fn stall_for(stall: Duration, delay: Duration, steps: &[&str], way: usize) {
 /// nobody else can leave the file to the daemon.
 #[test]
 fn launcher_waits_for_a_keeper_without_processor() {
-    /// So often the thread that ends looks in 2 seconds, and some more.
-    const LOOKS: usize = 40;
-    for shape in SHAPES
-        .iter()
-        .filter(|shape| !shape[0].starts_with("daemon"))
-    {
+    const LONG: Duration = Duration::from_millis(2500);
+    for shape in [["fork", "setsid"], ["setsid", "fork"]] {
         let dir = TestDir::new();
         let _orphans = Descendants::of(&dir);
         let steps = [&["wait for", "pipe"], &shape[..], &["be told"]].concat();
@@ -159,11 +155,18 @@ fn launcher_waits_for_a_keeper_without_processor() {
         wait_until_idle(&launcher);
         let [main, keeper] = [launcher.pid(), keeper_of(launcher.pid())].map(Stopped::stop);
         launcher.close_stdin();
-        let mut looks = 0;
+        // What it has asked the kernel to wait, in all. One that waits no longer removes the file.
+        let mut waited = Duration::ZERO;
         main.go_to_call(|call| {
-            looks += usize::from(call.number == libc::SYS_futex);
-            looks == LOOKS || call.number == libc::SYS_unlinkat
+            if call.number == libc::SYS_futex {
+                waited += main.time_at(call.arguments[3]).unwrap_or_default();
+            }
+            waited >= LONG || call.number == libc::SYS_unlinkat
         });
+        assert!(
+            waited >= LONG,
+            "{steps:?}: it removes the file after {waited:?}"
+        );
         main.let_go();
         keeper.let_go();
         assert_eq!(launcher.wait().status, exited(0));

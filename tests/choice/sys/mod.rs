@@ -117,6 +117,10 @@ pub mod procfs {
         is(pid, Run::Stopped)
     }
 
+    pub fn is_busy(pid: libc::pid_t) -> bool {
+        has_busy_thread(pid)
+    }
+
     pub fn has_busy_thread(pid: libc::pid_t) -> bool {
         !is_blind_to(Blind::Running) && (is(pid, Run::Runs) || is_blocked(pid))
     }
