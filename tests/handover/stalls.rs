@@ -163,12 +163,12 @@ fn launcher_waits_for_a_keeper_without_processor() {
             }
             waited >= LONG || call.number == libc::SYS_unlinkat
         });
+        keeper.let_go();
+        main.let_go();
         assert!(
             waited >= LONG,
             "{steps:?}: it removes the file after {waited:?}"
         );
-        main.let_go();
-        keeper.let_go();
         assert_eq!(launcher.wait().status, exited(0));
         let daemon = Descendant::new(*output_pids(&dir, "process").last().unwrap());
         assert_eq!(dir.content(), daemon.pid_line(), "{steps:?}");
