@@ -119,7 +119,8 @@ impl EventLoop {
             return;
         }
         following::catch_up();
-        if let Some(file) = OWNED_FILE.lock().take() {
+        if let Some(mut file) = OWNED_FILE.lock().take() {
+            file.release_name();
             if orderly && let Some(successor) = handover::give::hand_over(&file, Self::ending()) {
                 report::detail(self.config, &format!("handed over to PID {successor}"));
                 return state::enter(Phase::Released);

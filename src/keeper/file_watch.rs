@@ -80,19 +80,18 @@ impl FileWatch {
     /// Watches what is at the path now.
     pub fn arm(&mut self) {
         self.armed = true;
-        let file = OWNED_FILE.lock();
-        let Some((path, remote)) = file
-            .as_ref()
-            .map(|file| (file.path().to_owned(), file.is_remote()))
-        else {
-            return;
-        };
-        drop(file);
         let config = self.config;
         if let Watch::Poll(interval) = config.watch {
             self.interval = Some(interval);
             return;
         }
+        let mut place = OWNED_FILE.lock();
+        let Some(file) = place.as_mut() else {
+            return;
+        };
+        file.hold_name();
+        let (path, remote) = (file.path().to_owned(), file.is_remote());
+        drop(place);
         if !following::begin_arming() {
             // The next time round.
             self.armed = false;

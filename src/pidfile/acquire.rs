@@ -1,7 +1,6 @@
 //! Claims the file before main, or takes it up again after exec.
 //!
-//! A stale file is replaced by a new one that appears whole and locked. A file that a live owner holds, or that is no PID
-//! file, is left alone.
+//! A stale file is replaced by a new one that appears whole and locked. That of a live owner, and what is no PID file, stays.
 //!
 //! ```text
 //! claim:  path is free                               publish a new file
@@ -86,6 +85,7 @@ impl PidFile {
                     parent: parent(path),
                     fd: (lock == Lock::Kept).then_some(claimed.fd),
                     writable: None,
+                    name: None,
                     locked: claimed.locked,
                     remark: claimed.remark,
                 });
@@ -125,6 +125,7 @@ impl PidFile {
                     parent: Some(location.directory),
                     fd: (lock == Lock::Kept).then_some(fd),
                     writable: None,
+                    name: None,
                     locked,
                     remark: None,
                 });

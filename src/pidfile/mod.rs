@@ -41,6 +41,8 @@ pub struct PidFile {
     pub(crate) fd: Option<OwnedFd>,
     /// To write through, where that one is for reading only.
     pub(crate) writable: Option<OwnedFd>,
+    /// Holds the name that it has in the directory, while it is watched: see [`PidFile::hold_name`].
+    pub(crate) name: Option<OwnedFd>,
     /// Whether the lock is ours. If not, somebody else has it, or the file system knows none.
     pub(crate) locked: bool,
     /// What an operator may want to know of how it became ours.
@@ -92,7 +94,22 @@ impl PidFile {
         self.id = FileId::from(&stat);
         self.fd = Some(fd);
         self.writable = None;
+        self.name = None;
         Ok(())
+    }
+
+    /// Opens the file by its name too, until [`PidFile::release_name`].
+    ///
+    /// A file that was created without a name is open under none. An unlink(2) of a name that nobody has open ends all
+    /// watches of the file, between its event and the moment at which the path is free (fs/dcache.c, d_delete). That took 20
+    /// to 60 µs, for which who looked at the path had to wait.
+    pub fn hold_name(&mut self) {
+        self.name = open(&self.path, libc::O_PATH).ok();
+    }
+
+    /// Closes the name. The watch then ends with the removal of the file, and not with the process, which would wait for it.
+    pub fn release_name(&mut self) {
+        self.name = None;
     }
 
     /// Tries to get the lock, if it is not ours. Returns whether there is reason to try again.
@@ -131,6 +148,7 @@ impl PidFile {
         Self {
             fd: None,
             writable: None,
+            name: None,
             ..self
         }
     }

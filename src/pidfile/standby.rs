@@ -40,6 +40,7 @@ impl StandbyFile {
             parent: parent(path),
             fd: Some(fd),
             writable: None,
+            name: None,
             locked: false,
             remark: None,
         }))

@@ -50,6 +50,7 @@ impl PidFile {
             parent,
             fd: Some(fd),
             writable: None,
+            name: None,
             locked,
             remark: None,
         })

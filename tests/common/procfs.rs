@@ -4,7 +4,7 @@ use super::process::Process;
 use super::wait::wait_asking_every;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 fn numbers_in(dir: String) -> Vec<i32> {
@@ -174,4 +174,22 @@ pub fn is_watching(pid: i32) -> bool {
             fs::read_to_string(format!("{dir}/{fd}")).is_ok_and(|info| info.contains("inotify wd:"))
         })
     })
+}
+
+/// The flags with which a process has a file open (open(2)), in the tables of all its threads.
+pub fn flags_of_descriptors(pid: i32, path: &Path) -> Vec<i32> {
+    let mut found = Vec::new();
+    for task in tasks_of(pid) {
+        let table = format!("/proc/{pid}/task/{task}");
+        for fd in numbers_in(format!("{table}/fd")) {
+            let leads_there = fs::read_link(format!("{table}/fd/{fd}"))
+                .is_ok_and(|link| link.to_string_lossy().starts_with(&*path.to_string_lossy()));
+            let info = fs::read_to_string(format!("{table}/fdinfo/{fd}")).unwrap_or_default();
+            let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+            if let Some(flags) = flags.filter(|_| leads_there) {
+                found.push(i32::from_str_radix(flags.trim(), 8).unwrap());
+            }
+        }
+    }
+    found
 }

@@ -16,4 +16,5 @@ mod real_programs;
 mod rights_lost;
 mod second_instance;
 mod second_instance_strict;
+mod watched_name;
 mod watching;
