@@ -109,5 +109,5 @@ mod sys;
 /// Runs when the loader has loaded us, before `main`.
 #[ctor::ctor(unsafe)]
 fn load() {
-    sys::entry::guarded((), startup::run);
+    startup::run();
 }

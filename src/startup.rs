@@ -14,6 +14,7 @@ use crate::pidfile::refusal::Refusal;
 use crate::settings::config::Config;
 use crate::settings::env::{self, Variables, executed};
 use crate::settings::exec_state::{self, ExecState, Origin, Role};
+use crate::sys::entry::{contained, guarded};
 use crate::sys::fs::{directory_of, stat};
 use crate::sys::text::escaped;
 use crate::sys::{self, Errno, c_library, objects, procfs, sigset::SignalsBlocked};
@@ -22,45 +23,56 @@ use crate::{keeper, report};
 /// The settings of this process, for as long as it lives.
 static CONFIG: OnceCell<Config> = OnceCell::new();
 
-/// Decides whether this process takes part, and has it take part.
+/// Finds out whether there is a setting for this process, and follows it.
 ///
-/// Context: host thread before main. All up to that decision runs in every child process of every host, so it makes no
-/// system call, allocates nothing and starts no thread.
+/// Context: host thread before main. All up to that runs in every child process of every host, so it makes no system call,
+/// allocates nothing and starts no thread. Cancellation is not asked for: nothing there is a cancellation point, and
+/// dlopen(3) is not async-cancel-safe itself (pthreads(7)).
 pub fn run() {
+    let mut variables = Variables::default();
+    if let Some(setting) = contained(None, || find_setting(&mut variables)) {
+        guarded((), || follow(setting, &variables));
+    }
+}
+
+/// Reads the variables, and returns the setting that names the file. `None`: there is nothing to do.
+fn find_setting(variables: &mut Variables<'static>) -> Option<&'static [u8]> {
     hooks::prepare();
     // SAFETY: getauxval(3) takes a number, and returns 0 for a value that is not there.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
-        return;
+        return None;
     }
     // SAFETY: both vectors are null or those of execve(2). Nothing changes them before main, and nothing of them is used
     // after that.
     unsafe {
-        let variables = Variables::read(sys::environment());
-        let Some(setting) = variables.setting(c_library::arguments()) else {
-            return;
-        };
-        let state = variables.state_for(setting);
-        let may_own = match state {
-            // Somebody else's child.
-            Some(state) if !state.is_of_this_process() => {
-                exec_state::keep(
-                    variables.exec_state.unwrap_or_default(),
-                    origin(setting, &variables),
-                );
-                false
-            }
-            // Who owns the file goes on owning it, whatever it executes.
-            Some(state) if state.role == Role::Owner => true,
-            // Launchers that are not meant.
-            _ if variables.wants_this_program() => true,
-            _ => {
-                report_other_program(setting, &variables);
-                false
-            }
-        };
-        if may_own && !is_second_copy() {
-            take_part(setting, state, &variables);
+        *variables = Variables::read(sys::environment());
+        variables.setting(c_library::arguments())
+    }
+}
+
+/// Decides whether this process is meant by the setting, and has it take part.
+fn follow(setting: &'static [u8], variables: &Variables<'static>) {
+    let state = variables.state_for(setting);
+    let may_own = match state {
+        // Somebody else's child.
+        Some(state) if !state.is_of_this_process() => {
+            exec_state::keep(
+                variables.exec_state.unwrap_or_default(),
+                origin(setting, variables),
+            );
+            false
         }
+        // Who owns the file goes on owning it, whatever it executes.
+        Some(state) if state.role == Role::Owner => true,
+        // Launchers that are not meant.
+        _ if variables.wants_this_program() => true,
+        _ => {
+            report_other_program(setting, variables);
+            false
+        }
+    };
+    if may_own && !is_second_copy() {
+        take_part(setting, state, variables);
     }
 }
 

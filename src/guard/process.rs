@@ -23,7 +23,7 @@ const STACK_SIZE: usize = 8 * 1024;
 const LOOKS: usize = 200;
 const PAUSE: usize = 5;
 
-#[repr(C, align(4096))]
+#[repr(C, align(16))]
 struct Place {
     stack: UnsafeCell<[u8; STACK_SIZE]>,
     orders: UnsafeCell<MaybeUninit<Orders>>,
@@ -32,6 +32,8 @@ struct Place {
 // SAFETY: written once, by the thread that claims the file, before the guard is started; read by the guard alone.
 unsafe impl Sync for Place {}
 
+// Apart from what is small: see `sys::memory`.
+#[unsafe(link_section = ".bss.large")]
 static PLACE: Place = Place {
     stack: UnsafeCell::new([0; STACK_SIZE]),
     orders: UnsafeCell::new(MaybeUninit::uninit()),

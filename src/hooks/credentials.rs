@@ -1,12 +1,12 @@
 //! Replaces the functions by which the host changes its user or its groups: see [`crate::keeper::credentials`].
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 
 use super::refuse;
 use crate::keeper::credentials;
 use crate::sys;
 use crate::sys::entry::guarded;
-use crate::sys::function::NextFunction;
+use crate::sys::function::{NextFunction, name};
 
 macro_rules! change {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),+)
@@ -18,12 +18,9 @@ macro_rules! change {
         /// As in the manual page.
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name($($argument: $type),+) -> c_int {
-            static NEXT: NextFunction = NextFunction::new(
-                // SAFETY: the literal ends in a zero byte, and has no other.
-                unsafe { CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes()) }
-            );
+            static NEXT: NextFunction = NextFunction::new();
             let by_libc = || {
-                let next = NEXT.address();
+                let next = NEXT.address(name!($name));
                 if next.is_null() {
                     return refuse(-1);
                 }
@@ -40,7 +37,7 @@ macro_rules! change {
                 result
             };
             let arguments = [$first as usize, $second as usize, $third as usize];
-            credentials::change(libc::$number, arguments, by_libc)
+            credentials::change(libc::$number, arguments, &by_libc)
         }
     )+ };
 }
@@ -78,9 +75,9 @@ change! {
 /// As for capset(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn capset(header: *mut c_void, data: *const c_void) -> c_int {
-    static NEXT: NextFunction = NextFunction::new(c"capset");
+    static NEXT: NextFunction = NextFunction::new();
     let by_libc = || {
-        let next = NEXT.address();
+        let next = NEXT.address(c"capset");
         if next.is_null() {
             return refuse(-1);
         }
@@ -91,7 +88,7 @@ pub unsafe extern "C-unwind" fn capset(header: *mut c_void, data: *const c_void)
             next(header, data)
         }
     };
-    credentials::change_capabilities([header as usize, data as usize, 0], by_libc)
+    credentials::change_capabilities([header as usize, data as usize, 0], &by_libc)
 }
 
 /// Replaces initgroups(3). libc's own calls a setgroups inside of libc, which no preload sees.
@@ -101,7 +98,7 @@ pub unsafe extern "C-unwind" fn capset(header: *mut c_void, data: *const c_void)
 /// As for initgroups(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid_t) -> c_int {
-    static NEXT: NextFunction = NextFunction::new(c"initgroups");
+    static NEXT: NextFunction = NextFunction::new();
     if guarded(false, credentials::is_asked) {
         // SAFETY: the caller's promise.
         let groups = guarded(None, || unsafe { groups_of(user, group) });
@@ -110,7 +107,7 @@ pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid
             return unsafe { setgroups(groups.len(), groups.as_ptr()) };
         }
     }
-    let next = NEXT.address();
+    let next = NEXT.address(c"initgroups");
     if next.is_null() {
         return refuse(-1);
     }
@@ -130,10 +127,10 @@ pub unsafe extern "C-unwind" fn initgroups(user: *const c_char, group: libc::gid
 unsafe fn groups_of(user: *const c_char, group: libc::gid_t) -> Option<Vec<libc::gid_t>> {
     type GetGroupList =
         unsafe extern "C" fn(*const c_char, libc::gid_t, *mut libc::gid_t, *mut c_int) -> c_int;
-    static NEXT: NextFunction = NextFunction::new(c"getgrouplist");
+    static NEXT: NextFunction = NextFunction::new();
     /// NGROUPS_MAX.
     const MOST: usize = 65_536;
-    let next = NEXT.address();
+    let next = NEXT.address(c"getgrouplist");
     if next.is_null() {
         return None;
     }

@@ -45,8 +45,8 @@ pub fn register(config: &'static Config) {
 
 /// Registers handlers with the next definition of libc's function, which is libc's own.
 fn register_next(handlers: [ForkHandler; 3], handle: *mut c_void) -> c_int {
-    static NEXT: NextFunction = NextFunction::new(c_library::REGISTERS_FORK_HANDLERS);
-    let next = NEXT.address();
+    static NEXT: NextFunction = NextFunction::new();
+    let next = NEXT.address(c_library::REGISTERS_FORK_HANDLERS);
     if next.is_null() {
         return libc::ENOMEM;
     }

@@ -12,7 +12,7 @@ use std::mem::transmute;
 use libc::{SIG_ERR, sighandler_t};
 
 use crate::sys::c_library::of_glibc;
-use crate::sys::function::NextFunction;
+use crate::sys::function::{NextFunction, name};
 use crate::sys::{self, Errno, Vector};
 
 macro_rules! next {
@@ -23,12 +23,8 @@ macro_rules! next {
         ///
         /// As in its manual page.
         pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
-            // SAFETY: the literal ends in a zero byte, and has no other.
-            const NAME: &CStr = unsafe {
-                CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes())
-            };
-            static NEXT: NextFunction = NextFunction::new(NAME);
-            let next = NEXT.address();
+            static NEXT: NextFunction = NextFunction::new();
+            let next = NEXT.address(name!($name));
             if next.is_null() {
                 return missing($missing);
             }
@@ -84,11 +80,14 @@ fn missing<T>(answer: T) -> T {
     answer
 }
 
-static EXIT: NextFunction = NextFunction::new(c"_exit");
+const EXIT_NAME: &CStr = c"_exit";
+// In a page that the loader writes to anyway: each start looks it up.
+#[unsafe(link_section = ".data")]
+static EXIT: NextFunction = NextFunction::new();
 
 /// Ends the process by the next definition of _exit(2). libc's _Exit(3) is the same function.
 pub fn exit(status: c_int) -> ! {
-    let next = EXIT.address();
+    let next = EXIT.address(EXIT_NAME);
     if !next.is_null() {
         // SAFETY: a function of that name has that type. One that returns has failed to end the process.
         unsafe { transmute::<*mut std::ffi::c_void, extern "C-unwind" fn(c_int)>(next)(status) };
@@ -98,5 +97,5 @@ pub fn exit(status: c_int) -> ! {
 
 /// Looks up what every forked child of this process is going to call, once for all of them.
 pub fn prepare() {
-    EXIT.address();
+    EXIT.address(EXIT_NAME);
 }

@@ -21,13 +21,18 @@ use crate::sys::{futex, memory};
 /// Many times what we ever use.
 const RESERVE: usize = 512 * 1024;
 
-#[repr(align(4096))]
-struct Reserve(UnsafeCell<[u8; RESERVE]>);
+const PAGE: usize = 4096;
+
+/// Has a page more than is used, which begins at one. Aligned by itself it would have all statics begin at a page, and the
+/// loader would have one page more to write to.
+struct Reserve(UnsafeCell<[u8; RESERVE + PAGE]>);
 
 // SAFETY: handed out once, as a whole, to the one `Dlmalloc` behind the lock.
 unsafe impl Sync for Reserve {}
 
-static STORE: Reserve = Reserve(UnsafeCell::new([0; RESERVE]));
+// Apart from what is small: see `sys::memory`.
+#[unsafe(link_section = ".bss.large")]
+static STORE: Reserve = Reserve(UnsafeCell::new([0; RESERVE + PAGE]));
 
 static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Source::new())));
 static LOCKED: AtomicU32 = AtomicU32::new(0);
@@ -58,7 +63,7 @@ pub fn renew() {
 static CURRENT: AtomicUsize = AtomicUsize::new(0);
 fn start_of_current() -> usize {
     match CURRENT.load(Ordering::Relaxed) {
-        0 => STORE.0.get() as usize,
+        0 => (STORE.0.get() as usize).next_multiple_of(PAGE),
         start => start,
     }
 }
@@ -124,7 +129,7 @@ unsafe impl Allocator for Source {
     }
 
     fn page_size(&self) -> usize {
-        4096
+        PAGE
     }
 }
 

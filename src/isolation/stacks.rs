@@ -27,7 +27,7 @@ const PAGE: usize = 4096;
 /// Each stack grows down to a page that can be read but not written: leak checkers and garbage collectors look for
 /// pointers in all data of a library. The deepest call that was seen takes 16 KiB of the keeper's and 6 KiB of the
 /// watcher's; a handler of the host's for SIGSYS may come on top.
-#[repr(C, align(4096))]
+#[repr(C)]
 struct Memory {
     below_watcher: [u8; PAGE],
     watcher: [u8; 48 * 1024],
@@ -35,24 +35,24 @@ struct Memory {
     keeper: [u8; 64 * 1024],
 }
 
-struct Room(UnsafeCell<Memory>);
+/// Has a page more, so that the memory can begin at a page: see the reserve of `heap`.
+struct Room(UnsafeCell<[u8; size_of::<Memory>() + PAGE]>);
 
 // SAFETY: only addresses are taken of it; each stack is used by the one thread that it is for.
 unsafe impl Sync for Room {}
 
-static ROOM: Room = Room(UnsafeCell::new(Memory {
-    below_watcher: [0; PAGE],
-    watcher: [0; 48 * 1024],
-    below_keeper: [0; PAGE],
-    keeper: [0; 64 * 1024],
-}));
+// Apart from what is small: see `sys::memory`.
+#[unsafe(link_section = ".bss.large")]
+static ROOM: Room = Room(UnsafeCell::new([0; size_of::<Memory>() + PAGE]));
 
 impl Stack {
     /// Returns the first address above the stack. Makes the page below it read-only, where pages are that small.
     fn prepare(self) -> *mut c_void {
-        let room = ROOM.0.get();
-        // SAFETY: addresses within the static, which is mapped for good. The page below is used by nobody.
+        let room = ROOM.0.get().cast::<u8>();
+        // SAFETY: addresses within the static, which is mapped for good: at most a page is left out at its beginning. The
+        // page below is used by nobody.
         unsafe {
+            let room = room.add(room.align_offset(PAGE)).cast::<Memory>();
             let (below, stack, size) = match self {
                 Self::Keeper => {
                     let keeper = &raw mut (*room).keeper;
@@ -96,8 +96,8 @@ unsafe fn create_by_libc(
         Start,
         *mut c_void,
     ) -> c_int;
-    static CREATE: LibcFunction = LibcFunction::new(c"pthread_create");
-    let create = CREATE.address();
+    static CREATE: LibcFunction = LibcFunction::new();
+    let create = CREATE.address(c"pthread_create");
     if create.is_null() {
         return libc::EAGAIN;
     }

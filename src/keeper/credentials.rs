@@ -52,7 +52,7 @@ const SAME: usize = u32::MAX as usize;
 /// libc does.
 ///
 /// Context: host thread, signal handler.
-pub fn change(number: c_long, arguments: [usize; 3], by_libc: impl FnOnce() -> c_int) -> c_int {
+pub fn change(number: c_long, arguments: [usize; 3], by_libc: &dyn Fn() -> c_int) -> c_int {
     // libc itself refuses to leave everything as it is.
     if arguments == [SAME; 3] || !is_asked() {
         if state::is_candidate() {
@@ -187,7 +187,7 @@ fn stands_by_without_root() -> bool {
 fn change_beside_waiting_keeper(
     number: c_long,
     arguments: [usize; 3],
-    by_libc: impl FnOnce() -> c_int,
+    by_libc: &dyn Fn() -> c_int,
 ) -> c_int {
     let blocked = SignalsBlocked::new();
     let is_alone = || {
@@ -217,7 +217,7 @@ fn record_rights() {
 /// Makes the system call capset(2), which libc makes in the calling thread alone; in an owner as any change.
 ///
 /// Context: host thread, signal handler.
-pub fn change_capabilities(arguments: [usize; 3], by_libc: impl FnOnce() -> c_int) -> c_int {
+pub fn change_capabilities(arguments: [usize; 3], by_libc: &dyn Fn() -> c_int) -> c_int {
     if is_kept() {
         return change(libc::SYS_capset, arguments, by_libc);
     }

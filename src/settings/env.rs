@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_char};
 use super::exec_state::{self, ExecState};
 use super::{LONGEST_PATH, Log, values};
 use crate::sys::Vector;
+use crate::sys::vector::{begins_with, pointers, strings};
 
 /// Libraries that the loader loads before others (ld.so(8)).
 const PRELOAD: &[u8] = b"LD_PRELOAD";
@@ -47,13 +48,16 @@ impl<'a> Variables<'a> {
     pub unsafe fn read(environ: Vector) -> Self {
         let mut found = Variables::default();
         // SAFETY: null, or a vector that lives long enough, by this function's contract.
-        for entry in unsafe { strings(environ) } {
-            // Of the many variables of an environment nearly all end here.
-            let entry = entry.to_bytes();
+        for entry in unsafe { pointers(environ) } {
             const BEGINNINGS: [&[u8]; 3] = [b"PIDFILE", b"LIBPIDFILE", PRELOAD];
-            if !BEGINNINGS.iter().any(|begin| entry.starts_with(begin)) {
+            // Of the many variables of an environment nearly all end here, at their first byte.
+            // SAFETY: a C string, by this function's contract.
+            let begins_with = |beginning: &&[u8]| unsafe { begins_with(entry, beginning) };
+            if !BEGINNINGS.iter().any(begins_with) {
                 continue;
             }
+            // SAFETY: the caller's promise.
+            let entry = unsafe { CStr::from_ptr(entry) }.to_bytes();
             let Some(equals) = entry.iter().position(|&byte| byte == b'=') else {
                 continue;
             };
@@ -201,28 +205,6 @@ pub fn erlang_string(term: &[u8]) -> Option<&[u8]> {
     let inside = term.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let plain = !inside.iter().any(|byte| matches!(byte, b'"' | b'\\'));
     plain.then_some(inside)
-}
-
-/// Iterates over the strings of a null-terminated vector.
-///
-/// # Safety
-///
-/// `vector` is null, or it and its strings live for `'a`.
-unsafe fn strings<'a>(mut vector: Vector) -> impl Iterator<Item = &'a CStr> {
-    std::iter::from_fn(move || {
-        if vector.is_null() {
-            return None;
-        }
-        // SAFETY: the vector can be read up to its null pointer, and so can each string, by this function's contract.
-        unsafe {
-            let string = *vector;
-            if string.is_null() {
-                return None;
-            }
-            vector = vector.add(1);
-            Some(CStr::from_ptr(string))
-        }
-    })
 }
 
 #[cfg(test)]

@@ -42,13 +42,19 @@ pub use format::{ExecState, Role};
 use text::Text;
 pub use text::VARIABLE;
 
+// All texts apart from what is small: see `sys::memory`.
+
 /// For an owner.
+#[unsafe(link_section = ".bss.large")]
 static OWNER: Text = Text::none();
 /// For a process that stands by.
+#[unsafe(link_section = ".bss.large")]
 static STANDBY: Text = Text::none();
 /// For an owner that has lost the file to somebody else.
+#[unsafe(link_section = ".bss.large")]
 static LOST: Text = Text::none();
 /// For any other process, and for children.
+#[unsafe(link_section = ".bss.large")]
 static INERT: Text = Text::none();
 /// The path came by the command line: the environment of a new image need not name it.
 static BY_ARGUMENT: AtomicBool = AtomicBool::new(false);

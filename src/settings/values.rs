@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::time::Duration;
 
 use super::{Follow, Log, POLL, Watch};
+use crate::sys::c_library;
 
 /// Signals by name, without `SIG`. Where there are two names, the usual one comes first.
 const NAMES: [(&str, c_int); 33] = [
@@ -54,7 +55,7 @@ pub fn signal_name(signal: c_int) -> String {
 pub fn signal(value: &[u8]) -> Option<c_int> {
     let text = std::str::from_utf8(value).ok()?;
     let name = text.strip_prefix("SIG").unwrap_or(text);
-    let (low, high) = (libc::SIGRTMIN(), libc::SIGRTMAX());
+    let (low, high) = c_library::REALTIME_SIGNALS;
     let number = if let Some(after) = name.strip_prefix("RTMIN") {
         low + offset(after, '+')?
     } else if let Some(before) = name.strip_prefix("RTMAX") {

@@ -49,7 +49,7 @@ fn permit_cancellation([kind, state]: [c_int; 2]) {
 
 /// Runs `entry`. Returns `otherwise` if it panics, and restores errno.
 #[inline(never)]
-fn contained<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
+pub fn contained<T>(otherwise: T, entry: impl FnOnce() -> T) -> T {
     let before = errno();
     let result = catch_unwind(AssertUnwindSafe(entry)).unwrap_or(otherwise);
     set_errno(before);

@@ -12,43 +12,52 @@ pub type NextFunction = Function<false>;
 /// of its own in its place.
 pub type LibcFunction = Function<true>;
 
-/// A function, by its name: the C library's own, or the next one behind ours.
+/// Where a function is, once it was looked up: the C library's own, or the next one behind ours.
+///
+/// Its name is with the caller. So the loader has nothing to write here, and no process has to copy the page for it.
 pub struct Function<const IS_LIBCS: bool> {
-    name: &'static CStr,
     address: AtomicPtr<c_void>,
 }
 
 impl<const IS_LIBCS: bool> Function<IS_LIBCS> {
-    /// Names the function. Looks nothing up yet.
-    pub const fn new(name: &'static CStr) -> Self {
+    /// Makes one that was not looked up yet.
+    pub const fn new() -> Self {
         Self {
-            name,
             address: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
-    /// Returns the address of the function; null if there is none. The first call looks it up.
+    /// Returns the address of the function of this name, which is the same in each call; null if there is none. The first
+    /// call looks it up.
     ///
     /// Async-signal-safe, and right in a vfork child: see [`objects`].
-    #[inline]
-    pub fn address(&self) -> *mut c_void {
-        let address = self.address.load(Ordering::Relaxed);
+    #[inline(never)]
+    pub fn address(&self, name: &CStr) -> *mut c_void {
+        let mut address = self.address.load(Ordering::Relaxed);
         if address.is_null() {
-            return self.look_up();
+            let found = if IS_LIBCS {
+                objects::of_libc(name)
+            } else {
+                objects::next(name)
+            };
+            address = found.cast_mut();
+            self.address.store(address, Ordering::Relaxed);
         }
         address
     }
-
-    #[cold]
-    #[inline(never)]
-    fn look_up(&self) -> *mut c_void {
-        let found = if IS_LIBCS {
-            objects::of_libc(self.name)
-        } else {
-            objects::next(self.name)
-        };
-        let address = found.cast_mut();
-        self.address.store(address, Ordering::Relaxed);
-        address
-    }
 }
+
+/// The name of a function as a C string.
+macro_rules! name {
+    ($name:ident) => {{
+        // SAFETY: the literal ends in a zero byte, and has no other.
+        const NAME: &std::ffi::CStr = unsafe {
+            std::ffi::CStr::from_bytes_with_nul_unchecked(
+                concat!(stringify!($name), "\0").as_bytes(),
+            )
+        };
+        NAME
+    }};
+}
+
+pub(crate) use name;

@@ -1,4 +1,8 @@
 //! Maps memory of its own.
+//!
+//! A static that is large, and zero at first, lies in the section `.bss.large`. So all that is small lies together: a forked
+//! child writes to some of it, and each page that it writes to is copied. Shown by
+//! `transparency/children::child_of_an_owner_writes_to_few_pages`.
 
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};

@@ -28,6 +28,7 @@ pub mod sigaction;
 pub mod sigset;
 pub mod text;
 pub mod unix_socket;
+pub mod vector;
 
 use std::ffi::{c_char, c_int};
 use std::{fmt, io};

@@ -80,17 +80,14 @@ pub fn of_libc(name: &CStr) -> *const c_void {
     static LAST: AtomicPtr<LinkMap> = AtomicPtr::new(ptr::null_mut());
     // SAFETY: null, or an entry that was stored below. The C library is never unloaded.
     let last = unsafe { LAST.load(Ordering::Relaxed).as_ref() };
-    let find = |map: &LinkMap| map.object()?.find(name);
-    let is_part = |map: &&LinkMap| {
-        let object = map.object();
-        object.is_some_and(|object| loader::is_libc(object.base, object.soname()))
-    };
-    if let Some(address) = last.and_then(find) {
+    if let Some(address) = last.and_then(|map| map.object()?.find(name)) {
         return address as *const c_void;
     }
-    for part in all().filter(is_part) {
-        if let Some(address) = find(part) {
-            LAST.store(ptr::from_ref(part).cast_mut(), Ordering::Relaxed);
+    for map in all() {
+        let object = map.object();
+        let part = object.filter(|object| loader::is_libc(object.base, object.soname()));
+        if let Some(address) = part.and_then(|part| part.find(name)) {
+            LAST.store(ptr::from_ref(map).cast_mut(), Ordering::Relaxed);
             return address as *const c_void;
         }
     }

@@ -1,8 +1,21 @@
-//! Sets dispositions of signals past libc.
+//! Asks for and sets dispositions of signals past libc.
 
 use std::ffi::c_int;
 
 use super::raw;
+
+/// Returns the address of the handler of a signal, SIG_DFL or SIG_IGN; `None` if the kernel does not tell.
+///
+/// Async-signal-safe, and without thread-local storage.
+pub fn handler(signal: c_int) -> Option<usize> {
+    // The handler comes first in struct kernel_sigaction of the architectures that this library is for, and none is larger.
+    let mut action = [0_u64; 8];
+    let (room, size) = (action.as_mut_ptr() as usize, size_of::<u64>());
+    let arguments = [signal as usize, 0, room, size, 0, 0];
+    // SAFETY: there is room for the action, and none is set.
+    let told = unsafe { raw::call(libc::SYS_rt_sigaction, arguments) == 0 };
+    told.then_some(action[0] as usize)
+}
 
 /// Lets the kernel do what it does by default. Returns whether it was allowed.
 ///

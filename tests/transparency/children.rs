@@ -148,6 +148,34 @@ fn child_left_by(host: &Process) -> i32 {
         .unwrap()
 }
 
+/// Each page of ours that a child writes to is copied, in every fork of the owner.
+#[test]
+fn child_of_an_owner_writes_to_few_pages() {
+    let dir = TestDir::new();
+    let host = has_a_child(&dir, Mode::Active, "fork", "outlives us");
+    let child = child_left_by(&host);
+    // In the owner they have been written to, in the child only what it has a copy of is its own.
+    let written = private_kibibytes_of(child, &library());
+    assert!((1..=8).contains(&written), "{written} KiB");
+}
+
+/// The memory for writing in the mapping of a library that no other process has, in KiB.
+fn private_kibibytes_of(pid: i32, library: &Path) -> u32 {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let (mut is_its, mut is_for_writing, mut sum) = (false, false, 0);
+    for line in smaps.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words[0].contains('-') {
+            // What is zero at first follows, without a name.
+            is_its = line.ends_with(library.to_str().unwrap()) || is_its && words.len() == 5;
+            is_for_writing = words[1].starts_with("rw");
+        } else if words[0] == "Private_Dirty:" && is_its && is_for_writing {
+            sum += words[1].parse::<u32>().unwrap();
+        }
+    }
+    sum
+}
+
 #[test]
 fn owners_child_program_has_no_thread_of_ours() {
     let dir = TestDir::new();

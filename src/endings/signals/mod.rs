@@ -48,6 +48,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{SIG_DFL, sigaction as Action};
 
+use crate::sys::sigaction as by_kernel;
 use crate::sys::sigset::{self, FAULTS, bit};
 use crate::sys::{self, c_library};
 
@@ -120,11 +121,11 @@ pub fn hook(on_deletion: c_int) {
     }
 }
 
-/// Undoes [`hook`].
+/// Undoes [`hook`]. Each child of an owner does so, and asks the kernel past libc, whose code is not in its memory yet.
 pub fn unhook() {
     for signal in virtual_signals() {
-        if current(signal).is_some_and(|action| is_ours(&action)) {
-            install(signal, &default());
+        if by_kernel::handler(signal) == Some(fatal::handler as *const () as usize) {
+            by_kernel::set_default(signal);
         }
     }
     VIRTUAL.store(0, Ordering::Relaxed);

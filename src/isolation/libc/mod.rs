@@ -72,6 +72,27 @@ macro_rules! system_calls {
 }
 use system_calls;
 
+/// Functions that go on to libc's own.
+macro_rules! of_libc {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, or $missing:expr;)+) => { $(
+        unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            // In a page that the loader writes to anyway: each start calls some of them.
+            #[unsafe(link_section = ".data")]
+            static OF_LIBC: crate::sys::function::LibcFunction = crate::sys::function::LibcFunction::new();
+            let function = OF_LIBC.address(crate::sys::function::name!($name));
+            if function.is_null() {
+                return $missing;
+            }
+            // SAFETY: libc's function of that name has that type; the caller's promise. One that is cancelled in it
+            // leaves a frame with nothing to clean up.
+            unsafe {
+                std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C-unwind" fn($($type),*) -> $result>(function)($($argument),*)
+            }
+        }
+    )+ };
+}
+use of_libc;
+
 /// Does what syscall(2) does, which takes the number of the call and up to six arguments.
 unsafe extern "C-unwind" fn syscall(
     number: c_long,

@@ -3,9 +3,14 @@
 //! Loops that the compiler could recognise would become calls of themselves. So bytes are copied and set
 //! by one instruction where there is one, and read one by one elsewhere; what we copy is short.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 
+use super::of_libc;
 use crate::sys::arch;
+
+of_libc! {
+    __xpg_strerror_r(errno: c_int, text: *mut c_char, size: usize) -> c_int, or libc::ENOSYS;
+}
 
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, size: usize) -> *mut u8 {
     // SAFETY: the caller's promise.
@@ -68,4 +73,13 @@ unsafe extern "C" fn strcmp(one: *const u8, other: *const u8) -> c_int {
     }
 }
 
-crate::isolation::wrap::wrap!(memcpy, memmove, memset, memcmp, bcmp, strlen, strcmp);
+crate::isolation::wrap::wrap!(
+    memcpy,
+    memmove,
+    memset,
+    memcmp,
+    bcmp,
+    strlen,
+    strcmp,
+    __xpg_strerror_r
+);

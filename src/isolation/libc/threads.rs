@@ -6,29 +6,8 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
+use super::of_libc;
 use crate::sys::c_library;
-use crate::sys::function::LibcFunction;
-
-/// Functions that go on to libc's own.
-macro_rules! of_libc {
-    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, or $missing:expr;)+) => { $(
-        unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
-            // SAFETY: the literal ends in a zero byte, and has no other.
-            static OF_LIBC: LibcFunction = LibcFunction::new(unsafe {
-                std::ffi::CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes())
-            });
-            let function = OF_LIBC.address();
-            if function.is_null() {
-                return $missing;
-            }
-            // SAFETY: libc's function of that name has that type; the caller's promise. One that is cancelled in it
-            // leaves a frame with nothing to clean up.
-            unsafe {
-                std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn($($type),*) -> $result>(function)($($argument),*)
-            }
-        }
-    )+ };
-}
 
 of_libc! {
     pthread_attr_destroy(attributes: *mut c_void) -> c_int, or libc::ENOSYS;

@@ -15,9 +15,13 @@ pub struct Known(pub UnsafeCell<Rights>);
 // SAFETY: see `Known`.
 unsafe impl Sync for Known {}
 
+// Both apart from what is small: see `sys::memory`.
+
 /// What the host's only thread has, since it has changed anything.
+#[unsafe(link_section = ".bss.large")]
 pub static HOSTS: Known = Known(UnsafeCell::new(Rights::NONE));
 /// What our threads have, once that is other than what they were started with.
+#[unsafe(link_section = ".bss.large")]
 pub static OURS: Known = Known(UnsafeCell::new(Rights::NONE));
 /// Whether both are filled in.
 pub static IS_KNOWN: AtomicBool = AtomicBool::new(false);

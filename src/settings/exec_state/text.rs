@@ -12,10 +12,13 @@ use crate::sys;
 pub const VARIABLE: &[u8] = b"LIBPIDFILE_MARK";
 
 /// The variable as exec(2) gets it: a string with its zero byte.
+///
+/// The PID lies before it: most texts are short, and take one page of memory then.
+#[repr(C)]
 pub struct Text {
-    bytes: UnsafeCell<[u8; LONGEST]>,
     /// The process that it is for, or that is in it; 0: there is no text. Set after that was written.
     pub pid: AtomicI32,
+    bytes: UnsafeCell<[u8; LONGEST]>,
 }
 
 /// Room in bytes for the longest path and all before it.

@@ -1,12 +1,13 @@
 //! Holds what depends on glibc, from 2.17 on.
 
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use std::mem::transmute;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::sigaction as Action;
 
 use super::daemon::DaemonStep;
-use crate::sys::{Vector, objects};
+use crate::sys::{Vector, function::LibcFunction, objects};
 
 /// Defines what only glibc has.
 macro_rules! of_glibc {
@@ -45,12 +46,15 @@ pub fn arguments() -> Vector {
 /// Calls getauxval(3).
 #[cfg_attr(test, expect(dead_code))]
 pub fn getauxval(kind: c_ulong) -> c_ulong {
-    unsafe extern "C" {
-        // libc's own, by the name that is reserved for it.
-        fn __getauxval(kind: c_ulong) -> c_ulong;
+    // In a page that the loader writes to anyway: each start looks it up.
+    #[unsafe(link_section = ".data")]
+    static GETAUXVAL: LibcFunction = LibcFunction::new();
+    let function = GETAUXVAL.address(c"getauxval");
+    if function.is_null() {
+        return 0;
     }
-    // SAFETY: getauxval(3) takes any number.
-    unsafe { __getauxval(kind) }
+    // SAFETY: libc's function of that name and type, which takes any number.
+    unsafe { transmute::<*mut c_void, extern "C" fn(c_ulong) -> c_ulong>(function)(kind) }
 }
 
 // ---- the end ----
@@ -63,12 +67,15 @@ pub fn at_exit(handler: extern "C" fn()) {
 
 /// Registers a handler of quick_exit(3). If the list cannot grow, nothing is registered.
 pub fn at_quick_exit(handler: extern "C" fn(*mut c_void)) {
-    unsafe extern "C" {
-        // What at_quick_exit(3) calls; that one lives in each program's own part of libc.
-        fn __cxa_at_quick_exit(handler: extern "C" fn(*mut c_void), dso: *mut c_void) -> c_int;
+    type Register = unsafe extern "C" fn(extern "C" fn(*mut c_void), *mut c_void) -> c_int;
+    // What at_quick_exit(3) calls; that one lives in each program's own part of libc.
+    static REGISTER: LibcFunction = LibcFunction::new();
+    let function = REGISTER.address(c"__cxa_at_quick_exit");
+    if !function.is_null() {
+        // SAFETY: libc's function of that name and type. The handler lives as long as the process, because the library is
+        // never unloaded (-z nodelete).
+        unsafe { transmute::<*mut c_void, Register>(function)(handler, std::ptr::null_mut()) };
     }
-    // SAFETY: the handler lives as long as the process, because the library is never unloaded (-z nodelete).
-    unsafe { __cxa_at_quick_exit(handler, std::ptr::null_mut()) };
 }
 
 // ---- signals ----
@@ -76,6 +83,9 @@ pub fn at_quick_exit(handler: extern "C" fn(*mut c_void)) {
 /// The signals by which glibc cancels threads and makes them change their user: SIGCANCEL and SIGSETXID. They are in no
 /// set that glibc makes (nptl(7)).
 pub const INTERNAL_SIGNALS: &[c_int] = &[32, 33];
+
+/// The first and the last real-time signal: SIGRTMIN and SIGRTMAX (signal(7)).
+pub const REALTIME_SIGNALS: (c_int, c_int) = (34, 64);
 
 /// Whether signal(2), by all of its names, sets a handler with SA_RESTART and does nothing else. glibc's blocks the signal
 /// in its handler and heeds siginterrupt(3). Its System V variant is another function.
@@ -87,12 +97,14 @@ pub const SIGNAL_IS_BARE: bool = false;
 ///
 /// As for sigaction(2).
 pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int {
-    unsafe extern "C" {
-        // The name by which libc exports its own; the other one is ours (hooks/).
-        fn __sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int;
+    type Sigaction = unsafe extern "C" fn(c_int, *const Action, *mut Action) -> c_int;
+    static SIGACTION: LibcFunction = LibcFunction::new();
+    let function = SIGACTION.address(c"sigaction");
+    if function.is_null() {
+        return -1;
     }
-    // SAFETY: the caller's promise.
-    unsafe { __sigaction(signal, action, old) }
+    // SAFETY: libc's function of that name and type; the caller's promise.
+    unsafe { transmute::<*mut c_void, Sigaction>(function)(signal, action, old) }
 }
 
 // ---- threads ----
@@ -127,8 +139,7 @@ pub fn enough_stack(attributes: *const libc::pthread_attr_t) -> usize {
     }
     // SAFETY: glibc's function of this name has had this type since it was made for others' use (nptl/nptl-stack.c).
     unsafe {
-        let minimum: extern "C" fn(*const libc::pthread_attr_t) -> usize =
-            std::mem::transmute(minimum);
+        let minimum: extern "C" fn(*const libc::pthread_attr_t) -> usize = transmute(minimum);
         minimum(attributes)
     }
 }
@@ -159,7 +170,7 @@ pub unsafe fn register_fork_handlers(
     let [prepare, parent, child] = handlers;
     // SAFETY: libc's function of that name and type (sysdeps/nptl/fork.h, __register_atfork).
     unsafe {
-        let register: Register = std::mem::transmute(function);
+        let register: Register = transmute(function);
         register(prepare, parent, child, handle)
     }
 }

@@ -62,8 +62,8 @@ pub fn arguments() -> Vector {
 
 /// Does what getauxval(3) does.
 pub fn getauxval(kind: c_ulong) -> c_ulong {
-    static GETAUXVAL: LibcFunction = LibcFunction::new(c"getauxval");
-    let function = GETAUXVAL.address();
+    static GETAUXVAL: LibcFunction = LibcFunction::new();
+    let function = GETAUXVAL.address(c"getauxval");
     if function.is_null() {
         return 0;
     }
@@ -108,6 +108,9 @@ pub fn at_quick_exit(handler: extern "C" fn(*mut c_void)) {
 /// and SIGSYNCCALL. They are in no set that musl makes.
 pub const INTERNAL_SIGNALS: &[c_int] = &[32, 33, 34];
 
+/// The first and the last real-time signal: SIGRTMIN and SIGRTMAX (signal(7)).
+pub const REALTIME_SIGNALS: (c_int, c_int) = (35, 64);
+
 /// Whether signal(2) sets a handler with SA_RESTART and does nothing else, by all of its names (`__sysv_signal` too). It takes
 /// even SIG_ERR for one.
 pub const SIGNAL_IS_BARE: bool = true;
@@ -119,8 +122,8 @@ pub const SIGNAL_IS_BARE: bool = true;
 /// As for sigaction(2).
 pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int {
     type Sigaction = unsafe extern "C" fn(c_int, *const Action, *mut Action) -> c_int;
-    static SIGACTION: LibcFunction = LibcFunction::new(c"sigaction");
-    let function = SIGACTION.address();
+    static SIGACTION: LibcFunction = LibcFunction::new();
+    let function = SIGACTION.address(c"sigaction");
     if function.is_null() {
         return -1;
     }
@@ -137,8 +140,8 @@ pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) 
 /// As for pthread_key_create(3).
 pub unsafe fn create_thread_key(key: *mut c_void, destructor: *const c_void) -> c_int {
     type Create = unsafe extern "C" fn(*mut c_void, *const c_void) -> c_int;
-    static CREATE: LibcFunction = LibcFunction::new(c"pthread_key_create");
-    let function = CREATE.address();
+    static CREATE: LibcFunction = LibcFunction::new();
+    let function = CREATE.address(c"pthread_key_create");
     if function.is_null() {
         return libc::ENOSYS;
     }
