@@ -18,7 +18,7 @@ enum Watcher {
 pub fn measure(table: &mut Table) {
     let dir = TestDir::new();
     let watchers = [Watcher::Ours, Watcher::Naive, Watcher::Shell];
-    let latency = in_turns(40, &watchers, |watcher| latency(&dir, watcher));
+    let latency = in_turns(100, &watchers, |watcher| latency(&dir, watcher));
     let mut add = |against: &str, theirs, target| {
         table.add(Row {
             what: "deletion → SIGTERM taken".to_owned(),

@@ -14,7 +14,7 @@ use crate::ownership::state::{self, Phase, Requests};
 use crate::ownership::terminate::kill_host;
 use crate::ownership::unmonitored;
 use crate::settings::config::Config;
-use crate::sys::{self, clock, procfs};
+use crate::sys::{self, clock, procfs, sigset};
 use crate::{guard, handover, report};
 
 /// How long after the start the watch is armed. A process that lives for milliseconds never pays for it: closing an
@@ -134,7 +134,8 @@ impl EventLoop {
     /// Returns what kind of process ends. A service has handlers for the signals by which it is ended, or waits for
     /// them; a launcher does not.
     fn ending() -> Ending {
-        let takes = |signal| signals::is_caught(signal) || procfs::blocks(sys::getpid(), signal);
+        let blocked = procfs::blocked(sys::getpid()).unwrap_or(0);
+        let takes = |signal| signals::is_caught(signal) || blocked & sigset::bit(signal) != 0;
         if takes(libc::SIGTERM) {
             Ending::OfService
         } else if takes(libc::SIGINT) || takes(libc::SIGQUIT) {

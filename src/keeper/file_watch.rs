@@ -140,6 +140,10 @@ fn is_present() -> bool {
 ///
 /// Context: the thread of `notify`. From the event to the signal are no further context switches.
 fn on_event(config: &Config) {
+    if state::phase() != Phase::Kept {
+        // The file is being removed or handed over, by a thread that has the mutex.
+        return;
+    }
     let mut place = OWNED_FILE.lock();
     let mut status = place.as_ref().map(PidFile::look);
     for _ in 0..LOOKS_AT_UNLINKING {

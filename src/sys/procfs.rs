@@ -167,10 +167,9 @@ pub fn user(pid: libc::pid_t) -> Option<libc::uid_t> {
     line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// Returns whether the first thread of a process blocks a signal.
-pub fn blocks(pid: libc::pid_t, signal: libc::c_int) -> bool {
-    let mask = status(pid, b"SigBlk:").and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+/// Returns the signals that the first thread of a process blocks, a bit for each; `None` if that cannot be seen.
+pub fn blocked(pid: libc::pid_t) -> Option<u64> {
+    status(pid, b"SigBlk:").and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
 }
 
 /// Returns what a process runs: device and inode.
