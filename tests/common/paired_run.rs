@@ -83,11 +83,17 @@ impl PairedRun {
 
     /// Starts both; our own service says a line when it is up.
     pub fn start(&self) {
+        self.start_processes(1);
+    }
+
+    /// Starts both, of so many processes each, which all say that they are up.
+    #[track_caller]
+    pub fn start_processes(&self, count: usize) {
         self.both("start", |unit| {
             let before = unit.stdout().matches("ready\n").count();
             unit.systemctl("start");
             wait_for(
-                || unit.stdout().matches("ready\n").count() > before,
+                || unit.stdout().matches("ready\n").count() >= before + count,
                 &format!("{} is ready\n{}", unit.name, unit.log()),
             );
         });

@@ -281,12 +281,12 @@ fn service_kill_modes() {
             let [plain, active] = [&pair.plain, &pair.active].map(Unit::processes);
             assert_eq!(active, plain, "{mode}, after {what}");
         };
-        pair.start();
+        pair.start_processes(2);
         compare_processes("start");
         pair.stop_by_deletion();
         compare_processes("deletion");
         if mode != "none" {
-            pair.start();
+            pair.start_processes(2);
             pair.stop();
             compare_processes("stop");
         }
