@@ -116,40 +116,41 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
             leaders.push(leader);
         }
     }
-    // A launcher's helper is another program by now, its daemon is not.
-    let mut as_forked = leaders.clone();
-    as_forked.retain(|leader| procfs::is_as_forked(leader.pid));
-    let is_young = |leader: &Claimant| age_of(leader) <= LAUNCH;
-    if ending == Ending::Plain && as_forked.iter().any(is_young) {
-        leaders = as_forked;
-    }
-    match leaders[..] {
-        [] => {}
-        [leader] if is_another_program(leader.pid) && !is_launcher(&leader, ending) => {
-            return Choice::Unclear;
-        }
-        [leader] if may_move_on(shared, &leader) => return Choice::Wait,
-        [leader] => return settle(shared, looks, owner, leader),
-        // Of a launcher's, one may be a helper that is about to be another program.
-        _ if ending == Ending::Plain && !looks.are_settled(&leaders) => return Choice::Wait,
-        _ => return Choice::Unclear,
-    }
     // A leader leaves the file to its child only at once, and forks no other child. A launcher may have waited until that
     // child was ready.
     let as_leader = lineage::forked_as_leader();
-    if as_leader.is_some_and(|forked| forked != 1) {
-        return Choice::Nobody;
+    let mut heirs: Vec<Claimant> = of_kind(Kind::LeadersChild)
+        .filter(|_| as_leader.is_none_or(|forked| forked == 1))
+        .filter(|child| as_leader.is_none() || is_left_at_once(child, ending, owner.since))
+        .filter(|child| leaders.is_empty() || has_lost_its_leader(child, &leaders))
+        .collect();
+    // A launcher's helper is another program by now, its daemon is not.
+    let is_as_forked = |it: &Claimant| procfs::is_as_forked(it.pid);
+    let is_young = |it: &&Claimant| age_of(it) <= LAUNCH;
+    let mut young = leaders.iter().chain(&heirs).filter(is_young);
+    if ending == Ending::Plain && !leaders.is_empty() && young.any(is_as_forked) {
+        leaders.retain(is_as_forked);
+        heirs.retain(is_as_forked);
     }
-    let mut leaders_children = of_kind(Kind::LeadersChild)
-        .filter(|child| as_leader.is_none() || is_left_at_once(child, ending, owner.since));
-    match (leaders_children.next(), leaders_children.next()) {
-        (Some(child), None) if is_another_program(child.pid) && !is_launcher(&child, ending) => {
+    match (&leaders[..], &heirs[..]) {
+        ([], []) => Choice::Nobody,
+        ([one], []) | ([], [one]) if is_another_program(one.pid) && !is_launcher(one, ending) => {
             Choice::Unclear
         }
-        (Some(child), None) => settle(shared, looks, owner, child),
-        (Some(_), Some(_)) => Choice::Unclear,
-        (None, _) => Choice::Nobody,
+        ([leader], []) if may_move_on(shared, leader) => Choice::Wait,
+        ([one], []) | ([], [one]) => settle(shared, looks, owner, *one),
+        ([], _) => Choice::Unclear,
+        // Of a launcher's, one may be a helper that is about to be another program.
+        _ if ending == Ending::Plain && !looks.are_settled(leaders.iter().chain(&heirs)) => {
+            Choice::Wait
+        }
+        _ => Choice::Unclear,
     }
+}
+
+/// Returns whether the leader that has forked this child is gone. As long as it is there the child is its worker.
+fn has_lost_its_leader(child: &Claimant, leaders: &[Claimant]) -> bool {
+    procfs::parent(child.pid).is_some_and(|parent| leaders.iter().all(|it| it.pid != parent))
 }
 
 /// Returns the one that is left, with what it gets, if the kernel confirms it.

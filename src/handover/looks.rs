@@ -55,14 +55,14 @@ impl Looks {
         }
     }
 
-    /// Returns whether all these leaders have come to rest, or to their work: a helper may yet call exec(2).
-    pub fn are_settled(&mut self, leaders: &[Claimant]) -> bool {
+    /// Returns whether all of these have come to rest, or to their work: a helper may yet call exec(2).
+    pub fn are_settled<'a>(&mut self, mut claimants: impl Iterator<Item = &'a Claimant>) -> bool {
         let is_on_its_way = |leader: &Claimant| {
             procfs::is_as_forked(leader.pid)
                 && scheduling::cpu_time(leader.pid).is_none_or(|time| time < AT_WORK)
                 && procfs::has_busy_thread(leader.pid)
         };
-        let is_any = leaders.iter().any(is_on_its_way);
+        let is_any = claimants.any(is_on_its_way);
         self.together = if is_any { 0 } else { self.together + 1 };
         self.together >= REST
     }

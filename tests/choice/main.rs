@@ -12,6 +12,7 @@
 )]
 
 mod handover;
+mod helpers;
 mod hooks;
 mod kernel;
 mod leaders;
@@ -33,6 +34,7 @@ mod settings {
 }
 
 use handover::relation::Ending;
+use helpers::HELPERS;
 use kernel::{Blind, World, with};
 use leaders::LEADERS;
 use ownership::shared::SharedState;
@@ -106,7 +108,7 @@ fn runs() -> u64 {
 
 #[test]
 fn choice_is_right_in_any_order() {
-    for scenario in SCENARIOS.iter().chain(LEADERS) {
+    for scenario in SCENARIOS.iter().chain(LEADERS).chain(HELPERS) {
         if let Err(what) = try_all(scenario, runs(), None) {
             panic!("{what}");
         }
