@@ -24,6 +24,9 @@ pub const REST: u32 = 20;
 const BLOCKED: u32 = 60;
 /// CPU time in nanoseconds above which a child counts as at work: on its way to a session it uses less.
 const AT_WORK: u64 = 50_000_000;
+/// How many looks find it running until then. A machine that is slow, or has none of its own processors for long, counts as CPU
+/// time what it takes: there a child uses as much before its session, and the owner hardly looks.
+const WORKING: u32 = 20;
 /// How many looks a fork(2) that is under way gets while the first thread of its process sleeps or is stopped: another thread
 /// forks.
 const FORKING: u32 = 50;
@@ -32,6 +35,8 @@ const FORKING: u32 = 50;
 pub struct Looks {
     /// In a row, how often the child in a place did not run, and which child that was.
     at_rest: [(libc::pid_t, u32); CHILDREN],
+    /// In all, how often it ran.
+    at_work: [(libc::pid_t, u32); CHILDREN],
     /// In a row, how often a child that has forked a candidate did not run, and which child that was.
     between: (libc::pid_t, u32),
     /// In a row, how often a successor had no keeper, and was not about to have one.
@@ -48,6 +53,7 @@ impl Looks {
     pub fn new() -> Self {
         Self {
             at_rest: [(0, 0); CHILDREN],
+            at_work: [(0, 0); CHILDREN],
             between: (0, 0),
             alone: 0,
             together: 0,
@@ -59,7 +65,7 @@ impl Looks {
     pub fn are_settled<'a>(&mut self, mut claimants: impl Iterator<Item = &'a Claimant>) -> bool {
         let is_on_its_way = |leader: &Claimant| {
             procfs::is_as_forked(leader.pid)
-                && scheduling::cpu_time(leader.pid).is_none_or(|time| time < AT_WORK)
+                && !has_worked(leader.pid)
                 && procfs::has_busy_thread(leader.pid)
         };
         let is_any = claimants.any(is_on_its_way);
@@ -72,10 +78,11 @@ impl Looks {
         let mut are_pending = false;
         self.is_any_held_up = false;
         for (place, progress, born) in shared.children.undecided() {
-            let Some(seen) = self.at_rest.get_mut(place) else {
+            let counters = (self.at_rest.get_mut(place), self.at_work.get_mut(place));
+            let (Some(at_rest), Some(at_work)) = counters else {
                 continue;
             };
-            let at_rest = count(seen, progress.pid());
+            let at_rest = count(at_rest, progress.pid());
             *at_rest += 1;
             let is_pending = match progress {
                 // For a large process the kernel takes a while, in which that one runs.
@@ -93,7 +100,9 @@ impl Looks {
                 }
                 Progress::Undecided(pid) if procfs::is_runnable(pid) => {
                     *at_rest = 0;
-                    scheduling::cpu_time(pid).is_none_or(|time| time < AT_WORK)
+                    let at_work = count(at_work, pid);
+                    *at_work += 1;
+                    *at_work < WORKING || !has_worked(pid)
                 }
                 // It reads or writes a disk, or waits in vfork(2).
                 Progress::Undecided(pid) if procfs::is_blocked(pid) => *at_rest < BLOCKED,
@@ -119,7 +128,7 @@ impl Looks {
                         procfs::is_as_forked(pid)
                             && procfs::is_running(pid)
                             && !procfs::is_asleep(pid)
-                            && scheduling::cpu_time(pid).is_none_or(|time| time < AT_WORK)
+                            && !has_worked(pid)
                     }
                     Progress::Deciding(pid) => procfs::is_running(pid),
                 };
@@ -136,6 +145,11 @@ impl Looks {
         *at_rest = if rests { *at_rest + 1 } else { 0 };
         *at_rest < REST
     }
+}
+
+/// Returns whether a process has used as much CPU time as one that is at work.
+fn has_worked(pid: libc::pid_t) -> bool {
+    scheduling::cpu_time(pid).is_some_and(|time| time >= AT_WORK)
 }
 
 /// Returns the counter for a process, which begins anew if it was another's.

@@ -18,7 +18,7 @@
 //! | a leader that runs another program, unless the owner is a launcher: it leaves within 10 s, and has no handler for SIGTERM | its executable |
 //! | a grandchild whose parent stays (sshd, su) | the parent lives, and does not run |
 //! | anybody, as long as another child is stopped, waits for a disk or is being forked: it may be the one that is meant | its state in /proc, after 20 to 60 looks |
-//! | a child at rest or at work | 20 looks find it not running; 50 ms of CPU time |
+//! | a child at rest or at work | 20 looks find it not running, or running with 50 ms of CPU time |
 //! | one that is not the owner's user, and was not root when it became a candidate; but a launcher's own child, the same program still, of an owner of less than 10 s without a handler for SIGTERM gets the file (haproxy), and a daemon that has the file open itself gets its name in it | SO_PEERCRED; parent, flags and descriptors in /proc |
 //! | one without a keeper: static, without the library, environment cleared | nobody answers |
 //!

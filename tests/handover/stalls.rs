@@ -2,7 +2,8 @@
 
 use crate::common::{
     Descendant, Descendants, NOTHING, SHAPES, Stopped, TestDir, children_of, end_daemon, exited,
-    forks, is_at_work, is_watching, keeper_of, output_pids, wait_for, wait_until_idle,
+    extra_tasks_of, forks, is_at_work, is_watching, keeper_of, output_pids, wait_for,
+    wait_until_idle,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -174,6 +175,46 @@ fn launcher_waits_for_a_keeper_without_processor() {
         assert_eq!(dir.content(), daemon.pid_line(), "{steps:?}");
         end_daemon(&dir, daemon, 0, &steps);
     }
+}
+
+/// On a slow machine a child uses more CPU time before its session than one that is at work elsewhere, and its owner has
+/// hardly looked by then.
+#[test]
+fn slow_child_inherits_after_few_looks() {
+    const AT_WORK: u64 = 100_000_000;
+    // Less than half of those that find out what the child does, and more than there are once that is known.
+    const FILES: usize = 30;
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
+    let told = dir.path("out/told");
+    let mut launcher = dir.host("leads_when_told").arg(&told).spawn_ready();
+    let said = launcher.stdout();
+    let child = said.lines().find_map(|line| line.strip_prefix("child "));
+    let child = Descendant::new(child.unwrap().parse().unwrap());
+    let place = format!("/proc/{}/", child.pid);
+    let has_worked = || {
+        let used = fs::read_to_string(format!("{place}schedstat")).unwrap();
+        used.split(' ').next().unwrap().parse::<u64>().unwrap() >= AT_WORK
+    };
+    wait_for(has_worked, "the child has worked");
+    let keeper = Stopped::stop(keeper_of(launcher.pid()));
+    launcher.close_stdin();
+    let mut files = 0;
+    // One that looks no more removes the file, and ends.
+    keeper.go_to_call(|call| {
+        let opens = call.number == libc::SYS_openat;
+        files += usize::from(opens && keeper.is_about(call, Path::new(&place)));
+        files == FILES
+    });
+    fs::write(&told, "").unwrap();
+    wait_for(
+        || !extra_tasks_of(child.pid).is_empty(),
+        "the child stands by",
+    );
+    keeper.let_go();
+    assert_eq!(launcher.wait().status, exited(0));
+    assert_eq!(dir.content(), child.pid_line());
+    end_daemon(&dir, child, 0, &["work", "setsid"]);
 }
 
 /// At any moment, from the start of the launcher's work until its daemon has the file.
