@@ -29,7 +29,7 @@ use crate::{handover, report};
 
 use credentials::following;
 use event_loop::EventLoop;
-use threads::{START_TIMEOUT, spawn, wait_until_alone};
+use threads::{START_TIMEOUT, spawn, wait_for_start, wait_until_alone};
 
 /// Why, in phase `Refused`.
 static REFUSAL: Mutex<Option<Refusal>> = Mutex::new(None);
@@ -80,7 +80,7 @@ fn start_thread(
         prepare();
         return unmonitored::claim(config, claim);
     }
-    state::wait_beyond(Phase::Starting, START_TIMEOUT);
+    wait_for_start();
     match state::phase() {
         Phase::NoFdTable => {
             let why = "no private descriptor table: watched by polling, without a lock";
@@ -135,7 +135,7 @@ pub fn stand_by(config: &'static Config) -> Result<(), Errno> {
             state::enter(Phase::Released);
         }
     })?;
-    state::wait_beyond(Phase::Starting, START_TIMEOUT);
+    wait_for_start();
     if state::phase() == Phase::Standby || state::phase() == Phase::Kept {
         let successor = sys::getpid();
         report::detail(

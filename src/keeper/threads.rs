@@ -10,13 +10,16 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use crate::isolation::stacks;
-use crate::ownership::state;
+use crate::ownership::state::{self, Phase};
 use crate::pidfile::instance::KEEPER_NAME;
 use crate::settings::Watch;
 use crate::sys::{self, Errno, c_library, entry::guarded, futex, sigset};
 
 /// How long to wait for a thread to start or to go. Only a file system that hangs takes so long.
 pub const START_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many times in that time a start looks whether the keeper is at work, and how many times in all.
+const LOOKS: u32 = 10;
+const MOST_LOOKS: u32 = 12 * LOOKS;
 
 /// The thread that is started for its stack alone; 0 once it has gone.
 static STACK_DONOR: AtomicI32 = AtomicI32::new(0);
@@ -61,6 +64,31 @@ pub fn spawn(watch: Watch, life: impl FnOnce() + Send + 'static) -> Result<(), E
 extern "C" fn say_number(_: *mut c_void) -> *mut c_void {
     STACK_DONOR.store(sys::gettid(), Ordering::SeqCst);
     ptr::null_mut()
+}
+
+/// Waits until the keeper has the file, or knows that it does not get it. Gives up after [`START_TIMEOUT`] in which it uses no CPU
+/// time: it is stuck in a file system. One that goes on using some, or has had no processor yet, is on a machine that has too
+/// much to do. It is waited for twelve times as long.
+///
+/// Context: host thread before main; forked child.
+pub fn wait_for_start() {
+    let (mut used, mut idle) = (None, 0);
+    for _ in 0..MOST_LOOKS {
+        state::wait_beyond(Phase::Starting, START_TIMEOUT / LOOKS);
+        if state::phase() != Phase::Starting {
+            return;
+        }
+        let before = used;
+        used = state::has_keeper_begun().then(state::keeper_cpu_time);
+        idle = if used.is_some() && used == before {
+            idle + 1
+        } else {
+            0
+        };
+        if idle == LOOKS {
+            return;
+        }
+    }
 }
 
 /// Waits until that thread is gone: until then it counts as one of the host's, and has its stack.

@@ -246,6 +246,11 @@ pub fn keeper_cpu_time() -> (i64, i64) {
     (time.tv_sec, time.tv_nsec)
 }
 
+/// Returns whether the keeper has had a processor since it was started.
+pub fn has_keeper_begun() -> bool {
+    KEEPER.load(Ordering::SeqCst) != 0
+}
+
 /// Returns whether the keeper has not taken a request yet.
 pub fn is_posted(request: Requests) -> bool {
     Requests(REQUESTS.load(Ordering::SeqCst)).any(request)
@@ -280,6 +285,7 @@ pub fn set_threaded() {
 ///
 /// Context: forked child that is about to have a keeper of its own.
 pub fn renew() {
+    KEEPER.store(0, Ordering::SeqCst);
     REQUESTS.store(0, Ordering::SeqCst);
     RESTS.store(false, Ordering::SeqCst);
     PHASE.store(Phase::Starting as u32, Ordering::SeqCst);

@@ -4,7 +4,7 @@ use super::host::HostCommand;
 use super::process::{Process, exited};
 use super::reader::Reader;
 use super::test_dir::{NOTHING, TestDir, library};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub fn race(dir: &TestDir, starts: usize, stale: Option<i32>) -> usize {
     let reader = Reader::of(dir.pidfile());
     gate.open();
 
-    let mut losers = 0;
+    let mut losers = BTreeMap::new();
     for (number, racer) in (0..).zip(racers) {
         let pid = racer.pid();
         let ended = racer.wait();
@@ -37,7 +37,7 @@ pub fn race(dir: &TestDir, starts: usize, stale: Option<i32>) -> usize {
         let said = format!("libpidfile: {}: ", dir.pidfile().display());
         match ended.stderr.lines().count() {
             0 => (),
-            1 if ended.stderr.starts_with(&said) => losers += 1,
+            1 if ended.stderr.starts_with(&said) => _ = losers.insert(pid, ended.stderr),
             _ => panic!("racer {pid} says: {}", ended.stderr),
         }
     }
@@ -50,8 +50,12 @@ pub fn race(dir: &TestDir, starts: usize, stale: Option<i32>) -> usize {
     let owners = owners_in_log(&log);
     println!("owners, one after the other: {owners:?}");
     assert!(!owners.is_empty());
+    for owner in &owners {
+        let said = losers.get(&owner.parse().unwrap());
+        assert_eq!(said, None, "{owner} owned the file");
+    }
     assert_eq!(
-        owners.len() + losers,
+        owners.len() + losers.len(),
         pids.len(),
         "each owned the file or said why not; owners: {owners:?}"
     );

@@ -1,11 +1,12 @@
 //! The file: right before main runs, whole at every moment, and nobody else's.
 
-use crate::common::{NOTHING, TestDir, exited, killed_by};
+use crate::common::{NOTHING, Stopped, TestDir, exited, killed_by, status_line};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process;
+use std::time::Duration;
 
 #[test]
 fn file_is_complete_before_main() {
@@ -227,4 +228,35 @@ fn second_program_end_leaves_live_owners_file() {
     assert_eq!(dir.content(), owner.pid_line());
     owner.close_stdin();
     assert_eq!(owner.wait().status, exited(0));
+}
+
+/// A debugger keeps the thread that makes the file from running, for longer than a start waits for a file system.
+#[test]
+fn start_waits_for_a_thread_without_processor() {
+    const LONG: Duration = Duration::from_secs(7);
+    let dir = TestDir::new();
+    let mut host = dir.host("stops_before_constructors").spawn();
+    host.wait_until(
+        |host| status_line(host.pid(), "State").starts_with('T'),
+        "stopped",
+    );
+    let keeper = Stopped::first_thread_of(host.pid());
+    let main = Stopped::stop(host.pid());
+    // What it has asked the kernel to wait, in all. One that waits no longer goes on to its main function.
+    let mut waited = Duration::ZERO;
+    main.go_to_call(|call| {
+        if call.number == libc::SYS_futex {
+            waited += main.time_at(call.arguments[3]).unwrap_or_default();
+        }
+        waited >= LONG || call.number == libc::SYS_writev
+    });
+    keeper.let_go();
+    main.let_go();
+    assert!(waited >= LONG, "it begins after {waited:?}");
+    host.wait_until(|host| host.stdout() == "hello\n", "in its main function");
+    assert_eq!(dir.content(), host.pid_line());
+    host.close_stdin();
+    let ended = host.wait();
+    assert_eq!((ended.status, ended.stderr.as_str()), (exited(7), ""));
+    assert_eq!(dir.leftovers(), NOTHING);
 }
