@@ -1,8 +1,9 @@
 //! `pidfile-run list` of many files: all of them are there, and each costs the same few system calls.
 
-use crate::common::{TestDir, exited, launcher, owner, pidfile_run};
+use crate::common::{TestDir, exited, owner, pidfile_run};
 use std::fs;
 
+/// With few descriptors.
 #[test]
 fn list_shows_a_thousand_files() {
     let dir = TestDir::new();
@@ -10,8 +11,15 @@ fn list_shows_a_thousand_files() {
     for number in 0..1000 {
         fs::write(dir.path(format!("run/{number}.pid")), "99999999\n").unwrap();
     }
-    let ended = launcher(&dir).arg("list").arg(dir.path("run")).run();
-    assert_eq!(ended.status, exited(0));
+    let ended = dir
+        .program("bash")
+        .plain()
+        .args(["-c", "ulimit -n 32; exec \"$@\"", "bash"])
+        .arg(pidfile_run())
+        .arg("list")
+        .arg(dir.path("run"))
+        .run();
+    assert_eq!(ended.status, exited(0), "{}", ended.stderr);
     let rows: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(rows.len(), 1002);
     assert_eq!(

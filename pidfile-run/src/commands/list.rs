@@ -63,11 +63,19 @@ fn find(directory: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// Looks at a file, and closes it: there may be more of them than descriptors.
+fn look_at(path: &Path, locks: &Locks) -> (Look, bool) {
+    let (mut look, is_sure) = owner::look_once(path, locks);
+    look.location = None;
+    look.seen = None;
+    (look, is_sure)
+}
+
 /// Looks at each; once more at those that were not sure, all together.
 fn look_at_all(files: Vec<PathBuf>) -> Vec<(PathBuf, Look)> {
     let locks = Locks::unread();
     let first_looks = files.into_iter().map(|path| {
-        let (look, is_sure) = owner::look_once(&path, &locks);
+        let (look, is_sure) = look_at(&path, &locks);
         (path, look, is_sure)
     });
     let mut looks: Vec<(PathBuf, Look, bool)> = first_looks.collect();
@@ -78,7 +86,7 @@ fn look_at_all(files: Vec<PathBuf>) -> Vec<(PathBuf, Look)> {
         std::thread::sleep(PAUSE);
         let locks = Locks::unread();
         for (path, look, is_sure) in looks.iter_mut().filter(|(_, _, is_sure)| !is_sure) {
-            (*look, *is_sure) = owner::look_once(path, &locks);
+            (*look, *is_sure) = look_at(path, &locks);
         }
     }
     looks.retain(|(_, look, _)| !matches!(look.state, State::Absent));
