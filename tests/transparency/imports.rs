@@ -34,6 +34,14 @@ const IMPORTS: &[(&str, &str)] = &[
         "libc's list of what to call at fork(2)",
     ),
     (
+        "__stack_chk_fail",
+        "Debian's Rust for arm64: compiler-builtins, in C",
+    ),
+    (
+        "__stack_chk_guard",
+        "Debian's Rust for arm64: compiler-builtins, in C",
+    ),
+    (
         "__tls_get_addr",
         "the compiler's access to variables of a thread",
     ),

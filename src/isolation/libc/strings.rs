@@ -73,6 +73,21 @@ unsafe extern "C" fn strcmp(one: *const u8, other: *const u8) -> c_int {
     }
 }
 
+/// The unwinder for arm64 calls it.
+unsafe extern "C" fn strchr(string: *const u8, byte: c_int) -> *const u8 {
+    let mut at = string;
+    // SAFETY: the caller's promise: there is a zero byte.
+    unsafe {
+        loop {
+            match at.read_volatile() {
+                found if found == byte as u8 => return at,
+                0 => return std::ptr::null(),
+                _ => at = at.add(1),
+            }
+        }
+    }
+}
+
 crate::isolation::wrap::wrap!(
     memcpy,
     memmove,
@@ -81,5 +96,6 @@ crate::isolation::wrap::wrap!(
     bcmp,
     strlen,
     strcmp,
+    strchr,
     __xpg_strerror_r
 );
