@@ -64,7 +64,7 @@ fn program_with_older_glibc_is_refused() {
     let mut bytes = fs::read(libc_here()).unwrap();
     for at in 0..bytes.len() - 11 {
         if bytes[at..].starts_with(b"GLIBC_2.") && bytes[at + 10] == 0 {
-            bytes[at + 8..at + 10].copy_from_slice(b"05");
+            bytes[at + 8..at + 10].copy_from_slice(b"09");
         }
     }
     let draft = dir.path("data/old");

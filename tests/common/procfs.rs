@@ -156,14 +156,28 @@ pub fn address_space(pid: i32) -> u64 {
     size.trim_end_matches("kB").trim().parse().unwrap_or(0)
 }
 
-/// The memory that nobody shares with it and that it has written to, in KiB.
+/// The memory that nobody shares with it and that it has written to, in KiB. What it maps of a file as it is, is not: in a
+/// machine whose root lies in memory no file was ever written to a disk.
 pub fn private_dirty(pid: i32) -> u64 {
-    let parts = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    parts
-        .lines()
-        .find_map(|line| line.strip_prefix("Private_Dirty:"))
-        .and_then(|size| size.trim_end_matches("kB").trim().parse().ok())
-        .unwrap_or(0)
+    let maps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap_or_default();
+    let (mut all, mut counted) = (0, "");
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        if !name.ends_with(':') {
+            let is_file = words.nth(4).is_some_and(|path| path.starts_with('/'));
+            let is_file = is_file && !line.ends_with("(deleted)");
+            counted = if is_file {
+                "Anonymous:"
+            } else {
+                "Private_Dirty:"
+            };
+        } else if name == counted {
+            let size = words.next().and_then(|size| size.parse().ok());
+            all += size.unwrap_or(0);
+        }
+    }
+    all
 }
 
 /// Whether some thread holds an inotify watch: a deletion from now on is an event.

@@ -33,6 +33,17 @@ static unsigned flags_of(const struct sigaction *action)
     return action->sa_handler == SIG_DFL ? 0 : (unsigned)action->sa_flags;
 }
 
+/* Whether there is one. Where libc uses none, as on arm64, it tells what lies on its stack. */
+static int has_restorer(const struct sigaction *action)
+{
+#ifdef __x86_64__
+    return action->sa_restorer != NULL;
+#else
+    (void)action;
+    return 0;
+#endif
+}
+
 /* Bit for bit, as far as the kernel fills it: glibc fills the rest of the mask with what lies on its stack (libc_sigaction.c). */
 static void show_action(const char *what, int number)
 {
@@ -48,7 +59,8 @@ static void show_action(const char *what, int number)
     if (result == 0 && action.sa_handler == SIG_DFL)
         printf(" SIG_DFL");
     else if (result == 0) {
-        printf(" %s flags %x restorer %d mask ", name_of(action.sa_handler), (unsigned)action.sa_flags, action.sa_restorer != NULL);
+        printf(" %s flags %x restorer %d mask ", name_of(action.sa_handler), (unsigned)action.sa_flags,
+            has_restorer(&action));
         for (at = 0; at < 8; at++)
             printf("%02x", mask[at]);
     }
