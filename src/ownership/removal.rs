@@ -24,7 +24,7 @@ pub fn remove() -> Removal {
     let Some(fd) = open(path, libc::O_RDONLY) else {
         return Removal::NotOurs;
     };
-    let is_ours = is_regular(fd) && names_us(fd);
+    let is_ours = may_be_regular(fd) && names_us(fd);
     close(fd);
     if !is_ours {
         return Removal::NotOurs;
@@ -38,7 +38,7 @@ pub fn remove() -> Removal {
         return Removal::Failed;
     };
     // The path may lead to another file by now.
-    let is_emptied = is_regular(fd) && names_us(fd) && {
+    let is_emptied = may_be_regular(fd) && names_us(fd) && {
         // SAFETY: the descriptor was just opened.
         unsafe { raw::call(libc::SYS_ftruncate, [fd, 0, 0, 0, 0, 0]) == 0 }
     };
@@ -63,16 +63,16 @@ fn open(path: &CStr, access: c_int) -> Option<usize> {
     usize::try_from(fd).ok()
 }
 
-/// Returns whether a descriptor leads to a regular file.
-fn is_regular(fd: usize) -> bool {
+/// Returns whether a descriptor may lead to a regular file. A call that fails proves nothing: then what is in the file tells.
+fn may_be_regular(fd: usize) -> bool {
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
     let arguments = [fd, stat.as_mut_ptr() as usize, 0, 0, 0, 0];
     // SAFETY: `stat` is writable and has the kernel's form; all zeroes is a valid value should the call fail.
-    let mode = unsafe {
-        raw::call(libc::SYS_fstat, arguments);
-        stat.assume_init_ref().st_mode
+    let (answer, mode) = unsafe {
+        let answer = raw::call(libc::SYS_fstat, arguments);
+        (answer, stat.assume_init_ref().st_mode)
     };
-    mode & libc::S_IFMT == libc::S_IFREG
+    answer != 0 || mode & libc::S_IFMT == libc::S_IFREG
 }
 
 /// Returns whether a file names this process.

@@ -146,8 +146,8 @@ fn harm_of_an_error(
     let other_files = dir.leftovers().iter().any(|name| name != "a.pid");
     // What cannot be read is not known to be ours, and what was not ours is not touched.
     let is_unknown = match life.settings {
-        // It has nothing open: to read the file is to open it, to ask how long it is, and to read.
-        [("PIDFILE_WATCH", "off")] => ["openat:", "fstat:", "pread64:"].as_slice(),
+        // It has nothing open.
+        [("PIDFILE_WATCH", "off")] => ["openat:", "pread64:"].as_slice(),
         _ => &["pread64:"],
     };
     let may_stay = dir.content() == stale() || is_unknown.iter().any(|it| fault.starts_with(it));
