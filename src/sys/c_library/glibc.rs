@@ -1,10 +1,8 @@
 //! Holds what depends on glibc, from 2.17 on.
 
-use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::sync::atomic::{AtomicPtr, Ordering};
-
-use libc::sigaction as Action;
 
 use super::daemon::DaemonStep;
 use crate::sys::{Vector, function::LibcFunction, objects};
@@ -43,20 +41,6 @@ pub fn arguments() -> Vector {
     ARGV.load(Ordering::Relaxed)
 }
 
-/// Calls getauxval(3).
-#[cfg_attr(test, expect(dead_code))]
-pub fn getauxval(kind: c_ulong) -> c_ulong {
-    // In a page that the loader writes to anyway: each start looks it up.
-    #[unsafe(link_section = ".data")]
-    static GETAUXVAL: LibcFunction = LibcFunction::new();
-    let function = GETAUXVAL.address(c"getauxval");
-    if function.is_null() {
-        return 0;
-    }
-    // SAFETY: libc's function of that name and type, which takes any number.
-    unsafe { transmute::<*mut c_void, extern "C" fn(c_ulong) -> c_ulong>(function)(kind) }
-}
-
 // ---- the end ----
 
 /// Registers a handler of exit(3). If the list cannot grow, nothing is registered.
@@ -90,22 +74,6 @@ pub const REALTIME_SIGNALS: (c_int, c_int) = (34, 64);
 /// Whether signal(2), by all of its names, sets a handler with SA_RESTART and does nothing else. glibc's blocks the signal
 /// in its handler and heeds siginterrupt(3). Its System V variant is another function.
 pub const SIGNAL_IS_BARE: bool = false;
-
-/// Calls libc's own sigaction(2), whoever else has one.
-///
-/// # Safety
-///
-/// As for sigaction(2).
-pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int {
-    type Sigaction = unsafe extern "C" fn(c_int, *const Action, *mut Action) -> c_int;
-    static SIGACTION: LibcFunction = LibcFunction::new();
-    let function = SIGACTION.address(c"sigaction");
-    if function.is_null() {
-        return -1;
-    }
-    // SAFETY: libc's function of that name and type; the caller's promise.
-    unsafe { transmute::<*mut c_void, Sigaction>(function)(signal, action, old) }
-}
 
 // ---- threads ----
 

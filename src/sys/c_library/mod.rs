@@ -1,10 +1,15 @@
 //! Holds what differs between the C libraries that a program may run with: a file for each, with the same names in it.
 //!
 //! A library for one of them does not load beside the other, so it is known when this is compiled. No other file of
-//! `src/` asks for it. (Stand-ins for names that only musl has are in `isolation/libc/musl.rs`.)
+//! `src/` asks for it. What is the same in both is in `own.rs`. (Stand-ins for names that only musl has are in `isolation/libc/musl.rs`.)
 
 pub mod daemon;
 pub mod loader;
+mod own;
+
+#[cfg(not(test))]
+pub use own::getauxval;
+pub use own::sigaction;
 
 #[cfg(target_env = "gnu")]
 mod glibc;

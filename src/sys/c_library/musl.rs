@@ -3,13 +3,12 @@
 //! It exports no second, reserved names of its functions: so its own definition is looked up where a host or a preload
 //! may have another.
 
-use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::ptr;
 
-use libc::sigaction as Action;
-
 use super::daemon::DaemonStep;
+use super::own::getauxval;
 use crate::sys::{Vector, environment, function::LibcFunction, objects};
 
 /// Defines what only glibc has, which is nothing here.
@@ -60,17 +59,6 @@ pub fn arguments() -> Vector {
     ptr::null()
 }
 
-/// Does what getauxval(3) does.
-pub fn getauxval(kind: c_ulong) -> c_ulong {
-    static GETAUXVAL: LibcFunction = LibcFunction::new();
-    let function = GETAUXVAL.address(c"getauxval");
-    if function.is_null() {
-        return 0;
-    }
-    // SAFETY: libc's function of that name and type.
-    unsafe { transmute::<*mut c_void, extern "C" fn(c_ulong) -> c_ulong>(function)(kind) }
-}
-
 // ---- the end ----
 
 /// Registers a handler of exit(3). If the list cannot grow, nothing is registered.
@@ -114,22 +102,6 @@ pub const REALTIME_SIGNALS: (c_int, c_int) = (35, 64);
 /// Whether signal(2) sets a handler with SA_RESTART and does nothing else, by all of its names (`__sysv_signal` too). It takes
 /// even SIG_ERR for one.
 pub const SIGNAL_IS_BARE: bool = true;
-
-/// Calls libc's own sigaction(2), whoever else has one.
-///
-/// # Safety
-///
-/// As for sigaction(2).
-pub unsafe fn sigaction(signal: c_int, action: *const Action, old: *mut Action) -> c_int {
-    type Sigaction = unsafe extern "C" fn(c_int, *const Action, *mut Action) -> c_int;
-    static SIGACTION: LibcFunction = LibcFunction::new();
-    let function = SIGACTION.address(c"sigaction");
-    if function.is_null() {
-        return -1;
-    }
-    // SAFETY: libc's function of that name and type; the caller's promise.
-    unsafe { transmute::<*mut c_void, Sigaction>(function)(signal, action, old) }
-}
 
 // ---- threads ----
 
