@@ -28,11 +28,12 @@ impl PidFile {
     /// Looks whether the file is still there. Only proof counts: a path that cannot be reached for
     /// lack of rights, or from inside a chroot, is no deletion.
     pub fn look(&self) -> FileStatus {
-        // ESTALE and the like prove nothing by themselves.
+        // ESTALE and the like prove nothing by themselves. Asked again, since a deletion may be one event alone: without the
+        // count of links a file that is about to go looks like one that stays.
         let links = self
             .fd
             .as_ref()
-            .and_then(|fd| fstat(fd).ok())
+            .and_then(|fd| fstat(fd).or_else(|_| fstat(fd)).ok())
             .map(|stat| stat.st_nlink);
         match file_at(&self.path) {
             Ok(id) if id == self.id && links == Some(0) => FileStatus::Unlinking,
