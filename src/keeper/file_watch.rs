@@ -141,7 +141,7 @@ fn is_present() -> bool {
 /// Context: the thread of `notify`. From the event to the signal are no further context switches.
 fn on_event(config: &Config) {
     if state::phase() != Phase::Kept {
-        // The file is being removed or handed over, by a thread that has the mutex.
+        // It is being removed or handed over. To wait for the mutex would wake this thread twice.
         return;
     }
     let mut place = OWNED_FILE.lock();

@@ -33,10 +33,12 @@ const IMPORTS: &[(&str, &str)] = &[
         "__register_atfork",
         "libc's list of what to call at fork(2)",
     ),
+    #[cfg(target_arch = "aarch64")]
     (
         "__stack_chk_fail",
         "Debian's Rust for arm64: compiler-builtins, in C",
     ),
+    #[cfg(target_arch = "aarch64")]
     (
         "__stack_chk_guard",
         "Debian's Rust for arm64: compiler-builtins, in C",

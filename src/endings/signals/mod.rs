@@ -121,7 +121,7 @@ pub fn hook(on_deletion: c_int) {
     }
 }
 
-/// Undoes [`hook`]. Each child of an owner does so, and asks the kernel past libc, whose code is not in its memory yet.
+/// Undoes [`hook`]. Each child of an owner does so, past libc: the kernel would have to map libc's code for it first.
 pub fn unhook() {
     for signal in virtual_signals() {
         if by_kernel::handler(signal) == Some(fatal::handler as *const () as usize) {
