@@ -1,5 +1,6 @@
 //! `PIDFILE_GUARD=1`: the file goes where no handler of the program sees its end.
 
+use super::memory_group::MemoryGroup;
 use crate::common::{
     Descendant, Descendants, NOTHING, Process, TestDir, children_of, daemonize_with, exited,
     go_program, killed_by, library, wait_for,
@@ -228,45 +229,17 @@ fn go_program_leaves_no_file() {
     );
 }
 
-/// A control group with little memory; it goes with this value. `None` where this machine has no such groups.
-struct MemoryGroup(PathBuf);
-
-impl MemoryGroup {
-    fn new() -> Option<MemoryGroup> {
-        const PLACES: [(&str, &str); 2] = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max"),
-        ];
-        PLACES.iter().find_map(|(place, limit)| {
-            let name = format!("pidfile-test-{}", std::process::id());
-            let group = Path::new(place).join(name);
-            fs::create_dir(&group).ok()?;
-            let group = MemoryGroup(group);
-            fs::write(group.0.join(limit), "31457280").ok()?;
-            Some(group)
-        })
-    }
-}
-
-impl Drop for MemoryGroup {
-    fn drop(&mut self) {
-        wait_for(|| fs::remove_dir(&self.0).is_ok(), "the group is empty");
-    }
-}
-
 /// The kernel kills the program where its control group has no memory left. The guard is in the same group.
 #[test]
+#[ignore = "needs root"]
 fn out_of_memory_leaves_no_file() {
-    let Some(group) = MemoryGroup::new() else {
-        eprintln!("no control groups with a limit of memory here");
-        return;
-    };
     let dir = TestDir::new();
+    let limit = MemoryGroup::new();
     let _descendants = Descendants::of(&dir);
     let mut host = dir
         .program("sh")
         .args(["-c", "echo $$ >\"$1/cgroup.procs\"; exec \"$2\"", "sh"])
-        .args([&group.0, &dir.host_path("allocates_without_end")])
+        .args([&limit.group, &dir.host_path("allocates_without_end")])
         .env("PIDFILE_EXE", "allocates_without_end")
         .env(WITH_GUARD.0, WITH_GUARD.1)
         .spawn_owner();

@@ -15,6 +15,7 @@ mod guard;
 mod guard_unnoticed;
 mod guarded;
 mod held_up;
+mod memory_group;
 
 /// The signals for which there is a handler of ours.
 const SERVICE_ENDS: [i32; 14] = [
