@@ -60,9 +60,16 @@ pub fn successor(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> Cho
     if looks.are_pending(shared) {
         return Choice::Wait;
     }
-    match among_claimants(shared, looks, owner) {
+    let claimants: Vec<Claimant> = shared.candidates.claimants().collect();
+    let choice = among(&claimants, shared, looks, owner);
+    let mut all = claimants.iter();
+    match choice {
         // Between the two looks a leader may have forked its child and ended, and the child has not said so then.
         Choice::Nobody if shared.children.news() != news || looks.are_pending(shared) => {
+            Choice::Wait
+        }
+        // One that ends meanwhile seems to be there beside its own child, or to be another program.
+        Choice::Nobody | Choice::Unclear if all.any(|it| !procfs::is_running(it.pid)) => {
             Choice::Wait
         }
         choice => choice,
@@ -70,13 +77,16 @@ pub fn successor(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> Cho
 }
 
 /// Returns to whom the file may pass, of those that have decided.
-fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> Choice {
+fn among(
+    claimants: &[Claimant],
+    shared: &SharedState,
+    looks: &mut Looks,
+    owner: Leaving,
+) -> Choice {
     let ending = owner.ending;
     let of_kind = |kind: Kind| {
-        shared
-            .candidates
-            .claimants()
-            .filter(move |claimant| claimant.kind == kind)
+        let claimants = claimants.iter().copied();
+        claimants.filter(move |claimant| claimant.kind == kind)
     };
     // A grandchild inherits from the process between, if that one lives: a worker of a daemon does not.
     let mut children: Vec<Claimant> = Vec::new();
@@ -124,13 +134,17 @@ fn among_claimants(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> C
         .filter(|child| as_leader.is_none() || is_left_at_once(child, ending, owner.since))
         .filter(|child| leaders.is_empty() || has_lost_its_leader(child, &leaders))
         .collect();
-    // A launcher's helper is another program by now, its daemon is not.
-    let is_as_forked = |it: &Claimant| procfs::is_as_forked(it.pid);
-    let is_young = |it: &&Claimant| age_of(it) <= LAUNCH;
-    let mut young = leaders.iter().chain(&heirs).filter(is_young);
-    if ending == Ending::Plain && !leaders.is_empty() && young.any(is_as_forked) {
-        leaders.retain(is_as_forked);
-        heirs.retain(is_as_forked);
+    // A launcher's helper is another program by now, its daemon is not. Each is asked once: it may call exec(2) meanwhile.
+    if ending == Ending::Plain && !leaders.is_empty() {
+        let as_forked = |all: &[Claimant]| -> Vec<Claimant> {
+            let all = all.iter().copied();
+            all.filter(|it| procfs::is_as_forked(it.pid)).collect()
+        };
+        let (some_leaders, some_heirs) = (as_forked(&leaders), as_forked(&heirs));
+        let mut daemons = some_leaders.iter().chain(&some_heirs);
+        if daemons.any(|it| age_of(it) <= LAUNCH) {
+            (leaders, heirs) = (some_leaders, some_heirs);
+        }
     }
     match (&leaders[..], &heirs[..]) {
         ([], []) => Choice::Nobody,

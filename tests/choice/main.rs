@@ -39,7 +39,7 @@ use kernel::{Blind, World, with};
 use leaders::LEADERS;
 use ownership::shared::SharedState;
 use scenario::Scenario;
-use scenarios::SCENARIOS;
+use scenarios::{DAEMONS, SCENARIOS};
 
 /// Runs a scenario once. Returns the name of the process that the file names in the end; nothing if there is no file.
 fn run(
@@ -55,8 +55,7 @@ fn run(
     world.blind = blind;
     let owner = world.create(None, "owner", scenario.steps);
     (world.owner, world.file) = (owner, owner);
-    if scenario.ending != Ending::Plain {
-        // A service has run for long.
+    if scenario.has_run_for_long {
         world.process_mut(owner).owner_since = 0;
         world.clock += 60_000_000_000;
     }
@@ -108,9 +107,26 @@ fn runs() -> u64 {
 
 #[test]
 fn choice_is_right_in_any_order() {
-    for scenario in SCENARIOS.iter().chain(LEADERS).chain(HELPERS) {
+    let all = [DAEMONS, SCENARIOS, LEADERS, HELPERS];
+    for scenario in all.into_iter().flatten() {
         if let Err(what) = try_all(scenario, runs(), None) {
             panic!("{what}");
+        }
+    }
+}
+
+/// A leader ends between any two looks at it.
+#[test]
+fn launcher_with_a_handler_hands_over_in_any_order() {
+    for ending in [Ending::OfInteractive, Ending::OfService] {
+        for scenario in DAEMONS {
+            let scenario = Scenario {
+                ending,
+                ..*scenario
+            };
+            if let Err(what) = try_all(&scenario, 10 * runs(), None) {
+                panic!("{ending:?}: {what}");
+            }
         }
     }
 }
@@ -128,8 +144,9 @@ fn choice_needs_every_observation() {
         Blind::Queues,
     ];
     for blind in all {
-        let found = SCENARIOS
+        let found = DAEMONS
             .iter()
+            .chain(SCENARIOS)
             .chain(LEADERS)
             .find_map(|scenario| try_all(scenario, 300, Some(blind)).err());
         match found {

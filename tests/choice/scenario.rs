@@ -8,6 +8,7 @@ pub struct Scenario {
     /// What the owner does.
     pub steps: &'static [Step],
     pub ending: Ending,
+    pub has_run_for_long: bool,
     /// With `PIDFILE_FOLLOW=fork`
     pub follows_forks: bool,
     /// Whom the file names in the end, where nobody is stalled; nothing: it is gone.
@@ -23,6 +24,7 @@ pub const fn launcher(
         what,
         steps,
         ending: Ending::Plain,
+        has_run_for_long: false,
         follows_forks: false,
         named,
     }
@@ -35,6 +37,7 @@ pub const fn service(
 ) -> Scenario {
     Scenario {
         ending: Ending::OfService,
+        has_run_for_long: true,
         ..launcher(what, steps, named)
     }
 }

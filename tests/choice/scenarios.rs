@@ -11,7 +11,8 @@ const STATIC_PROGRAM: Step = Exec {
     with_library: false,
 };
 
-pub const SCENARIOS: &[Scenario] = &[
+/// Whatever signals the launcher handles. A Python program handles SIGINT.
+pub const DAEMONS: &[Scenario] = &[
     launcher("fork, setsid", &[Fork("daemon", &[Setsid]), Exit], DAEMON),
     launcher(
         "fork, setsid; the launcher waits until it is ready",
@@ -55,6 +56,9 @@ pub const SCENARIOS: &[Scenario] = &[
         ],
         DAEMON,
     ),
+];
+
+pub const SCENARIOS: &[Scenario] = &[
     launcher(
         "a worker stays, with a session below it (sshd, su)",
         &[
