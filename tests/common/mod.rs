@@ -70,4 +70,4 @@ pub use stopped::{Call, Step, Stopped};
 pub use test_dir::{NOTHING, SHELLS, TestDir, library};
 pub use trace::{calls_in, trace};
 pub use tree::tree;
-pub use wait::wait_for;
+pub use wait::{rounds, wait_for};

@@ -13,6 +13,13 @@ pub fn bound() -> Duration {
     )
 }
 
+/// How often to try what goes wrong now and then. `TEST_ROUNDS` has the most, for a machine on which all of them would take hours.
+pub fn rounds(usual: usize) -> usize {
+    let most = std::env::var("TEST_ROUNDS").ok();
+    let most = most.and_then(|most| most.parse().ok());
+    usual.min(most.unwrap_or(usual))
+}
+
 /// Waits until `happened`, and panics with `what` was waited for if that takes too long. Asks every millisecond at first, and
 /// more rarely when it takes longer: on a busy machine those that ask keep others from going on.
 #[track_caller]

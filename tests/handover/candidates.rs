@@ -2,7 +2,7 @@
 
 use crate::common::{
     Descendant, Descendants, FileObserver, NOTHING, Reader, SHAPES, TestDir, daemonize_while,
-    exited, is_alive, is_at_work, killed_by, output_pids, status_line, wait_for,
+    exited, is_alive, is_at_work, killed_by, output_pids, rounds, status_line, wait_for,
 };
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -145,7 +145,7 @@ fn setsid_helpers_that_are_waited_for_get_nothing() {
 /// Whoever starts during the hand-over finds that the file is held, or waits until it knows. It never gets the file.
 #[test]
 fn second_instance_during_hand_over_gets_nothing() {
-    for round in 0..6 {
+    for round in 0..rounds(6) {
         for shape in SHAPES {
             let dir = TestDir::new();
             let _orphans = Descendants::of(&dir);
@@ -251,7 +251,7 @@ fn daemon_inherits_after_other_session_ended() {
 /// A candidate that has become a program without us inherits nothing, and the file never names it.
 #[test]
 fn candidate_without_library_never_inherits() {
-    for _ in 0..40 {
+    for _ in 0..rounds(40) {
         let dir = TestDir::new();
         let _orphans = Descendants::of(&dir);
         let still = dir.host_path("waits_for_eof_static");
@@ -271,7 +271,7 @@ fn candidate_without_library_never_inherits() {
 /// Erlang's nodes have such a helper. Both end at once, so that the file may be on its way from one to the other.
 #[test]
 fn helper_ending_with_owner_leaves_no_file() {
-    for round in 0..200 {
+    for round in 0..rounds(200) {
         let dir = TestDir::new();
         let mut host = dir.host("has_a_helper").spawn();
         host.wait_until(

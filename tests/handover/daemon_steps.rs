@@ -2,7 +2,7 @@
 
 use crate::common::{
     Descendant, Descendants, FileObserver, NOTHING, Process, SHAPES, TestDir, daemonize,
-    end_daemon, exited, forks, is_at_work, output_pids, status_line, wait_for,
+    end_daemon, exited, forks, is_at_work, output_pids, rounds, status_line, wait_for,
 };
 use crate::daemonizing::{WAITING, live};
 use std::fs;
@@ -10,7 +10,7 @@ use std::fs;
 /// Forks once it has begun a session, and goes on with it.
 #[test]
 fn daemon_with_workers_keeps_file() {
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         let after = ["worker", "helper", "system()", "thread"];
         // Not by its own exit: so young a daemon could as well be on its way to another fork.
         live(&[&["fork", "setsid"], &after[..]].concat(), round % 2);
@@ -32,7 +32,7 @@ fn later_steps() -> Vec<Vec<&'static str>> {
 
 #[test]
 fn daemon_closes_all_or_execs_before_hand_over() {
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         for later in later_steps() {
             for waiting in WAITING {
                 for shape in SHAPES {
@@ -47,7 +47,7 @@ fn daemon_closes_all_or_execs_before_hand_over() {
 
 #[test]
 fn daemon_closes_all_or_execs_during_hand_over() {
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         for later in later_steps() {
             for shape in SHAPES {
                 live(&[shape, &later[..]].concat(), round);
@@ -58,7 +58,7 @@ fn daemon_closes_all_or_execs_during_hand_over() {
 
 #[test]
 fn daemon_closes_all_or_execs_after_hand_over() {
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         for later in later_steps() {
             for shape in SHAPES {
                 live(&[shape, &["be orphaned"], &later[..]].concat(), round);
@@ -70,7 +70,7 @@ fn daemon_closes_all_or_execs_after_hand_over() {
 /// Launchers that are nothing but that: the service is another program.
 #[test]
 fn daemon_that_is_another_program_inherits() {
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         for waiting in ["", "pipe"] {
             for shape in SHAPES {
                 if shape[0].starts_with("daemon") && !waiting.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::common::{
     Descendant, Descendants, NOTHING, SHAPES, TestDir, daemonize, daemonize_with, end_daemon,
-    exited, forks, is_alive, is_at_work, killed_by, output_pids, status_line, wait_for,
+    exited, forks, is_alive, is_at_work, killed_by, output_pids, rounds, status_line, wait_for,
 };
 
 const LEAVING: [&str; 4] = ["exit", "_exit", "return", "quick_exit"];
@@ -19,7 +19,7 @@ pub fn live(steps: &[&str], way: usize) {
 
 #[test]
 fn launcher_exiting_at_once_hands_over() {
-    for round in 0..10 {
+    for round in 0..rounds(10) {
         for (number, shape) in SHAPES.iter().enumerate() {
             for leaving in LEAVING {
                 let steps = [&["leave by", leaving], *shape].concat();
@@ -31,7 +31,7 @@ fn launcher_exiting_at_once_hands_over() {
 
 #[test]
 fn launcher_waiting_for_readiness_hands_over() {
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         for (number, shape) in SHAPES.iter().enumerate() {
             // Nobody can wait in the middle of daemon(3).
             if shape[0].starts_with("daemon") {
@@ -50,7 +50,7 @@ fn launcher_waiting_for_readiness_hands_over() {
 /// A launcher that waits in the middle of a double fork waits for the process in the middle.
 #[test]
 fn launcher_waiting_for_middle_process_hands_over() {
-    for round in 0..5 {
+    for round in 0..rounds(5) {
         for leaving in LEAVING {
             let middle = ["wait for", "waitpid", "fork", "setsid", "fork"];
             live(&[&["leave by", leaving], &middle[..]].concat(), round);
@@ -99,7 +99,7 @@ fn launcher_with_helpers_and_threads_hands_over() {
         &["thread"],
         &["thread", "thread", "thread", "helper"],
     ];
-    for round in 0..3 {
+    for round in 0..rounds(3) {
         for before in before {
             for shape in SHAPES {
                 for waiting in ["", "pipe"] {
@@ -120,7 +120,7 @@ fn launcher_with_helpers_and_threads_hands_over() {
 /// Daemons that never begin a session, for those who say so.
 #[test]
 fn child_without_session_inherits_if_set() {
-    for round in 0..8 {
+    for round in 0..rounds(8) {
         for leaving in LEAVING {
             for waiting in ["", "pipe", "SIGUSR1"] {
                 for more in [&[][..], &["exec itself"], &["close all"]] {
@@ -181,7 +181,7 @@ fn hand_over_switched_off_nobody_inherits() {
 /// That is a stop, and not a hand-over.
 #[test]
 fn launcher_ended_by_signal_hands_nothing_over() {
-    for _ in 0..5 {
+    for _ in 0..rounds(5) {
         for shape in SHAPES {
             if shape[0].starts_with("daemon") || forks(shape) > 1 {
                 continue;

@@ -1,11 +1,11 @@
 //! Less common ways to become a daemon: the session begins in a grandchild, or when the launcher is gone, or where the
 //! file is out of sight. And strangers, who hold the lock of the file or write into the memory that processes share.
 
-use crate::common::status_line;
 use crate::common::{
     Descendant, Descendants, NOTHING, TestDir, daemonize, daemonize_with, end_daemon, exited,
     is_at_work, killed_by, output_pids, wait_for,
 };
+use crate::common::{rounds, status_line};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -186,7 +186,7 @@ fn plugin_that_outlives_its_server_never_inherits() {
 /// nginx: the daemon forks its workers before its launcher is gone.
 #[test]
 fn worker_of_daemon_never_inherits_if_any_child_may() {
-    for round in 0..8 {
+    for round in 0..rounds(8) {
         let way = if round % 2 == 0 { 0 } else { 1 };
         for workers in [&["worker"][..], &["worker", "worker"], &["backend"]] {
             let dir = TestDir::new();
@@ -222,7 +222,7 @@ fn launcher_with_a_session_helper_hands_to_daemon() {
 /// Nothing tells which of the two is meant: so it is nobody, each time.
 #[test]
 fn launcher_with_two_alike_sessions_hands_over_never() {
-    for round in 0..12 {
+    for round in 0..rounds(12) {
         let dir = TestDir::new();
         let _orphans = Descendants::of(&dir);
         let twice: &[&str] = [&[][..], &["fork"]][round % 2];

@@ -2,7 +2,7 @@
 
 use crate::common::{
     Descendant, Descendants, NOTHING, SHAPES, TestDir, daemonize, end_daemon, exited, is_watching,
-    killed_by, status_line, tasks_of, wait_for,
+    killed_by, rounds, status_line, tasks_of, wait_for,
 };
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -13,7 +13,7 @@ const NOBODY: u32 = 65534;
 #[test]
 #[ignore = "needs root"]
 fn daemon_that_drops_root_inherits() {
-    for round in 0..4 {
+    for round in 0..rounds(4) {
         for waiting in ["", "pipe"] {
             for more in [&["drop root"][..], &["drop root", "exec itself"]] {
                 for shape in SHAPES {

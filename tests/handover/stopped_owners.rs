@@ -3,7 +3,8 @@
 use crate::candidates::end_before_the;
 use crate::common::{
     Descendant, Descendants, NOTHING, TestDir, blocked_signals, exited, extra_tasks_of, is_alive,
-    is_at_work, is_watching, killed_by, output_pids, status_line, wait_for, wait_until_idle,
+    is_at_work, is_watching, killed_by, output_pids, rounds, status_line, wait_for,
+    wait_until_idle,
 };
 
 /// A single session may be the daemon: so it inherits, unless the end of the owner is a stop.
@@ -47,7 +48,7 @@ fn wait_until_it_stands_by(session: i32) {
 #[test]
 fn session_outlives_the_stopped_owner() {
     for child in ["backend", "pane"] {
-        for _ in 0..5 {
+        for _ in 0..rounds(5) {
             let dir = TestDir::new();
             let _orphans = Descendants::of(&dir);
             let host = dir.host("daemonizes").arg(child).spawn();

@@ -3,8 +3,8 @@
 
 use crate::common::{
     Descendant, Descendants, NOTHING, Probe, Process, TestDir, end_daemon, exited, extra_tasks_of,
-    is_alive, is_at_work, is_locked, is_watching, killed_by, library, output_pids, wait_for,
-    wait_until_idle,
+    is_alive, is_at_work, is_locked, is_watching, killed_by, library, output_pids, rounds,
+    wait_for, wait_until_idle,
 };
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -110,7 +110,7 @@ fn launched(dir: &TestDir, rest: &[&str]) -> (Process, Descendant) {
 #[test]
 #[ignore = "needs root"]
 fn taken_addresses_after_exec_lead_nobody_astray() {
-    for _ in 0..3 {
+    for _ in 0..rounds(3) {
         let dir = TestDir::new();
         let _orphans = Descendants::of(&dir);
         let (mut launcher, daemon) = launched(&dir, &["exec itself"]);

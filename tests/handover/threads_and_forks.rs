@@ -1,6 +1,6 @@
 //! A host with threads that forks, and one that changes its user: nothing hangs, and each child ends as it should.
 
-use crate::common::{Mode, NOTHING, TestDir, exited, killed_by};
+use crate::common::{Mode, NOTHING, TestDir, exited, killed_by, rounds};
 use std::os::unix::fs::chown;
 use std::thread;
 
@@ -108,7 +108,7 @@ fn program_dropping_root_at_once_keeps_file() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                for round in 0..40 {
+                for round in 0..rounds(40) {
                     drops_root(&TestDir::new(), &[], GROUPS[round % 3]);
                 }
             });
@@ -119,7 +119,7 @@ fn program_dropping_root_at_once_keeps_file() {
 #[test]
 #[ignore = "needs root"]
 fn daemon_dropping_root_before_fork_inherits() {
-    for round in 0..30 {
+    for round in 0..rounds(30) {
         let dir = TestDir::new();
         let daemonizes = dir.host_path("daemonizes");
         let become_one = ["wait for", "waitpid", "fork", "setsid", "exec"];

@@ -2,14 +2,14 @@
 
 use crate::common::{
     Descendants, NOTHING, TestDir, exited, go_program, is_at_work, killed_by, library, output_pids,
-    wait_for,
+    rounds, wait_for,
 };
 use std::fs;
 
 /// Between the removal of the file and the end of the owner the path is free.
 #[test]
 fn child_without_mark_at_owners_end_is_inert() {
-    for _ in 0..10 {
+    for _ in 0..rounds(10) {
         let dir = TestDir::new();
         let mut host = dir.host("leaves_unmarked_child").arg("end").spawn();
         host.wait_until(|host| dir.content() == host.pid_line(), "an owner");
@@ -24,7 +24,7 @@ fn child_without_mark_at_owners_end_is_inert() {
 /// The stale file names the leader of its session.
 #[test]
 fn child_without_mark_of_killed_leader_is_inert() {
-    for _ in 0..10 {
+    for _ in 0..rounds(10) {
         let dir = TestDir::new();
         let program = dir.host_path("leaves_unmarked_child");
         let mut host = dir.program("setsid").arg(program).arg("after").spawn();
@@ -50,7 +50,7 @@ fn child_without_mark_of_killed_leader_is_inert() {
 fn child_of_ending_go_program_is_inert() {
     let built = TestDir::new();
     let program = go_program(&built, "tests/handover/starts_a_child.go");
-    for _ in 0..10 {
+    for _ in 0..rounds(10) {
         let dir = TestDir::new();
         let _orphans = Descendants::of(&dir);
         let child = dir.host_path("daemonizes");
@@ -76,7 +76,7 @@ fn child_of_ending_go_program_is_inert() {
 /// A shell leaves a service in the background and is gone before that begins: it is no descendant of an owner for that.
 #[test]
 fn orphan_started_by_a_script_is_owner() {
-    for _ in 0..10 {
+    for _ in 0..rounds(10) {
         let dir = TestDir::new();
         let script = "(LD_PRELOAD=\"$1\" PIDFILE=\"$2\" \"$3\" <\"$4\" &)";
         let input = dir.fifo("data/input");
