@@ -70,8 +70,9 @@ pub enum Exit {
 
 /// Returns whether there can be anything to [`release`]. Most processes that end have no role: they ask no more than this,
 /// and touch no other page of ours, which the kernel would have to map first.
+#[inline(always)]
 pub fn has_something_to_release() -> bool {
-    state::phase() == Phase::Standby || state::is_owner()
+    state::phase() == Phase::Standby || state::may_be_owner() && state::is_owner()
 }
 
 /// Gives up the file, if it is this process that owns it.

@@ -86,6 +86,7 @@ const EXIT_NAME: &CStr = c"_exit";
 static EXIT: NextFunction = NextFunction::new();
 
 /// Ends the process by the next definition of _exit(2). libc's _Exit(3) is the same function.
+#[inline(always)]
 pub fn exit(status: c_int) -> ! {
     let next = EXIT.address(EXIT_NAME);
     if !next.is_null() {

@@ -19,8 +19,13 @@ pub use super::request::Requests;
 
 /// The PID of the owner; 0: this process has not been one. Each path compares it with getpid(), so children of fork(2),
 /// vfork(2) and clone(2) do nothing without any hook.
+///
+/// This word and [`PHASE`] lie where the loader has written, and so in pages that a forked child has from the start. Each child
+/// that ends looks at them: in pages of zeroes that nobody has written, it would have to ask the kernel for one.
+#[unsafe(link_section = ".data")]
 static OWNER: AtomicI32 = AtomicI32::new(0);
 /// A [`Phase`]. Threads wait for it to change.
+#[unsafe(link_section = ".data")]
 static PHASE: AtomicU32 = AtomicU32::new(Phase::None as u32);
 /// The thread ID of the keeper.
 static KEEPER: AtomicI32 = AtomicI32::new(0);
@@ -59,11 +64,13 @@ fn is_first_of_another_namespace() -> bool {
 }
 
 /// Returns whether this process has the memory of the owner: it is the owner, or a vfork child of it. Makes no system call.
+#[inline(always)]
 pub fn may_be_owner() -> bool {
     owner() != 0 && is_original()
 }
 
 /// Returns whether this process is no forked child; true before Linux 4.14, which does not tell.
+#[inline(always)]
 fn is_original() -> bool {
     // SAFETY: null, or a word in a mapping that is never removed.
     let word = unsafe { ORIGINAL.load(Ordering::SeqCst).as_ref() };
