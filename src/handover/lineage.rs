@@ -70,6 +70,14 @@ pub fn next_birth(known: libc::pid_t) -> Birth {
     }
 }
 
+/// Returns whether this process, a child of the owner, leads a session and has forked a child since. `known` is the PID that the
+/// fork handlers have seen last.
+pub fn has_forked_as_leader(known: libc::pid_t) -> bool {
+    BIRTH.load(Ordering::SeqCst) == Birth::OfOwner as u32
+        && forked_as_leader().is_some_and(|forked| forked != 0)
+        && sys::getpid() == known
+}
+
 /// Records that this process was just forked.
 pub fn be_born(birth: Birth, parent: libc::pid_t) {
     PARENT.store(parent, Ordering::SeqCst);

@@ -15,6 +15,7 @@
 //! | --- | --- |
 //! | anybody, if a signal ends the owner | the way in which it ends |
 //! | one of several leaders, or of a leader and the child of one that is gone | more than one that lives; but of a launcher's two, the one that has not called exec |
+//! | the child of a leader that forks another one while the owner lives | the fork handlers |
 //! | a leader that runs another program, unless the owner is a launcher: it leaves within 10 s, and has no handler for SIGTERM | its executable |
 //! | a grandchild whose parent stays (sshd, su) | the parent lives, and does not run |
 //! | anybody, as long as another child is stopped, waits for a disk or is being forked: it may be the one that is meant | its state in /proc, after 20 to 60 looks |

@@ -241,7 +241,10 @@ fn may_own(pid: libc::pid_t) -> bool {
 /// Returns whether the owner has left the path to this process, of all its children.
 fn may_come_late() -> bool {
     RESUMED.load(Ordering::SeqCst) != sys::getpid()
-        && shared_state().is_some_and(|shared| shared.may_come_late(lineage::times()))
+        && shared_state().is_some_and(|shared| {
+            !shared.candidates.has_several(lineage::parent())
+                && shared.may_come_late(lineage::times())
+        })
 }
 
 /// Returns what the owner has sent, or nothing if it has ended without a word.

@@ -63,7 +63,7 @@ pub fn begin_session() {
         if shared.candidates.leaders() >= 2 {
             shared
                 .candidates
-                .add(Kind::ExtraSessionLeader, 0, clock::nanoseconds());
+                .add(Kind::ExtraSessionLeader, 0, clock::nanoseconds(), 0);
         } else {
             become_candidate(shared, config, kind);
         }
@@ -86,7 +86,13 @@ pub fn become_candidate(shared: &'static SharedState, config: &'static Config, k
             Kind::AnyChild => shared.children.own_birth(),
             _ => clock::nanoseconds(),
         };
-        shared.candidates.add(kind, receive::address(), since);
+        let leader = match kind {
+            Kind::LeadersChild => lineage::parent(),
+            _ => 0,
+        };
+        shared
+            .candidates
+            .add(kind, receive::address(), since, leader);
     }
     shared.children.decide();
 }

@@ -34,6 +34,11 @@ pub unsafe extern "C" fn before_fork() {
     guarded((), || {
         let birth = lineage::next_birth(SELF.load(Ordering::SeqCst));
         if birth == Birth::Bystander {
+            if lineage::has_forked_as_leader(SELF.load(Ordering::SeqCst))
+                && let Some(shared) = shared_state()
+            {
+                shared.candidates.disown_child();
+            }
             return;
         }
         let Some(fork) = Fork::begin() else { return };

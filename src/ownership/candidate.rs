@@ -17,6 +17,8 @@ pub struct Candidate {
     pub started_by: AtomicU64,
     /// Where its keeper listens; 0: nowhere.
     pub address: AtomicU32,
+    /// The session leader whose place it takes; 0: nobody's.
+    pub leader: AtomicI32,
 }
 
 /// What a candidate has told of itself.

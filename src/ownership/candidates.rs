@@ -1,6 +1,6 @@
 //! Lists the processes that may inherit the file, in the memory that all of them share.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::candidate::{Candidate, Claimant, Confirmed, Kind, confirm};
 use crate::sys::{self, clock, procfs};
@@ -11,6 +11,8 @@ const CANDIDATES: usize = 16;
 #[repr(C)]
 pub struct Candidates {
     candidates: [Candidate; CANDIDATES],
+    /// The session leader that has forked a second child last.
+    leader_of_several: AtomicI32,
 }
 
 impl Candidates {
@@ -20,8 +22,8 @@ impl Candidates {
         candidates.any(|candidate| candidate.pid.load(Ordering::SeqCst) != 0)
     }
 
-    /// Makes this process a candidate since a time, in nanoseconds since boot.
-    pub fn add(&self, kind: Kind, address: u32, since: u64) {
+    /// Makes this process a candidate since a time, in nanoseconds since boot, in place of `leader` if that is not 0.
+    pub fn add(&self, kind: Kind, address: u32, since: u64, leader: libc::pid_t) {
         let pid = sys::getpid();
         let free = |candidate: &&Candidate| {
             let known = candidate.pid.load(Ordering::SeqCst);
@@ -34,8 +36,25 @@ impl Candidates {
             candidate.started_by.store(clock::ticks(), Ordering::SeqCst);
             candidate.address.store(address, Ordering::SeqCst);
             candidate.kind.store(kind as u32, Ordering::SeqCst);
+            candidate.leader.store(leader, Ordering::SeqCst);
             // At last: who reads it before finds none.
             candidate.pid.store(pid, Ordering::SeqCst);
+        }
+        if self.has_several(leader) {
+            self.forget(pid);
+        }
+    }
+
+    /// Forgets the child that was to take the place of this process, a session leader, which forks another one: nothing
+    /// tells which of the two is meant. Looks at memory alone.
+    pub fn disown_child(&self) {
+        let leader = sys::getpid();
+        self.leader_of_several.store(leader, Ordering::SeqCst);
+        // One that is not there yet finds that when it is.
+        for candidate in &self.candidates {
+            if candidate.leader.load(Ordering::SeqCst) == leader {
+                self.forget(candidate.pid.load(Ordering::SeqCst));
+            }
         }
     }
 
@@ -45,6 +64,11 @@ impl Candidates {
             let order = Ordering::SeqCst;
             let _ = candidate.pid.compare_exchange(pid, 0, order, order);
         }
+    }
+
+    /// Returns whether a session leader has forked several children. Looks at memory alone.
+    pub fn has_several(&self, leader: libc::pid_t) -> bool {
+        leader != 0 && self.leader_of_several.load(Ordering::SeqCst) == leader
     }
 
     /// Returns whether `pid` is one of the processes that may inherit the file.

@@ -62,6 +62,24 @@ pub const HELPERS: &[Scenario] = &[
         DAEMON,
     ),
     launcher(
+        "a helper of the process between, with a session of its own",
+        &[
+            Fork("middle", &[Setsid, HELPER, Fork("daemon", &[Ready]), Exit]),
+            AwaitReady,
+            Exit,
+        ],
+        None,
+    ),
+    launcher(
+        "the same; the launcher waits for the one between",
+        &[
+            Fork("middle", &[Setsid, HELPER, Fork("daemon", &[]), Exit]),
+            AwaitChild("middle"),
+            Exit,
+        ],
+        None,
+    ),
+    launcher(
         "two sessions alike, of which one has forked twice",
         &[BACKEND, TWICE, AwaitReady, Exit],
         None,

@@ -26,6 +26,13 @@ pub fn fork(
     match within {
         0 => {
             let birth = next_birth(pid);
+            let is_leader_of_one = with(|world| {
+                let process = world.process(pid);
+                process.birth == Birth::OfOwner && process.session_begun != 0 && process.forked != 0
+            });
+            if birth == Birth::Bystander && is_leader_of_one {
+                shared.candidates.disown_child();
+            }
             let place = (birth != Birth::Bystander)
                 .then(|| shared.children.expect())
                 .flatten();
@@ -140,7 +147,11 @@ pub fn become_candidate(
                     as_holder(pid, shared, |shared| since = shared.children.own_birth());
                     as_holder(pid, shared, |shared| shared.children.set_deciding());
                 }
-                shared.candidates.add(kind, 1, since);
+                let leader = match kind {
+                    Kind::LeadersChild => with(|world| world.process(pid).forked_by),
+                    _ => 0,
+                };
+                shared.candidates.add(kind, 1, since, leader);
             }
             false
         }

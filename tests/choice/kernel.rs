@@ -40,6 +40,8 @@ pub struct Process {
     pub name: &'static str,
     pub pid: libc::pid_t,
     pub parent: libc::pid_t,
+    /// Whose child it was at first; 0: nobody's.
+    pub forked_by: libc::pid_t,
     pub session: libc::pid_t,
     pub user: u32,
     pub program: &'static str,
@@ -166,6 +168,7 @@ impl World {
             name,
             pid,
             parent: parent.unwrap_or(INIT),
+            forked_by: parent.unwrap_or(0),
             session,
             user,
             program,

@@ -115,7 +115,7 @@ pub fn step(pid: libc::pid_t) {
             with(|world| world.process_mut(pid).listens_as = Some(0));
             shared
                 .candidates
-                .add(Kind::SessionLeader, 1, clock::nanoseconds());
+                .add(Kind::SessionLeader, 1, clock::nanoseconds(), 0);
             true
         }
         Step::Spend {

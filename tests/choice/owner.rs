@@ -100,7 +100,8 @@ pub fn leave_to_the_late() {
         });
         let Some(times) = times else { continue };
         with(|world| world.acting = Some(pid));
-        let is_late = shared.may_come_late(times);
+        let forked_by = with(|world| world.process(pid).forked_by);
+        let is_late = !shared.candidates.has_several(forked_by) && shared.may_come_late(times);
         with(|world| {
             world.acting = None;
             if is_late {

@@ -233,6 +233,23 @@ fn launcher_with_two_alike_sessions_hands_over_never() {
     }
 }
 
+/// The process between starts a helper before it forks the daemon. Nothing tells which of the two takes its place.
+#[test]
+fn helper_of_the_process_between_never_inherits() {
+    for helper in ["pane", "backend", "worker"] {
+        for waiting in ["", "pipe", "waitpid"] {
+            let dir = TestDir::new();
+            let _orphans = Descendants::of(&dir);
+            let steps = ["wait for", waiting, "fork", "setsid", helper, "fork"];
+            let ended = dir.host("daemonizes").args(steps).run();
+            assert_eq!(ended.status, exited(0), "{ended:?}");
+            // The process between may have it until it ends.
+            let is_gone = || dir.leftovers() == NOTHING;
+            wait_for(is_gone, &format!("there is no file: {steps:?}"));
+        }
+    }
+}
+
 /// With `PIDFILE_FOLLOW=fork` it does not matter when a child was forked, and when its parent ends.
 #[test]
 fn first_child_of_an_old_daemon_inherits_if_set() {
