@@ -64,14 +64,14 @@ pub fn successor(shared: &SharedState, looks: &mut Looks, owner: Leaving) -> Cho
     let choice = among(&claimants, shared, looks, owner);
     let mut all = claimants.iter();
     match choice {
+        Choice::Wait => Choice::Wait,
         // Between the two looks a leader may have forked its child and ended, and the child has not said so then.
         Choice::Nobody if shared.children.news() != news || looks.are_pending(shared) => {
             Choice::Wait
         }
-        // One that ends meanwhile seems to be there beside its own child, or to be another program.
-        Choice::Nobody | Choice::Unclear if all.any(|it| !procfs::is_running(it.pid)) => {
-            Choice::Wait
-        }
+        // One that ends meanwhile seems to be there beside its own child, or to be another program; or it has left a child,
+        // of which it is not seen that it is one beside the others.
+        _ if all.any(|it| !procfs::is_running(it.pid)) => Choice::Wait,
         choice => choice,
     }
 }

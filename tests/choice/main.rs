@@ -40,6 +40,10 @@ use leaders::LEADERS;
 use ownership::shared::SharedState;
 use scenario::Scenario;
 use scenarios::{DAEMONS, SCENARIOS};
+use std::sync::{Mutex, PoisonError};
+
+/// The library's code has variables that are there once in a process. The tests of this program run side by side.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Runs a scenario once. Returns the name of the process that the file names in the end; nothing if there is no file.
 fn run(
@@ -48,6 +52,7 @@ fn run(
     stalls: bool,
     blind: Option<Blind>,
 ) -> (Option<&'static str>, Vec<String>) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: numbers only, for which all zeroes are valid (`SharedState`).
     let shared: &'static SharedState = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
     let mut world = World::new(seed, stalls, shared);
@@ -124,7 +129,7 @@ fn launcher_with_a_handler_hands_over_in_any_order() {
                 ending,
                 ..*scenario
             };
-            if let Err(what) = try_all(&scenario, 10 * runs(), None) {
+            if let Err(what) = try_all(&scenario, 5 * runs(), None) {
                 panic!("{ending:?}: {what}");
             }
         }
