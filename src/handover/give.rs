@@ -20,6 +20,9 @@ use crate::sys::{self, clock, futex, procfs};
 const LOOKS: u32 = 600;
 /// How long an owner looks at least: where a look takes little, [`LOOKS`] of them are over before a child has had its turn.
 const LOOKING: Duration = Duration::from_secs(3);
+/// How long nothing of that counts while a child, which is given a processor, is in the middle of fork(2). That takes 100 ms
+/// for a large process, and seconds on a slow machine.
+const FORKING: Duration = Duration::from_secs(15);
 /// How long a successor may take to have the file. Only one that is stopped, or gets no processor, takes so
 /// long. The file names it by then, and stays.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -43,9 +46,13 @@ pub fn hand_over(file: &PidFile, ending: Ending) -> Option<libc::pid_t> {
     };
     let mut looks = Looks::new();
     // Children that mean no good could have us wait for ever.
-    let (begin, mut number) = (clock::now(), 0);
+    let (mut begin, mut number) = (clock::now(), 0);
+    let start = begin;
     while number < LOOKS || clock::now().saturating_sub(begin) < LOOKING {
         number += 1;
+        if looks.is_any_forking && clock::now().saturating_sub(start) < FORKING {
+            (begin, number) = (clock::now(), 0);
+        }
         if state::is_posted(Requests::FATAL_SIGNAL) {
             return None;
         }

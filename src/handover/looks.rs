@@ -46,6 +46,8 @@ pub struct Looks {
     /// Whether the last look has given up a child that does not sleep of its own accord: it is stopped, waits for a disk, or is
     /// being forked. It may yet begin a session.
     pub is_any_held_up: bool,
+    /// Whether the last look has found a fork(2) under way in a process that runs.
+    pub is_any_forking: bool,
 }
 
 impl Looks {
@@ -58,6 +60,7 @@ impl Looks {
             alone: 0,
             together: 0,
             is_any_held_up: false,
+            is_any_forking: false,
         }
     }
 
@@ -77,6 +80,7 @@ impl Looks {
     pub fn are_pending(&mut self, shared: &SharedState) -> bool {
         let mut are_pending = false;
         self.is_any_held_up = false;
+        self.is_any_forking = false;
         for (place, progress, born) in shared.children.undecided() {
             let counters = (self.at_rest.get_mut(place), self.at_work.get_mut(place));
             let (Some(at_rest), Some(at_work)) = counters else {
@@ -89,6 +93,7 @@ impl Looks {
                 Progress::Expected(forking) => {
                     if forking != sys::getpid() && procfs::is_busy(forking) {
                         *at_rest = 0;
+                        self.is_any_forking = true;
                     }
                     *at_rest < FORKING
                 }

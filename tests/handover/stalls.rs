@@ -217,6 +217,22 @@ fn slow_child_inherits_after_few_looks() {
     end_daemon(&dir, child, 0, &["work", "setsid"]);
 }
 
+/// A large process, or a slow machine: the second fork takes longer than a launcher looks at children that do nothing.
+#[test]
+fn launcher_waits_for_a_fork_under_way() {
+    let dir = TestDir::new();
+    let _orphans = Descendants::of(&dir);
+    let launcher = dir.host("forks_slowly").arg("4000").run();
+    assert_eq!(launcher.status, exited(0), "{launcher:?}");
+    wait_for(
+        || !output_pids(&dir, "daemon").is_empty(),
+        "there is a daemon",
+    );
+    let daemon = Descendant::new(output_pids(&dir, "daemon")[0]);
+    assert_eq!(dir.content(), daemon.pid_line());
+    end_daemon(&dir, daemon, 0, &["fork", "setsid", "fork"]);
+}
+
 /// At any moment, from the start of the launcher's work until its daemon has the file.
 #[test]
 fn stall_during_hand_over_decides_nothing() {
