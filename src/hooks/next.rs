@@ -88,7 +88,7 @@ static EXIT: NextFunction = NextFunction::new();
 /// Ends the process by the next definition of _exit(2). libc's _Exit(3) is the same function.
 #[inline(always)]
 pub fn exit(status: c_int) -> ! {
-    let next = EXIT.address(EXIT_NAME);
+    let next = EXIT.address_here(EXIT_NAME);
     if !next.is_null() {
         // SAFETY: a function of that name has that type. One that returns has failed to end the process.
         unsafe { transmute::<*mut std::ffi::c_void, extern "C-unwind" fn(c_int)>(next)(status) };

@@ -152,7 +152,7 @@ fn descendant_may_own_another_file() {
 #[ignore = "needs root"]
 fn descendant_with_owners_reused_pid_is_no_owner() {
     let dir = TestDir::new();
-    // In a PID namespace of its own the next PID can be chosen.
+    // In a PID namespace of its own the next PID can be chosen, if nobody else forks meanwhile.
     let inner = "
 echo \"owner $$\"
 (
@@ -160,15 +160,17 @@ echo \"owner $$\"
     echo $(($$ - 1)) >/proc/sys/kernel/ns_last_pid
     dash -c 'echo \"same $$\"; exit 3'
     echo \"status $?\"
+    echo >done
 ) <go &
 exit 5
 ";
     fs::write(dir.path("data/inner.sh"), inner).unwrap();
     dir.fifo("data/go");
+    dir.fifo("data/done");
     let outer = "env LD_PRELOAD=\"$1\" PIDFILE=\"$2\" dash ./inner.sh
 echo \"ended $?\"
 echo >go
-wait
+read line <done
 while pgrep --parent 1 >/dev/null; do sleep 0.01; done";
     let ended = dir
         .program("unshare")

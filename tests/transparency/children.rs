@@ -244,7 +244,13 @@ fn owners_child_forks_touch_no_more_pages() {
     };
     let theirs = fewest_pages(&TestDir::new().host_path("is_an_empty_library"), false);
     let ours = fewest_pages(&library(), true);
-    assert!(theirs > 0 && ours <= theirs + 1, "{ours} pages, {theirs}");
+    // Our code. An arm64 processor before ARMv8.1 does not note accesses by itself: there the first one to a page that was copied,
+    // with our variables, is the kernel's work too.
+    let more = if cfg!(target_arch = "aarch64") { 2 } else { 1 };
+    assert!(
+        theirs > 0 && ours <= theirs + more,
+        "{ours} pages, {theirs}"
+    );
 }
 
 /// strace is to run as ever, only what it traces is to have the library.
