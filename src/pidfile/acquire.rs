@@ -253,12 +253,12 @@ fn attempt(
     })
 }
 
-/// Returns whether a PID is that of the leader of this process's group or session, which has ended and was an ancestor of
-/// this process. The kernel gives such a PID to nobody else.
+/// Returns whether a PID is that of the leader of this process's group or session, which has ended, or ends, and was an
+/// ancestor of this process. The kernel gives such a PID to nobody else.
 fn leads_this_process(pid: libc::pid_t) -> bool {
     // SAFETY: both calls take a number, where 0 stands for this process, and always succeed.
     let (group, session) = unsafe { (libc::getpgid(0), libc::getsid(0)) };
-    (pid == group || pid == session) && !procfs::is_running(pid)
+    (pid == group || pid == session) && !procfs::has_not_begun_to_end(pid)
 }
 
 /// Replaces a stale file by a new one, so that no reader sees a mixture of both.
