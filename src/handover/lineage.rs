@@ -70,11 +70,11 @@ pub fn next_birth(known: libc::pid_t) -> Birth {
     }
 }
 
-/// Returns whether this process, a child of the owner, leads a session and has forked a child since. `known` is the PID that the
-/// fork handlers have seen last.
-pub fn has_forked_as_leader(known: libc::pid_t) -> bool {
+/// Returns whether this process, a child of the owner, leads a session and has forked one child since. `known` is the PID that
+/// the fork handlers have seen last.
+pub fn has_forked_one_as_leader(known: libc::pid_t) -> bool {
     BIRTH.load(Ordering::SeqCst) == Birth::OfOwner as u32
-        && forked_as_leader().is_some_and(|forked| forked != 0)
+        && forked_as_leader() == Some(1)
         && sys::getpid() == known
 }
 

@@ -34,9 +34,10 @@ pub unsafe extern "C" fn before_fork() {
     guarded((), || {
         let birth = lineage::next_birth(SELF.load(Ordering::SeqCst));
         if birth == Birth::Bystander {
-            if lineage::has_forked_as_leader(SELF.load(Ordering::SeqCst))
+            if lineage::has_forked_one_as_leader(SELF.load(Ordering::SeqCst))
                 && let Some(shared) = shared_state()
             {
+                lineage::count_child();
                 shared.candidates.disown_child();
             }
             return;

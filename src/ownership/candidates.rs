@@ -50,10 +50,11 @@ impl Candidates {
     pub fn disown_child(&self) {
         let leader = sys::getpid();
         self.leader_of_several.store(leader, Ordering::SeqCst);
-        // One that is not there yet finds that when it is.
         for candidate in &self.candidates {
-            if candidate.leader.load(Ordering::SeqCst) == leader {
-                self.forget(candidate.pid.load(Ordering::SeqCst));
+            let pid = candidate.pid.load(Ordering::SeqCst);
+            // One whose place is being filled finds it when that is done.
+            if pid > 0 && candidate.leader.load(Ordering::SeqCst) == leader {
+                self.forget(pid);
             }
         }
     }

@@ -3,9 +3,8 @@
 
 use crate::common::{
     Descendant, Descendants, NOTHING, TestDir, daemonize, daemonize_with, end_daemon, exited,
-    is_at_work, killed_by, output_pids, wait_for,
+    is_at_work, killed_by, output_pids, rounds, status_line, wait_for,
 };
-use crate::common::{rounds, status_line};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
